@@ -27,7 +27,7 @@ import Testing
         /// Whether nothing can be kept, as on a full disk.
         func fill(_ isFull: Bool) { refused.withLock { $0 = isFull ? 0 : nil } }
 
-        /// How often something was refused.
+        /// The number of refused calls.
         var refusals: Int { refused.withLock { $0 ?? 0 } }
 
         var all: [AuditChange] { changes.withLock { $0 } }

@@ -316,7 +316,7 @@ struct AuditWebhookTests {
     }
 }
 
-/// What needs root: a full disk, and a killed process.
+/// Cases that need root: a full disk, and a killed process.
 @Suite(.serialized, .needsRoot)
 struct AuditWebhookRunTests {
     @Test func aFullDiskRefusesAndRepeatsNothing() throws {

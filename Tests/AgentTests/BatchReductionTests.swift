@@ -88,7 +88,7 @@ struct BatchReductionTests {
         #expect(reduce(FlowBatch(), with: &reduction).isEmpty)
     }
 
-    /// What was dropped of it is to be found in the record of the interface that reports it.
+    /// Drops of such a flow belong to the record of the interface that reports it.
     @Test func aNumberThatIsBornAgainAsAnotherInterfacesAndDroppedIsNotTakenOut() {
         var reduction = BatchReduction()
         var batch = FlowBatch()

@@ -2,7 +2,7 @@ import Foundation
 import Lab
 import Testing
 
-/// What the program says of wrong usage and of a machine that does not let it work, and its exit codes.
+/// The program's messages and exit codes for wrong usage and unsuitable machines.
 @Suite(.needsRoot)
 struct CommandLineTests {
     private let folder: TemporaryFolder
@@ -123,7 +123,7 @@ struct CommandLineTests {
 
     // MARK: Surroundings
 
-    /// What the shell does before the program starts, the exit code, and what is said.
+    /// The shell's command before the program, the exit code, and a part of the message.
     @Test(arguments: [
         ("mount -t tmpfs none /proc", 3, "/proc is not mounted, or not of this process"),
         ("ulimit -n 10", 3, "the limit of open files is 10"),
@@ -183,7 +183,7 @@ struct CommandLineTests {
 
     // MARK: Privileges
 
-    /// Who runs it, by the arguments of setpriv(1), and what it must say is missing.
+    /// The user of the program, by the arguments of setpriv(1), and the capabilities that it must report as missing.
     struct Privileges: Sendable, CustomTestStringConvertible {
         let arguments: [String]
         let missing: String
@@ -251,7 +251,7 @@ struct CommandLineTests {
     }
 }
 
-/// What the argument parser says of commands and their options.
+/// The argument parser's description of commands and their options.
 private struct CommandHelp: Decodable {
     struct Command: Decodable {
         struct Argument: Decodable {

@@ -4,7 +4,7 @@ import Glibc
 import Lab
 import Testing
 
-/// What programs of others and the kernel's own checks drop: exactly the records that say so.
+/// Drops by other programs and by the kernel's own checks are exactly the denied records.
 @Suite(.serialized, .needsRoot)
 struct DeniedByProgramsTests {
     /// A program on an interface of the node, and a way that leads through it.
@@ -24,7 +24,7 @@ struct DeniedByProgramsTests {
         }
     }
 
-    /// Where a program drops that comes behind Weir's on the way in, and before or behind it on the way out.
+    /// The place of a program that drops: behind Weir's on the way in, before or behind it on the way out.
     static let cases =
         [
             ("clsact", DroppingProgram.clsact(isEgress: false)), ("tcx", .clsact(isEgress: false)),

@@ -3,13 +3,13 @@ import Foundation
 import Lab
 import Testing
 
-/// Where the kernel does something else than policies say: the record has what was done, and the log names the pair.
+/// Disagreements of kernel and policies: the record has the kernel's action, and the log names the pair.
 @Suite(.serialized, .needsRoot)
 struct DeniedDisagreementTests {
     private static let dropped = "the kernel dropped what policies allow"
     private static let letThrough = "the kernel let through what policies deny"
 
-    /// How often the log says something.
+    /// Returns the number of log lines with a text.
     private func count(_ text: String, in weir: WeirRun) -> Int {
         weir.process.errors.components(separatedBy: text).count - 1
     }

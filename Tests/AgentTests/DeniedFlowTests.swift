@@ -3,7 +3,7 @@ import Foundation
 import Lab
 import Testing
 
-/// What the firewall drops or refuses, on every way through the node: exactly the records that say so.
+/// Packets that the firewall drops or refuses, on every path through the node, are exactly the denied records.
 @Suite(.serialized, .needsRoot)
 struct DeniedFlowTests {
     /// A way through the node that is closed, and what both ends record of it.
@@ -15,7 +15,7 @@ struct DeniedFlowTests {
         var testDescription: String { "\(source) → \(destination)" }
     }
 
-    /// One end's record.
+    /// The record of an end.
     struct Side: Sendable {
         var reporter: String
         var action: String

@@ -13,7 +13,7 @@ struct DeniedServiceTests {
         var called: String
         var isUDP = false
         var calledPort: UInt16
-        /// Who records what: reporter, action and hits.
+        /// The expected records: reporter, action and hits.
         var records: [(reporter: String, action: String, policies: [String])]
         var service: String
         var testDescription: String { "\(source) → \(called) \(isUDP ? "udp" : "tcp") \(calledPort)" }

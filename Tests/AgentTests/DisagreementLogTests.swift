@@ -81,7 +81,7 @@ import Testing
         #expect(recorder.take().map { $0.contains("connections=2") } == [true])
     }
 
-    /// Who tries all ports is named once.
+    /// An endpoint that tries all ports is named once.
     @Test func portsDoNotTellPairsApart() {
         let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)

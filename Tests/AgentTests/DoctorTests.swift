@@ -3,7 +3,7 @@ import Foundation
 import Lab
 import Testing
 
-/// What `weir doctor` says of machines that are as they should be, and of others.
+/// The findings of `weir doctor` on suitable and unsuitable machines.
 @Suite(.serialized, .needsRoot)
 struct DoctorTests {
     private let folder: TemporaryFolder

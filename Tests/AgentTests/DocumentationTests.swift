@@ -34,7 +34,7 @@ import Testing
         var testDescription: String { "\(place) \(command)" }
     }
 
-    /// What blocks may need that there is not here.
+    /// The needs of blocks that this machine does not meet.
     private static let needs: Set<String> = ["root", "cluster", "interrupt", "report", "server"]
 
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

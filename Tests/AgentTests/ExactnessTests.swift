@@ -135,6 +135,6 @@ struct ExactnessTests {
 }
 
 extension [WireTuple: Count] {
-    /// Those of protocols whose ports a counter on the wire reads, too.
+    /// The counts of protocols whose ports a counter on the wire reads, too.
     fileprivate var withPorts: Self { filter { $0.key.proto == "tcp" || $0.key.proto == "udp" } }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Agent
 
-/// What workloads carry, for metrics.
+/// The traffic of workloads, for metrics.
 struct FlowMeterTests {
     private static let world = Endpoint(kind: .network, name: "-", aggregatedName: "pub")
 
@@ -63,7 +63,7 @@ struct FlowMeterTests {
         #expect(meter.entries[0].counts.sent.packets == 990)
     }
 
-    /// Who has been quiet for long enough gives up its place, and who is busy does not.
+    /// A workload that has been quiet for long enough gives up its place, a busy one does not.
     @Test func aQuietWorkloadGivesUpItsPlace() throws {
         var meter = FlowMeter(limit: 2)
         let (old, busy, new) = (Self.pod("old"), Self.pod("busy"), Self.pod("new"))

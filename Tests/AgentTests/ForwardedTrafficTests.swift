@@ -128,7 +128,7 @@ private struct Gateway {
         TrafficPath(from: client, to: server, at: try LabAddress(address), timeout: timeout)
     }
 
-    /// What the entrance carried since the beginning: IP packets and IP bytes.
+    /// The traffic of the entrance since the beginning: IP packets and IP bytes.
     func wire() throws -> (received: Count, sent: Count) {
         let counters = try gateway.counters(of: Self.entrance).since(earlier)
         func ip(_ count: Count) -> Count { Count(count.packets, count.bytes - 14 * count.packets) }
@@ -180,7 +180,7 @@ private struct ForwardedRecord: Decodable {
     var own: Count { Count(packets_in + packets_out, bytes_in + bytes_out) }
 }
 
-/// What a gateway forwards, and what policies of its host endpoints decide of it.
+/// Connections that a gateway forwards, and the decisions of its host endpoints' policies.
 @Suite(.serialized, .needsRoot)
 struct ForwardedTrafficTests {
     private static let allowed = ["0|default|default.in|allow|1", "1|default|default.out|allow|1"]

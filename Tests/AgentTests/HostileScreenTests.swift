@@ -69,7 +69,7 @@ import Testing
         return path
     }
 
-    /// What commands say of such an inventory, on both outputs; and of hostile arguments.
+    /// The output of commands on such an inventory, on both streams; and for hostile arguments.
     @Test(arguments: [
         ["inventory", "check", "HOSTILE"], ["inventory", "check", "--json", "HOSTILE"],
         ["inventory", "lookup", "--inventory", "HOSTILE", "10.9.0.0", "10.9.0.1", "10.96.0.2:80/tcp", "203.0.113.1"],

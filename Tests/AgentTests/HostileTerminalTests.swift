@@ -20,7 +20,7 @@ import Testing
         self.files = files
     }
 
-    /// What arrives at a terminal, without Weir's own colours.
+    /// Returns the text that arrives at a terminal, without Weir's own colours.
     private func shown(_ words: [String]) throws -> String {
         let process = try ChildProcess(
             ["/usr/bin/python3", "-c", HostileNames.terminal, "100", WeirProgram.path] + words.map { files[$0] ?? $0 },

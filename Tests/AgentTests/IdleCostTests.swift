@@ -2,7 +2,7 @@ import Foundation
 import Lab
 import Testing
 
-/// What a run costs on a node where nothing happens.
+/// The cost of a run on a node where nothing happens.
 @Suite(.needsRoot)
 struct IdleCostTests {
     /// The most resident memory in KiB; a program that is not optimized has more code, of which 11 MiB are the HTTP server's.
@@ -45,7 +45,7 @@ struct IdleCostTests {
         return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
-    /// One number of `/proc/PID/status`, in KiB.
+    /// Returns a number of `/proc/PID/status`, in KiB.
     private func memory(_ name: String, of process: ChildProcess) throws -> Int {
         let text = try String(contentsOfFile: "/proc/\(process.id)/status", encoding: .utf8)
         let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("\(name):") })

@@ -2,13 +2,13 @@ import Testing
 
 @testable import Agent
 
-/// Which seconds intervals are, whatever happens to the clocks.
+/// The seconds of intervals, whatever happens to the clocks.
 struct IntervalClockTests {
     /// A flush: how much each clock went on since the one before, in milliseconds, and the interval that it ends.
     struct Flush: Sendable {
-        /// How much time went by while the machine was awake.
+        /// The time for which the machine was awake.
         var awake: Int64
-        /// How long it was suspended.
+        /// The time for which it was suspended.
         var suspended: Int64 = 0
         /// By how much the wall clock was set.
         var set: Int64 = 0

@@ -65,7 +65,7 @@ import Testing
 
     // MARK: Lookup
 
-    /// What is asked, and what is in the answer.
+    /// A question, and the expected parts of its answer.
     struct Question: Sendable, CustomTestStringConvertible {
         var arguments: String
         var lines: [String]
@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    /// What the tests read of an answer in JSON.
+    /// The parts of an answer in JSON that the tests read.
     private struct Answer: Decodable {
         struct Service: Decodable, Equatable {
             var namespace: String

@@ -6,7 +6,7 @@ import Testing
 /// Runs that are killed at any moment, and those that go on with what they left.
 @Suite(.serialized, .needsRoot)
 struct KillTests {
-    /// How many runs are killed; without it, as many as fit into the time.
+    /// The number of runs to kill; without it, as many as fit into the time.
     private static let kills = ProcessInfo.processInfo.environment["WEIR_KILLS"].flatMap(Int.init)
     private static let time = Duration.seconds(25)
 

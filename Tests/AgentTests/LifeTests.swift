@@ -3,7 +3,7 @@ import Foundation
 import Lab
 import Testing
 
-/// How a run ends and begins again.
+/// The end of a run, and the beginning of the next.
 @Suite(.serialized, .needsRoot)
 struct LifeTests {
     // MARK: End
@@ -27,7 +27,7 @@ struct LifeTests {
         #expect(Count(report.totals.ingress.seen) == Count(3_000, 300_000))
     }
 
-    /// As timeout(1) does, which signals its child and then the process group.
+    /// The same as timeout(1) does, which signals its child and then the process group.
     @Test func aSignalThatComesTwiceLosesNothing() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
@@ -128,7 +128,7 @@ struct LifeTests {
         }
     }
 
-    /// How many packets have come of the connections to the node and from it.
+    /// Returns the numbers of packets of the connections to the node and from it.
     private func arrivals(_ wire: WireCounters) throws -> (called: UInt64, calling: UInt64) {
         let flows = try wire.flows()
         let called = flows.filter { $0.key.destinationPort == 5201 }.values

@@ -2,7 +2,7 @@ import Foundation
 import Lab
 import Testing
 
-/// What `weir observe`, `top` and `status` show of an agent that runs.
+/// The output of `weir observe`, `top` and `status` beside a running agent.
 @Suite(.serialized, .needsRoot)
 struct LiveObserveTests {
     private let folder: TemporaryFolder
@@ -66,7 +66,7 @@ struct LiveObserveTests {
         try next.finish()
     }
 
-    /// What was before comes first, and nothing is shown twice.
+    /// Earlier records come first, and nothing is shown twice.
     @Test func aStoreIsShownAndThenWhatComes() throws {
         let store = folder.file("flows.db")
         let agent = try start(["--store", store])

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Agent
 
-/// What is lost is said at once, then in growing pauses, with totals; by a clock that the tests move.
+/// Losses are logged at once, then in growing pauses, with totals; by a clock that the tests move.
 struct LossLogTests {
     private static let second: Int64 = 1_000_000_000
 
@@ -23,7 +23,7 @@ struct LossLogTests {
         ),
     ]
 
-    /// What the log says when a counter has these totals at these times, in seconds.
+    /// The log of a counter that has these totals at these times, in seconds.
     struct Course: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var totals: [(time: Int64, total: UInt64)]

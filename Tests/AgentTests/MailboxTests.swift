@@ -31,7 +31,7 @@ struct MailboxTests {
         #expect(mailbox.offer(1))
     }
 
-    /// What was taken is not kept alive by the mailbox.
+    /// The mailbox does not keep taken messages alive.
     @Test func forgetsWhatWasTaken() {
         final class Payload: Sendable {}
         let mailbox = Mailbox<Payload>(limit: 8)

@@ -16,7 +16,7 @@ import Testing
         #expect(Self.plan.flows(beside: 1 << 30) == MemoryPlan.fewestFlowBytes)
     }
 
-    /// What a flood leaves in queues, and what is free and not yet given back, does not count as what the program needs.
+    /// Memory that a flood leaves in queues, and free memory that is not yet given back, do not count as the program's need.
     @Test func aFloodDoesNotShrinkTheRoomForFlows() {
         var keeper = MemoryKeeper(Self.plan)
         let quiet = keeper.decide(resident: 40 << 20, counted: 0, now: 0)

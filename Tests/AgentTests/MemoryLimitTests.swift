@@ -12,7 +12,7 @@ struct MemoryLimitTests {
     private static let flooded = 400_000
     private static let quiet = 300
 
-    /// One number of `/proc/PID/status`, in bytes.
+    /// Returns a number of `/proc/PID/status`, in bytes.
     private static func memory(_ name: String, of process: ChildProcess) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(process.id)/status", encoding: .utf8)
         let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("\(name):") })

@@ -6,19 +6,19 @@ import Testing
 /// Real traffic between pods that an inventory names: records field by field as the format documents them.
 @Suite(.serialized, .needsRoot)
 struct NamedRecordTests {
-    /// One connection, and what the records of it say.
+    /// A connection, and its records.
     struct Case: CustomTestStringConvertible, Sendable {
         var name: String
         var client: Peer
         var called: (address: String, port: UInt16)
         var server: Peer
         var answering: (address: String, port: UInt16)
-        /// What is expected of the records, one after the other: reporter, then fields and their values.
+        /// The expected records, in order: reporter, then fields and their values.
         var records: [[String: String]]
         var testDescription: String { name }
     }
 
-    /// Where a socket is.
+    /// The place of a socket.
     enum Peer: Sendable {
         case pod(String)
         case node
@@ -223,7 +223,7 @@ struct NamedRecordTests {
         }
     }
 
-    /// What one side sent the other got: nothing is lost on a veth.
+    /// Expects that one side received exactly what the other sent: nothing is lost on a veth.
     private static func expectMirrored(_ records: [[String: String]]) {
         let (sources, destinations) = (
             records.filter { $0["reporter"] == "src" }, records.filter { $0["reporter"] == "dst" }

@@ -102,7 +102,7 @@ import Testing
         #expect(json.output == "{\"denied_connections\":10,\"records\":20}\n")
     }
 
-    /// What `weir query` adds up is what jq adds up.
+    /// The sums of `weir query` equal those of jq.
     @Test func totalsAreThoseOfJQ() throws {
         let path = try file
         let jq = try ChildProcess(

@@ -12,7 +12,7 @@ import Testing
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var text: String
-        /// What is said, each beginning with the line and severity.
+        /// The expected findings, each beginning with the line and severity.
         var findings: [String]
 
         init(_ name: String, _ text: String, _ findings: String...) {

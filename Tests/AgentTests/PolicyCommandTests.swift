@@ -18,7 +18,7 @@ import Testing
         return folder.file(name)
     }
 
-    /// What is decided at one end.
+    /// The decision at one end.
     struct Side: Decodable, Equatable {
         var action: String
         var enforced: [String]

@@ -116,7 +116,7 @@ import Testing
         #expect(markdown.output.contains("| DENY → allow | yaobank/customer-856cd6d9f5-* |"), "\(markdown.output)")
     }
 
-    /// What becomes of connections between workloads depends on all of their pods, as far as policies distinguish them.
+    /// The result for connections between workloads depends on all of their pods, as far as policies distinguish them.
     @Test(
         arguments: [
             // The last of five pods has another label.

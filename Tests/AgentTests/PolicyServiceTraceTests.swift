@@ -22,7 +22,7 @@ import Testing
         return (status, process.output, process.errors)
     }
 
-    /// What is given behind `--to`, the first line of the answer, and the notes.
+    /// The value of `--to`, the first line of the answer, and the notes.
     struct Case: Sendable, CustomTestStringConvertible {
         var arguments: String
         var answer: String

@@ -21,7 +21,7 @@ import Testing
     }
 
     private static let web = End.pod("shop", "web-5d8f9c7b4d-x1", "web-5d8f9c7b4d-*", "10.1.0.1")
-    /// Of a version that is gone.
+    /// A pod of a version that is gone.
     private static let oldWeb = End.pod("shop", "web-7c6f5b9d8c-q2", "web-7c6f5b9d8c-*", "10.1.0.99")
     private static let database = End.pod("shop", "db-0", "db-*", "10.1.0.2")
     private static let dns = End.pod("kube-system", "coredns-66bff467f8-z9", "coredns-66bff467f8-*", "10.1.0.3")
@@ -126,7 +126,7 @@ import Testing
         return try ChildProcess(words + arguments, keepingIn: folder)
     }
 
-    /// What preview says of the policies that were written.
+    /// Runs a preview of the suggested policies.
     private func preview(_ yaml: String) throws -> ChildProcess {
         let path = folder.file("suggested.yaml")
         try Data(yaml.utf8).write(to: URL(fileURLWithPath: path))

@@ -2,7 +2,7 @@ import Foundation
 import Lab
 import Testing
 
-/// What a run may still do once it runs.
+/// The privileges that a run keeps.
 @Suite(.needsRoot)
 struct PrivilegeTests {
     @Test func everyThreadHasWhatARunNeedsAndNoMore() throws {

@@ -18,8 +18,8 @@ struct ReaderTests {
         try FrameSender("eth0", in: cable.peer).send(FlowSweep(flows: flows, from: peer, to: node), count: flows)
     }
 
-    /// What a killed reader had read, what the kernel had taken for it, and what the next one reads are all lines in
-    /// order; only the kernel's part is gone.
+    /// Lines that a killed reader had read, lines that the kernel had accepted for it, and lines of the next reader are all
+    /// lines in order; only the kernel's part is lost.
     @Test func aReaderThatDiesCostsWhatTheKernelHadTakenForIt() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()

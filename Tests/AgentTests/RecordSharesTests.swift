@@ -3,7 +3,7 @@ import Testing
 
 @testable import Agent
 
-/// Who has written how much of a flush.
+/// The amounts that endpoints have written in a flush.
 struct RecordSharesTests {
     @Test func theRankGrowsWithWhatAnEndpointHasWritten() {
         var shares = RecordShares()

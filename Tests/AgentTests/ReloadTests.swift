@@ -24,7 +24,7 @@ struct ReloadTests {
 
     // MARK: Outputs
 
-    /// One file stays all the time, and of two others there is always one: both have every packet once.
+    /// One file stays all the time, and one of two others is always there: both have every packet once.
     @Test func aReloadOfOutputsLosesNothingAndRepeatsNothing() throws {
         let wire = try WireCounters(in: cable.node)
         let run = try ReloadedRun(in: cable.node, folder, settings(["stays", "one"]))

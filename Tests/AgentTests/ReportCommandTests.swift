@@ -169,7 +169,7 @@ import Testing
 
     // MARK: In a range of time
 
-    /// What an API server writes of a request for a policy by which the customer may call the database.
+    /// Returns an API server's event for a request for a policy by which the customer may call the database.
     private static func event(
         _ verb: String,
         _ time: String,

@@ -2,7 +2,7 @@ import Foundation
 import Lab
 import Testing
 
-/// What the page of a run says of policies: those of the run's own inventory, as they are now.
+/// The page of a run shows the policies of the run's own inventory, as they are now.
 @Suite(.serialized, .needsRoot)
 struct RunPageTests {
     private let lab: PolicyNode

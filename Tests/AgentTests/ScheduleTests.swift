@@ -6,7 +6,7 @@ struct ScheduleTests {
     /// Nanoseconds of a second.
     private static let second: Int64 = 1_000_000_000
 
-    /// When an aligned schedule is due, in milliseconds: `until` counts from now.
+    /// The times of an aligned schedule, in milliseconds: `until` counts from now.
     struct Alignment: Sendable {
         var wall: Int64
         var interval: Int64

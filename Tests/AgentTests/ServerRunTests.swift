@@ -3,7 +3,7 @@ import Foundation
 import Lab
 import Testing
 
-/// What a run says of itself over HTTP.
+/// The answers of a run over HTTP.
 @Suite(.serialized, .needsRoot)
 struct ServerRunTests {
     private let folder: TemporaryFolder
@@ -90,7 +90,7 @@ struct ServerRunTests {
         try weir.finish()
     }
 
-    /// What an address of this host carries is in the metrics, where that is asked for; and how long the programs run.
+    /// Metrics contain the traffic of an address of this host, and the run time of the programs, where that is configured.
     @Test func metricsSayWhatWorkloadsCarryAndWhatProgramsCost() throws {
         let weir = try start(["--flow-metrics", "10", "--program-time"])
         let wire = try WireCounters(in: cable.node)
@@ -130,7 +130,7 @@ struct ServerRunTests {
         try weir.finish()
     }
 
-    /// What is stored is no whoever's who reaches the address: that needs a token, and the socket of this host does not.
+    /// Stored records are not for every client that reaches the address: that needs a token, the socket of this host does not.
     @Test func whatIsStoredNeedsATokenWhereOthersReachTheAddress() throws {
         let store = folder.file("flows.db")
         let token = folder.file("token")

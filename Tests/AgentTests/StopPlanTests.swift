@@ -8,7 +8,7 @@ import Testing
 
 @testable import Agent
 
-/// How the time after the request to stop is spent.
+/// The division of the time after the request to stop.
 struct StopPlanTests {
     /// A clock that stands still until a test moves it, ns.
     private final class Hands: Sendable {

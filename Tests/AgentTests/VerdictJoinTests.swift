@@ -6,7 +6,7 @@ import Testing
 
 @testable import Agent
 
-/// Which change is behind a new verdict.
+/// The change behind a new verdict.
 @Suite struct VerdictJoinTests {
     private let board = ChangeBoard()
     private static let web = Endpoint(kind: .workload, name: "web-1", aggregatedName: "web-*", namespace: "shop")
@@ -70,7 +70,7 @@ import Testing
         return change
     }
 
-    /// What the records of intervals got as their cause.
+    /// Returns the causes in the records of intervals.
     @discardableResult
     private func run(_ join: inout VerdictJoin, _ records: [FlowRecord]) -> [[String]?] {
         join.beginFlush()
@@ -294,7 +294,7 @@ import Testing
         #expect(run(&join, [record(10, denied, started: 0)]) == [nil])
     }
 
-    /// Who scans all ports, or makes pods without end, hides nobody's change.
+    /// A port scan, or a workload that makes pods without end, hides no other change.
     @Test func oneThatMakesMuchTakesNoRoomOfOthers() {
         var join = VerdictJoin(board)
         let scanner = Endpoint(kind: .workload, name: "x", aggregatedName: "scanner-*", namespace: "shop")

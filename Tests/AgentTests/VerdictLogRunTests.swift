@@ -66,7 +66,7 @@ struct VerdictLogRunTests {
         try first.finish()
     }
 
-    /// What the test posts when the interfaces are watched.
+    /// The message that the test posts when the interfaces are watched.
     private static let watching = ClockReading(monotonic: -1, boot: -1, wall: -1)
 
     /// A verdict comes when its flow is born, and before it ends.

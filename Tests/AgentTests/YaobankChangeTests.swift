@@ -38,7 +38,7 @@ struct YaobankChangeTests {
           - {action: Allow, protocol: TCP, source: {selector: app == "customer"}, destination: {ports: [2379]}}
         """
 
-    /// What an API server writes of a request for the policy, now.
+    /// Returns an API server's event for a request for the policy, now.
     private static func event(_ id: String, _ user: String, code: Int) -> String {
         let format = ISO8601DateFormatter()
         format.formatOptions = [.withInternetDateTime, .withFractionalSeconds]

@@ -93,7 +93,7 @@ struct YaobankTests {
         #expect(objects.wait() == 0, "\(objects.output)")
     }
 
-    /// Who gets through is refused, because nobody listens.
+    /// A connection that gets through is refused, because nothing listens.
     @Test func nftablesDoesWhatThePoliciesInForceSay() throws {
         let ports = [YaobankScenario.webPort, YaobankScenario.databasePort, 22]
         let parts = YaobankScenario.Part.allCases

@@ -2,7 +2,7 @@ import Audit
 import Foundation
 import Testing
 
-/// What is rejected before it is decoded is what would be rejected after it.
+/// Lines that are rejected before decoding would also be rejected after it.
 @Suite struct AuditQuickSelectionTests {
     private static func selection(_ choose: (inout AuditSelection) -> Void) -> AuditSelection {
         var selection = AuditSelection()

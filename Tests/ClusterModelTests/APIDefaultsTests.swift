@@ -2,13 +2,13 @@ import ClusterModel
 import FlowModel
 import Testing
 
-/// What API servers give to objects that leave it out, files get too; and what an API server sent stays as it is.
+/// Defaults that API servers add to objects are added to files too; objects of an API server are not changed.
 @Suite struct APIDefaultsTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var kind: ObjectKind
-        /// As somebody writes it.
+        /// The object as a person writes it.
         var written: String
-        /// As an API server has it.
+        /// The object as an API server stores it.
         var served: String
 
         var testDescription: String { "\(kind.rawValue) \(written)" }
@@ -154,7 +154,7 @@ import Testing
         #expect(policy.spec.ingress.first?.ports == [PolicyPort(proto: nil, port: nil)])
     }
 
-    /// What a kubelet runs from a file has no service account, in an API server either.
+    /// A pod that a kubelet runs from a file has no service account, in an API server either.
     @Test func aMirrorPodHasNoServiceAccount() throws {
         let text = #"{"metadata":{"name":"a","annotations":{"kubernetes.io/config.mirror":"1"}},"spec":{}}"#
         let (object, _) = try ObjectDecoder.withFindings(text, as: .pod)

@@ -2,7 +2,7 @@ import ClusterModel
 import Foundation
 import Testing
 
-/// What the API server says instead of what was asked for.
+/// The API server's Status in the place of the requested answer.
 struct APIStatusTests {
     static let paths =
         ((try? Fixture.paths(in: "errors")) ?? [])

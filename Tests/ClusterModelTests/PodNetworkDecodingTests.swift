@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 import Testing
 
-/// When a pod came, and what network plugins say of its addresses.
+/// The time when a pod came, and its addresses in the annotations of network plugins.
 @Suite struct PodNetworkDecodingTests {
     private static func pod(_ metadata: String, _ status: String = "{}") throws -> (pod: Pod, findings: [String]) {
         let text = #"{"metadata":{"name":"a","namespace":"n"\#(metadata)},"status":\#(status)}"#

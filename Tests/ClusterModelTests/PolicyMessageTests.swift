@@ -1,7 +1,7 @@
 import ClusterModel
 import Testing
 
-/// What is said of policies that people write wrong: object, place, what is wrong, and what would be right.
+/// Messages about malformed policies: object, place, fault and correct form.
 struct PolicyMessageTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var kind: ObjectKind

@@ -59,7 +59,7 @@ struct RecordedListTests {
         }
     }
 
-    /// What `kubectl get pods,ns,services -A -o json` prints.
+    /// The output of `kubectl get pods,ns,services -A -o json`.
     @Test func listOfSeveralKindsAndListsInIt() throws {
         var items: [[String: Any]] = []
         var expected: [String] = []

@@ -297,7 +297,7 @@ struct UnknownFieldTests {
         #expect(try seconds(20_000) < few * 40)
     }
 
-    /// What this thread has used of a processor.
+    /// The processor time of this thread.
     private static var processorSeconds: Double {
         var time = timespec()
         unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)

@@ -148,7 +148,7 @@ struct WorkloadDecodingTests {
         #expect(findings == [])
     }
 
-    /// What an endpoint is by its conditions; those that are absent have the meaning that the API gives them.
+    /// The readiness of an endpoint by its conditions; absent ones have the API's defaults.
     @Test(arguments: [
         ("null", ServiceEndpoints.Readiness.ready), ("{}", .ready), (#"{"ready":true}"#, .ready),
         (#"{"ready":null,"serving":false}"#, .ready), (#"{"ready":true,"serving":false,"terminating":true}"#, .ready),

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// What `weir inventory check` finds.
+/// The findings of `weir inventory check`.
 @Suite struct FilesCheckTests {
     private let folder: FilesFolder
 

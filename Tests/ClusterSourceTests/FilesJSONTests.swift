@@ -52,7 +52,7 @@ import Testing
         #expect(try FilesTexts(json: folder.write([0xef, 0xbb, 0xbf, 0x7b, 0x7d], to: "b.json")).documents.count == 1)
     }
 
-    /// What is not JSON, and what is said of it.
+    /// A text that is not JSON, and its message.
     struct Fault: Sendable, CustomTestStringConvertible {
         var json: String
         var line: Int
@@ -104,7 +104,7 @@ import Testing
         #expect(texts.heads.map(\.line) == [1, 7])
     }
 
-    /// What Foundation's reader takes for one object is what this one does.
+    /// This reader and Foundation's find the same objects.
     @Test func changedTextIsJSONIfFoundationSaysSo() throws {
         var random = FilesRandom(7)
         let text = Array(try Data(contentsOf: URL(fileURLWithPath: filesFixture("calico-networksets.json"))))

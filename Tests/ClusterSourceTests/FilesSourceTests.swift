@@ -145,7 +145,7 @@ import Testing
         #expect(observer.names == ["Pod shop/b"])
     }
 
-    /// What kubelet does with the files of a ConfigMap.
+    /// The steps of kubelet with the files of a ConfigMap.
     @Test func aSwappedLinkIsFollowed() throws {
         try folder.makeFolder("..1")
         try folder.makeFolder("..2")
@@ -211,7 +211,7 @@ import Testing
         #expect(observer.names == ["Pod shop/a", "Pod shop/b"])
     }
 
-    /// As when `kubectl get … > file` has just begun.
+    /// The state when `kubectl get … > file` has just begun.
     @Test func aFileThatIsSuddenlyEmptyChangesNothing() throws {
         let path = try folder.write(pods("a"), to: "a.yaml")
         let source = source([path])

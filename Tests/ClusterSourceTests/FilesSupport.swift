@@ -72,9 +72,9 @@ final class FilesObserver: ClusterObserver {
         }
     }
 
-    /// How many changes were told.
+    /// The number of reported changes.
     var changes: Int { state.withLock { $0.changes } }
-    /// What was told in a wrong order.
+    /// The changes that were reported in a wrong order.
     var faults: [String] { state.withLock { $0.faults } }
 
     /// The objects of all files, as in `Pod shop/cart-1`, and how often each one is there.
@@ -91,7 +91,7 @@ final class FilesObserver: ClusterObserver {
     /// The names of the objects, ascending.
     var names: [String] { objects.keys.sorted() }
 
-    /// How many sources have objects.
+    /// The number of sources that have objects.
     var sources: Int { state.withLock { $0.objects.values.count { !$0.isEmpty } } }
 
     /// All objects of a name.

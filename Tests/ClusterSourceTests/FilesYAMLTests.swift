@@ -223,7 +223,7 @@ import Testing
 
     // MARK: Faults
 
-    /// What is no inventory, and what is said of it.
+    /// A text that is not an inventory, and its message.
     struct Fault: Sendable, CustomTestStringConvertible {
         var yaml: String
         var line: Int

@@ -47,7 +47,7 @@ struct TextObjectsTests {
         #expect(fault?.line != nil)
     }
 
-    /// What would take memory or depth without end is refused; what is read is the same whatever its length.
+    /// A text that would need memory or depth without end is refused; other texts are read the same whatever their length.
     @Test func hostileTextsAreRefused() throws {
         let laughs = (0..<12).map { level in
             "a\(level): &a\(level) ["

@@ -91,7 +91,7 @@ extension KernelTests {
             #expect(try seen() == 0)
         }
 
-        /// It sits in the place of clsact and has no egress side: both filters would see ingress.
+        /// Such a qdisc takes the place of clsact and has no egress side: both filters would see ingress.
         @Test func clsactRefusesAnIngressQdisc() throws {
             let cable = try Cable()
             try cable.right.tc("qdisc add dev eth0 ingress")
@@ -154,7 +154,7 @@ extension KernelTests {
             #expect(try monitor.account(of: "eth0").ingress.flows == TrafficCounters(packets: 155, bytes: 155 * 128))
         }
 
-        /// What another program dropped on the way out did not leave, and is not counted.
+        /// Packets that another program dropped on the way out did not leave, and are not counted.
         @Test func tcxIsLastOnEgress() throws {
             let cable = try Cable()
             let index = try cable.left.index(of: "eth0")
@@ -175,7 +175,7 @@ extension KernelTests {
             #expect(try cable.right.counters(of: "eth0").receivedPackets == 3)
         }
 
-        /// What TCX refuses on one interface, whose hook is full (63 programs), is watched with clsact, the others with TCX.
+        /// An interface that TCX refuses, because its hook is full (63 programs), is watched with clsact, the others with TCX.
         @Test(arguments: [WEIR_INGRESS, WEIR_EGRESS])
         func aFullHookChangesOnlyItsInterface(_ direction: Int32) throws {
             let cable = try Cable()
@@ -248,11 +248,11 @@ private func attachFiftyTimes(to interface: String, in namespace: NetworkNamespa
     }
 }
 
-/// What is attached to `eth0`.
+/// The programs that are attached to `eth0`.
 private struct Hooks {
-    /// What `tc` says of qdiscs and filters, without their programs' numbers.
+    /// The output of `tc` about qdiscs and filters, without their programs' numbers.
     let text: String
-    /// How many TCX programs there are on ingress and egress.
+    /// The numbers of TCX programs on ingress and egress.
     let tcx: [UInt32]
 
     init(in namespace: NetworkNamespace) throws {

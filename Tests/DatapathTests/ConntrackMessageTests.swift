@@ -95,7 +95,7 @@ enum ConntrackBytes {
         return TrackedConnection(original: request, reply: reply)
     }
 
-    /// What the first message of a datagram says.
+    /// Reads the first message of a datagram.
     static func read(_ bytes: [UInt8]) -> TrackedConnection? {
         let datagram = NetlinkBytes(bytes)
         guard let message = datagram.messages.first(where: { _ in true }) else { return nil }

@@ -10,10 +10,10 @@ private final class TranslatingNode: Sendable {
     let network: LabNetwork
     let outside: NetworkNamespace
     let tracker: Conntrack
-    /// One that has no program, as on kernels before 5.18.
+    /// A tracker without the program, as on kernels before 5.18.
     let messages: Conntrack
 
-    /// The one that all tests use; each of its connections has a port of its own.
+    /// The node that all tests use; each of its connections has a port of its own.
     static let shared = Result { try TranslatingNode() }
 
     private init() throws {
@@ -76,7 +76,7 @@ private final class TranslatingNode: Sendable {
             """
     }
 
-    /// What the tool conntrack(8) knows.
+    /// Returns the connections that the tool conntrack(8) lists.
     func listed(_ family: String = "ipv4") throws -> [TrackedConnection] {
         let text = try network.node.command(["conntrack", "-L", "-f", family, "-o", "extended"])
         return text.split(separator: "\n").compactMap { Self.connection(String($0)) }
@@ -153,7 +153,7 @@ private struct Passage: Sendable, CustomTestStringConvertible {
     var testDescription: String
     var kind: HeldConnection.Kind = .tcp
     var from: Place = .podA
-    /// What is called, the last number of a service's address, or what answers itself.
+    /// The last number of a service's address; nil to call the backend itself.
     var service: Int?
     var port: UInt16 = 80
     var to: Place = .podB

@@ -71,7 +71,7 @@ extension KernelTests {
             #expect(monitor.contradictions.isEmpty)
         }
 
-        /// What the node itself asks is copied at its uplink; what it forwards there is not.
+        /// The node's own questions are copied at its uplink; forwarded ones are not.
         @Test func areThoseOfTheNode() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
@@ -106,7 +106,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// What is no message is counted, and not copied.
+        /// A packet that is not a message is counted, and not copied.
         @Test func shortOnesAreNone() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
@@ -218,7 +218,7 @@ extension FlowKey {
     fileprivate var isDNS: Bool { nearPort == 53 || farPort == 53 }
 }
 
-/// One datagram to port 53, and one back, through real sockets.
+/// A datagram to port 53, and one back, through real sockets.
 struct UDPExchange {
     let client: IPAddress
     let server: IPAddress

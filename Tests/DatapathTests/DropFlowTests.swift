@@ -7,7 +7,7 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// Which flow a dropped packet belongs to, and what belongs to none.
+    /// The flow of a dropped packet, and packets that belong to none.
     @Suite("Drops and flows")
     struct DropFlowTests {
         // MARK: Translated packets
@@ -206,8 +206,8 @@ extension KernelTests {
             )
         }
 
-        /// What another namespace drops on an interface of the same number is its own affair; what is dropped all the
-        /// time, for no reason of interest, is nobody's.
+        /// Drops of another namespace on an interface of the same number are not counted, and neither are drops for reasons
+        /// that are ignored.
         @Test func foreignAndUninterestingDropsAreIgnored() throws {
             let lab = try DropLab()
             // The pods' interfaces have the numbers of the node's.

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Datapath
 
-/// What reasons mean.
+/// The treatment of reasons.
 @Suite("Reasons for drops")
 struct DropReasonTests {
     @Test(arguments: [
@@ -37,7 +37,7 @@ struct DropReasonTests {
         #expect(reasons.bits.allSatisfy { $0 == UInt8(WEIR_DROP_IGNORED) })
     }
 
-    /// What has no reason has one in some places.
+    /// A drop without a reason has one in some places.
     @Test func placesGiveReasons() throws {
         let names = [2: "NOT_SPECIFIED", 7: "XDP", 9: "NETFILTER_DROP"]
         let functions: [String: Range<UInt64>] = [

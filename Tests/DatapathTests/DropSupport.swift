@@ -6,7 +6,7 @@ import Testing
 
 @testable import Datapath
 
-/// What was dropped of a flow, over all batches.
+/// The drops of a flow, over all batches.
 struct Dropped: Equatable {
     /// Denied, and counted on the way in before.
     var ingress = TrafficCounters.zero
@@ -16,7 +16,7 @@ struct Dropped: Equatable {
     var decisions: Set<String> = []
     var failures: [UInt64] = [0, 0]
     var failureReasons: Set<String> = []
-    /// Where denied packets were on their way to, behind destination NAT.
+    /// The destinations of denied packets, behind destination NAT.
     var destinations: Set<FlowDrop.Destination> = []
 
     mutating func add(_ drop: FlowDrop) {
@@ -87,7 +87,7 @@ struct DropLab {
         return counted
     }
 
-    /// What was denied so far.
+    /// The traffic that was denied so far.
     var denied: TrafficCounters {
         monitor.drops.values.reduce(.zero) { $0 + $1.ingress + $1.uncounted + $1.egress }
     }

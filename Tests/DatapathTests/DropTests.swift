@@ -8,10 +8,10 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// What the kernel drops by decision, beside the counters of whoever dropped it.
+    /// Packets that the kernel drops by decision, beside the counters of the rule or program that dropped them.
     @Suite("Drops by decision")
     struct DropTests {
-        /// Where a rule drops, and how.
+        /// A rule that drops: its place, and its action.
         struct Rule: Sendable, CustomTestStringConvertible {
             var hook: String
             var verdict: String
@@ -158,7 +158,7 @@ extension KernelTests {
             }
         }
 
-        /// It drops before anything is counted.
+        /// XDP drops before anything is counted.
         @Test(arguments: [false, true])
         func whatXDPDropsIsDeniedAndUncounted(isGeneric: Bool) throws {
             let lab = try DropLab()

@@ -110,7 +110,7 @@ import Testing
         #expect(known == [2, 4, 5, 6])
     }
 
-    /// One interface with flows without end, and one with ten: those ten stay.
+    /// One interface has flows without end, and one has ten: those ten stay.
     @Test func nobodyPushesOutTheFlowsOfOthers() {
         let flows = EndedFlows(capacity: 1000, positions: 8)
         for number in 0..<10 { Self.note(flows, Self.key(number, interface: 9), position: 3) }

@@ -101,7 +101,7 @@ extension KernelTests {
             #expect(other.marks.nearOpened == true)
         }
 
-        /// Of UDP, who spoke first is kept for as long as connection tracking keeps it.
+        /// For UDP, the end that spoke first is kept for as long as connection tracking keeps it.
         @Test(arguments: [(90_000 as UInt32, true), (130_000, false)])
         func whoSpokeFirstIsRememberedForAWhile(row: (pause: UInt32, isKnown: Bool)) throws {
             let counter = try TestRunCounter.fresh()

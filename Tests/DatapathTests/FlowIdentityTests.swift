@@ -5,7 +5,7 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// What an IPv6 packet says of an IPv4 address is nobody's word.
+    /// An IPv4-mapped address in an IPv6 packet belongs to no endpoint.
     @Suite("Mapped addresses")
     struct MappedAddressTests {
         private static let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]

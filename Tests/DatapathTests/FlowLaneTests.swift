@@ -111,7 +111,7 @@ extension KernelTests {
             #expect(counter.owner(of: slot, .ingress) == 2)
         }
 
-        /// Where programs may interrupt each other nobody owns a lane, and everything is exact all the same.
+        /// Where programs may interrupt each other no CPU owns a lane, and everything is exact nevertheless.
         @Test func aPreemptibleKernelHasNoOwners() throws {
             let programs = try KernelPrograms(
                 .flows,
@@ -292,7 +292,7 @@ private final class PinnedLoad {
         progress.isOver.store(true, ordering: .relaxed)
     }
 
-    /// What was sent so far.
+    /// The number of packets that were sent so far.
     var packets: UInt64 { progress.packets.load(ordering: .relaxed) }
 
     /// Ends the load, and says what was sent.

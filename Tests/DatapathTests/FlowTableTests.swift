@@ -41,7 +41,7 @@ struct FlowTableLayoutTests {
         #expect(deviation < 1023 + 8 * 45)
     }
 
-    /// Who does not know the seed cannot tell which keys share a window.
+    /// Without the seed nobody can predict which keys share a window.
     @Test(arguments: KeySequence.allCases)
     func anotherSeedGivesOtherHomes(_ sequence: KeySequence) {
         let slots = 1 << 17

@@ -33,10 +33,10 @@ import Testing
             return String(UnicodeScalar(UInt8(truncatingIfNeeded: fgetc(file))))
         }
 
-        /// What is there beside the setting.
+        /// The entries beside the setting.
         var marks: [String] { PinFolder.entries(of: folder).filter { $0 != "rcu_expedited" } }
 
-        /// What a run leaves that is killed meanwhile.
+        /// Leaves the state of a run that is killed meanwhile.
         func leaveBehind() {
             mkdir(folder + "/weir-rcu-expedited", 0o700)
             set("1")
@@ -138,7 +138,7 @@ import Testing
         #expect(machine.marks == [])
     }
 
-    /// What cannot be set back is said, and its mark stays for the next run.
+    /// A setting that cannot be reset is reported, and its mark stays for the next run.
     @Test(.enabled(if: geteuid() == 0, "mounts need root"))
     func whatCannotBeSetBackIsTold() throws {
         let machine = try Machine()
@@ -221,7 +221,7 @@ extension KernelTests {
             #expect((took[true] ?? .zero) < (took[false] ?? .zero))
         }
 
-        /// What a run that was killed left is set back by the next one, and by weir detach.
+        /// A setting that a killed run left behind is reset by the next run, and by weir detach.
         @Test(arguments: [true, false])
         func whatWasLeftBehindIsSetBack(_ byRun: Bool) throws {
             try #require(Self.setting == "0")
@@ -242,7 +242,7 @@ extension KernelTests {
             #expect(!PinFolder.entries(of: bpffs.path).contains { $0.hasPrefix("weir") })
         }
 
-        /// What is pinned is detached when weir detach returns.
+        /// Pinned programs are detached when weir detach returns.
         @Test func manyPinnedLinksAreDetachedAtOnce() throws {
             var configuration = configuration
             configuration.pinning = .untilEnd

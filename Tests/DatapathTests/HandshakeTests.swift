@@ -9,7 +9,7 @@ import Testing
 /// A packet of a connection, and whether time passes before it.
 struct HandshakePacket {
     let flags: UInt8
-    /// Of the end that opens; else of the other end.
+    /// Whether it is the end that opens; else the other end.
     let isOpeners: Bool
     var isLate = false
 
@@ -70,7 +70,7 @@ struct HandshakeCase: CustomTestStringConvertible {
 }
 
 extension KernelTests {
-    /// How long handshakes take, beside the clock that the packets were sent by.
+    /// The times of handshakes, beside the clock by which the packets were sent.
     @Suite("Handshakes")
     struct HandshakeTests {
         private static let gap: UInt32 = 3_000_000  // ns

@@ -78,7 +78,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// What the other end of a pair has is behind it, but for what it only forwards to: another node's pods.
+        /// Addresses of the other end of a pair are behind it, except those to which it only forwards: another node's pods.
         @Test func whatIsReachedThroughAGatewayIsNotBehindAnInterface() throws {
             let network = try LabNetwork(pods: ["a", "b"])
             let (a, b) = (try network.pod("a"), try network.pod("b"))
@@ -233,7 +233,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// What comes in from outside under the address of a pod, or of the node, is not theirs.
+        /// Packets from outside under the address of a pod, or of the node, are not theirs.
         @Test func whatEntersThroughAnUplinkIsNobodysHere() throws {
             let network = try LabNetwork(pods: ["a"])
             let a = try network.pod("a")

@@ -203,7 +203,7 @@ private struct NetlinkCase: Sendable, CustomTestStringConvertible {
         NetlinkCase(name: "length 2^32 - 1", bytes: Message.message(16, length: .max, []), events: []),
     ]
 
-    /// As `damaged`, but the message that follows is read.
+    /// The same as `damaged`, but the message that follows is read.
     static let senseless = [
         NetlinkCase(name: "an error without a number", bytes: Message.message(2, []), events: []),
         NetlinkCase(name: "a link without its fixed part", bytes: Message.message(16, []), events: []),
@@ -292,7 +292,7 @@ struct NetlinkParserTests {
         }
     }
 
-    /// What a message says depends on its own bytes only, whatever they are.
+    /// The result of a message depends on its own bytes only, whatever they are.
     @Test func damagedMessagesKeepToThemselves() {
         let seed: UInt64 = 42
         var numbers = RepeatableNumbers(seed: seed)

@@ -61,7 +61,7 @@ extension KernelTests {
                 return try #require(UInt64(words[place + 1]))
             }
 
-            /// What every overflow must obey.
+            /// Checks the rules that hold for every overflow.
             func check() throws -> DirectionAccount {
                 let account = try monitor.account(of: "eth0").ingress
                 #expect(account.isBalanced)

@@ -25,7 +25,7 @@ struct FuzzInput {
         self.offersUsualPackets = offersUsualPackets
     }
 
-    /// What one run of the programs is given.
+    /// The input of one run of the programs.
     struct Run {
         var frame: [UInt8]
         var direction: Direction
@@ -74,7 +74,7 @@ struct FuzzInput {
         )
     }
 
-    /// One of the few fragments of a few packets, in any order and of any size.
+    /// Returns one of the few fragments of a few packets, in any order and of any size.
     private mutating func fragment() -> [UInt8] {
         let (port, id) = (UInt16(80 + upTo(2)), UInt16(upTo(4)))
         let (offset, hasMore) = (UInt16(8 * max(0, upTo(5) - 1)), upTo(3) != 0)

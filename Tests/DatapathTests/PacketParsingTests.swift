@@ -192,7 +192,7 @@ extension KernelTests {
             return Frame.inIPv6(Frame.ipv6(6, segment, source: Frame.server6, destination: Frame.client6))
         }
 
-        /// Which of two first fragments the receiver takes cannot be known: the bulk goes under neither.
+        /// It is not known which of two first fragments the receiver takes: the others are counted under neither.
         @Test(arguments: [false, true])
         func firstFragmentsThatContradictEachOtherNameNothing(_ isIPv6: Bool) throws {
             let firsts = [Self.fragment(isIPv6, 0, Self.tcp(443)), Self.fragment(isIPv6, 0, Self.tcp(80))]
@@ -204,7 +204,7 @@ extension KernelTests {
             #expect(try Self.farPorts([firsts[0], rest[1], firsts[1], rest[0]]) == [443, 443, 80, 0])
         }
 
-        /// What no receiver keeps says nothing of the packet: the first fragment that is one counts.
+        /// A first fragment that no receiver keeps does not count: the next valid first fragment does.
         @Test(arguments: [false, true])
         func firstFragmentsThatAreTooSmallAreNone(_ isIPv6: Bool) throws {
             let ports = try Self.farPorts([

@@ -50,7 +50,7 @@ struct PastAccountTests {
         #expect(past.all.map(\.name) == (1...100).map { "v\($0)" })
     }
 
-    /// That something was wrong is not lost in a sum.
+    /// An imbalance is not lost in a sum.
     @Test func whatIsNotBalancedStaysSo() {
         var past = PastAccounts(limit: 4)
         past.add(account(1, isBalanced: false))

@@ -7,7 +7,7 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// Which processes have the sockets of flows.
+    /// The processes that own the sockets of flows.
     @Suite("Processes")
     struct ProcessTests {
         /// The name of this process.
@@ -167,7 +167,7 @@ extension KernelTests {
             return number
         }
 
-        /// What is said of a process is text in any case.
+        /// The texts about a process are valid in any case.
         @Test func pathsAndArgumentsAreText() {
             #expect(ProcessPrograms.path(Array("/usr/bin/x (deleted)".utf8)[...]) == "/usr/bin/x")
             #expect(ProcessPrograms.path(Array("./x".utf8)[...]) == nil && ProcessPrograms.path([]) == nil)

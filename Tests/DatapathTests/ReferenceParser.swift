@@ -1,17 +1,17 @@
 import FlowModel
 
-/// What a frame must be counted as, by a reading of the standards and of the datapath's contract.
+/// The counts that a frame must have, by a reading of the standards and of the datapath's contract.
 ///
 /// Written for clarity, over plain arrays; shares nothing with the BPF programs.
 struct ReferenceParser {
-    /// How the frame's length and headers stand for more than one packet on the wire.
+    /// The way in which a frame stands for more than one packet on the wire: segment size and number.
     typealias Offload = (size: UInt32, segments: UInt32)
 
-    /// What first fragments said, for the later ones.
+    /// The fields of first fragments, for the later ones.
     private(set) var fragments: [FragmentIdentity: FirstFragment] = [:]
 
-    /// What fragments of one packet have in common: with IPv4 the protocol too (RFC 791 section 3.2), with IPv6 not
-    /// (RFC 8200 section 4.5).
+    /// The fields that fragments of one packet share: with IPv4 the protocol too (RFC 791 section 3.2), with IPv6 not (RFC 8200
+    /// section 4.5).
     struct FragmentIdentity: Hashable {
         var source: IPAddress
         var destination: IPAddress
@@ -19,7 +19,7 @@ struct ReferenceParser {
         var proto: UInt8?
     }
 
-    /// What the first fragment of a packet said, and how far the packet has come, in order.
+    /// The fields of a packet's first fragment, and the place up to which the packet has come, in order.
     struct FirstFragment {
         var proto: UInt8
         var ports: Ports

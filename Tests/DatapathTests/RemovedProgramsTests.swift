@@ -7,10 +7,10 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// What others do to the programs of a running agent.
+    /// Changes by others to the programs of a running agent.
     @Suite("Removed programs")
     struct RemovedProgramsTests {
-        /// How somebody removes them.
+        /// A way to remove the programs.
         struct Removal: Sendable, CustomTestStringConvertible {
             var testDescription: String
             var mode: AttachMode
@@ -28,7 +28,7 @@ extension KernelTests {
             Removal(testDescription: "link detach", mode: .tcx, command: nil),
         ]
 
-        /// It notices with the next scan, puts them back, and counts what went by unseen.
+        /// The agent notices with the next scan, puts them back, and counts the traffic that was missed.
         @Test(arguments: removals)
         func whatSomebodyRemovesIsPutBack(_ removal: Removal) throws {
             let cable = try Cable()
@@ -70,7 +70,7 @@ extension KernelTests {
             #expect(!filters.contains("0x77656972"))
         }
 
-        /// What went by before the end is in the account, though there is nothing to put back any more.
+        /// Traffic that was missed before the end is in the account, though there is nothing to put back any more.
         @Test func whatIsRemovedBeforeTheEndIsAGap() throws {
             let cable = try Cable()
             let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
@@ -150,7 +150,7 @@ extension KernelTests {
 
         // MARK: A second agent
 
-        /// It would replace the first one's filters, whose account would go on adding up.
+        /// The second agent would replace the first one's filters, and the first account would continue to add up.
         @Test func aSecondAgentOnClsactIsRefused() throws {
             let cable = try Cable()
             let configuration = DatapathConfiguration(tableSlots: 1024, attachMode: .clsact)

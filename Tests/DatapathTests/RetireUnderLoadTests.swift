@@ -137,7 +137,7 @@ private final class Load {
         return sent
     }
 
-    /// What was sent so far, in both directions.
+    /// The number of packets that were sent so far, in both directions.
     var packets: Int { progress.packets.load(ordering: .relaxed) }
 
     /// Ends the load, and says what was sent in each direction.

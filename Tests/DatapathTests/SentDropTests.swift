@@ -8,10 +8,10 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// What a program drops that runs on egress behind Weir's own: it was counted as sent, and was not.
+    /// Packets that a program drops on egress behind Weir's own: they were counted as sent, but were not.
     @Suite("Drops behind the egress program")
     struct SentDropTests {
-        /// Who drops.
+        /// The program that drops.
         enum Dropper: CaseIterable, Sendable {
             /// A clsact filter, which runs after TCX.
             case filter
@@ -67,7 +67,7 @@ extension KernelTests {
             #expect(account.skb.bytes == counters.sentBytes - before.sentBytes)
         }
 
-        /// What a program in front of Weir's drops was never counted, and nothing is taken back for it.
+        /// Packets that a program in front of Weir's drops were never counted, and nothing is subtracted for them.
         ///
         /// When that program is gone, which nobody says, what is dropped behind is taken back.
         @Test func whatIsDroppedInFrontIsNotTakenBack() throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// One workload's flood and the others' room.
+    /// A flood of one workload, and the room of the others.
     @Suite("Shares")
     struct ShareTests {
         /// A pod sends more tuples than fit anywhere, and meanwhile another one opens some hundred flows.
@@ -80,7 +80,7 @@ extension KernelTests {
     }
 }
 
-/// What is outside of the table is shared like the table.
+/// Room outside of the table is shared like the table.
 @Suite("Overflow flows")
 struct OverflowFlowsTests {
     private static func key(_ interface: UInt32, _ port: UInt16) -> FlowKey {

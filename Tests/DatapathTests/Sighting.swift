@@ -4,13 +4,13 @@ import Testing
 
 @testable import Datapath
 
-/// What one packet was counted as.
+/// The kind as which a packet was counted.
 enum Sighting: Hashable {
     /// In a flow.
     case flow(FlowKey, TrafficCounters, FlowMarks)
-    /// As something that is not IP.
+    /// A frame that is not IP.
     case notIP(TrafficCounters)
-    /// As something that could not be parsed.
+    /// A frame that could not be parsed.
     case unparsed(Reason, TrafficCounters)
     /// The account or the table contradicts itself.
     case contradiction(String)

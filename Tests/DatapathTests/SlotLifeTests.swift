@@ -5,7 +5,7 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// Where a search for a flow ends, and what becomes of slots that are given back.
+    /// The end of a search for a flow, and the life of freed slots.
     @Suite("Slot life")
     struct SlotLifeTests {
         /// Flows come, speak, fall silent and come back in any order; after every scan the table is as weir_abi.h says.

@@ -6,7 +6,7 @@ import Testing
 /// A state that contradicts the account, and whatever is left behind at the end, is a fault.
 @Suite("Slot protocol, every interleaving", .serialized)
 struct SlotModelTests {
-    /// What two CPUs and the agent do.
+    /// The actions of two CPUs and the agent.
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
         var model: slot_model

@@ -36,7 +36,7 @@ struct SocketNode {
     }
 }
 
-/// What ss says of the one socket with a local port.
+/// The output of ss about the socket with a local port.
 struct ListedSocket {
     private let words: [Substring]
 
@@ -80,7 +80,7 @@ extension Monitor {
         }?.value
     }
 
-    /// How long the handshake of the flow took that an interface sees with a port at either end.
+    /// Returns the times of the handshake of the flow that an interface sees with a port at either end.
     func handshakes(
         on interface: String,
         port: UInt16

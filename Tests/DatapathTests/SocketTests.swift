@@ -7,7 +7,7 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// What sockets say of flows, beside what ss(8) and iperf3 say of the same sockets.
+    /// Socket statistics of flows, beside those of ss(8) and iperf3 for the same sockets.
     @Suite("Sockets")
     struct SocketTests {
         private func expect(_ statistics: TCPStatistics?, is listed: ListedSocket) throws {
@@ -94,7 +94,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// What iperf3 says of its data connection: a foreign program's own reading of what was sent again.
+        /// The retransmissions of iperf3's data connection, as iperf3 itself reads them.
         @Test func retransmissionsAreThoseOfIperf() throws {
             let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))

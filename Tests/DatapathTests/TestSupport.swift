@@ -28,14 +28,14 @@ final class TestRunCounter {
     /// The table's memory, beside the reader's own mapping of it.
     let table: FlowTable
     var reader: FlowTableReader
-    /// What the reader remembers.
+    /// The memory of the reader.
     let ended = EndedFlows()
-    /// Where `lo` stands in the interface table.
+    /// The position of `lo` in the interface table.
     let position: Int
     let interfaces: InterfaceTable
     private let descriptors: [Direction: Int32]
 
-    /// The one that all tests use, since the verifier takes a second for it.
+    /// The counter that all tests use, since the verifier takes a second for it.
     ///
     /// `nonisolated(unsafe)`: the suites in ``KernelTests`` run one after the other.
     private nonisolated(unsafe) static var loaded: TestRunCounter?
@@ -128,7 +128,7 @@ final class TestRunCounter {
         return all
     }
 
-    /// What the programs and the reader have counted.
+    /// Returns the counts of the programs and the reader.
     func account(_ direction: Direction) -> DirectionAccount {
         var accounts = (DirectionAccount(), DirectionAccount())
         interfaces.addCounts(position: position, ingress: &accounts.0, egress: &accounts.1)
@@ -174,7 +174,7 @@ extension FlowBatch {
 
 /// A datapath that lives in a namespace, and what it has reported so far.
 final class Monitor {
-    /// What a flow carried.
+    /// The traffic of a flow.
     struct Traffic: Hashable {
         var ingress = TrafficCounters.zero
         var egress = TrafficCounters.zero
@@ -183,11 +183,11 @@ final class Monitor {
     let namespace: NetworkNamespace
     /// Everything that was said, in order.
     private(set) var notices: [Datapath.Notice] = []
-    /// What each flow carried.
+    /// The traffic of each flow.
     private(set) var flows: [FlowKey: Traffic] = [:]
-    /// What of each flow was dropped.
+    /// The drops of each flow.
     private(set) var drops: [FlowKey: Dropped] = [:]
-    /// What was seen of each flow's packets when it was last born.
+    /// The marks of each flow's packets when it was last born.
     private(set) var marks: [FlowKey: FlowMarks] = [:]
     /// Packets that were dropped, by interface and reason, of the last reading.
     private(set) var droppedPackets: [String: [String: UInt64]] = [:]
@@ -195,27 +195,27 @@ final class Monitor {
     private(set) var resumed: Set<UInt32> = []
     /// Flows that are being counted.
     private(set) var living: [UInt32: FlowKey] = [:]
-    /// Where the near end of each flow belonged when it was last born.
+    /// The place of each flow's near end when it was last born.
     private(set) var places: [FlowKey: NearPlace] = [:]
     /// The role that each flow was last born with.
     private(set) var roles: [FlowKey: InterfaceRole] = [:]
-    /// What sockets said of each flow, of its near end and of its far end.
+    /// The socket statistics of each flow, of its near end and of its far end.
     private(set) var sockets: [FlowKey: (near: TCPStatistics?, far: TCPStatistics?)] = [:]
     /// Flags of TCP that each flow got after its birth.
     private(set) var flags: [FlowKey: TCPFlags] = [:]
-    /// Whose sockets each flow has, at its near end and at its far end.
+    /// The processes of each flow, at its near end and at its far end.
     private(set) var processes: [FlowKey: (near: FlowProcesses?, far: FlowProcesses?)] = [:]
-    /// How long the handshake of each flow took, as its near end and its far end saw it.
+    /// The handshake times of each flow, as its near end and its far end saw them.
     private(set) var handshakes: [FlowKey: (near: HandshakeTimes?, far: HandshakeTimes?)] = [:]
     /// DNS messages, in order.
     private(set) var dns: [DNSPacket] = []
-    /// What was counted in no flow, by the index of the interface.
+    /// Traffic in no flow, by the index of the interface.
     private(set) var remainders: [UInt32: FlowRemainder] = [:]
-    /// How often a flow began.
+    /// The number of births.
     private(set) var births = 0
-    /// What contradicts the contract of a batch.
+    /// Contradictions to the contract of a batch.
     private(set) var contradictions: [String] = []
-    /// What was counted, of the last reading.
+    /// The accounts of the last reading.
     private(set) var accounts: [InterfaceAccount] = []
     private var datapath: Datapath?
 
@@ -267,7 +267,7 @@ final class Monitor {
         }
     }
 
-    /// What was denied of what entered, all of it.
+    /// All denied traffic that entered.
     var denied: TrafficCounters {
         let ofFlows = drops.values.reduce(TrafficCounters.zero) { $0 + $1.ingress }
         return remainders.values.reduce(ofFlows) { $0 + $1.deniedIngress + $1.deniedUncounted }
@@ -476,7 +476,7 @@ func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
 
 // MARK: - The calling thread
 
-/// What a thread can ask of the kernel for itself only, beyond what the C library shows Swift.
+/// System calls of a thread for itself that the C library's module does not have.
 enum ThreadAlone {
     private typealias Unshare = @convention(c) (Int32) -> Int32
     private typealias SetCapabilities = @convention(c) (UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Int32
@@ -576,7 +576,7 @@ struct RepeatableNumbers: RandomNumberGenerator {
 }
 
 extension TrafficCounters {
-    /// What was counted since an earlier reading.
+    /// Returns the difference to an earlier reading.
     func since(_ earlier: TrafficCounters) -> TrafficCounters {
         TrafficCounters(packets: packets &- earlier.packets, bytes: bytes &- earlier.bytes)
     }

@@ -6,15 +6,15 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// What the kernel drops behind a bridge, a macvlan or a tunnel, beside the counters of whoever dropped it.
+    /// Packets that the kernel drops behind a bridge, a macvlan or a tunnel, beside the counters of the rule that dropped them.
     @Suite("Drops behind upper devices")
     struct UpperDropTests {
         /// A node with a device that stands on ports, and a peer behind each port.
         struct Place: Sendable, CustomTestStringConvertible {
             var testDescription: String
-            /// How many peers there are; the node's ports are p0, p1 and so on.
+            /// The number of peers; the node's ports are p0, p1 and so on.
             var peers = 1
-            /// What makes `upper` of the ports.
+            /// The commands that make `upper` of the ports.
             var commands: [String]
         }
 
@@ -91,7 +91,7 @@ extension KernelTests {
                 #expect(isThrough)
             }
 
-            /// Where it is refused on its way out the sender hears of it; that is no failure here.
+            /// Where a packet is refused on its way out the sender gets an error; that is not a failure here.
             private func attempt(_ path: TrafficPath, _ count: Int) throws {
                 do {
                     _ = try path.udp(count: count, port: 2000, sourcePort: 3000)
@@ -207,7 +207,7 @@ extension KernelTests {
             #expect(byPort[second]?.ingress.packets == 20)
         }
 
-        /// It was counted outside of the table, and is denied there.
+        /// The packet was counted outside of the table, and is denied there.
         @Test func whatFindsNoRoomInTheTableIsDeniedAtItsPort() throws {
             let lab = try UpperLab(Self.bridge)
             try lab.drop("input")
@@ -232,7 +232,8 @@ extension KernelTests {
             #expect(lab.deniedFlows.values.reduce(.zero) { $0 + $1.ingress } == counted)
         }
 
-        /// What was to leave has no port yet: it is the upper device's, or its flow's if there is one already.
+        /// A packet that was to leave has no port yet: it is counted at the upper device, or in its flow if there is one
+        /// already.
         @Test func whatWasToLeaveIsDeniedAtTheUpperDevice() throws {
             let lab = try UpperLab(Self.bridge)
             // The sender hears of each, and gives up.

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Datapath
 
-/// What nfnetlink_log says, recorded from Linux 6.18.
+/// Messages of nfnetlink_log, recorded from Linux 6.18.
 enum VerdictLogBytes {
     /// struct nlmsghdr with NFULNL_MSG_PACKET (0x0400), struct nfgenmsg; then attributes.
     static func packet(family: UInt8 = 2, group: UInt16 = 5, _ attributes: [UInt8]) -> [UInt8] {
@@ -90,7 +90,7 @@ enum VerdictLogBytes {
         )
     }
 
-    /// What the recorded packets are.
+    /// The tuples of the recorded packets.
     static let recordedTuples = [
         tuple(.udp, (40_000, 5353)), tuple(.icmp, (0, 0x0303)), tuple(.icmp, (0x6402, 0x0800)),
     ]
@@ -98,7 +98,7 @@ enum VerdictLogBytes {
 
 @Suite("Log messages")
 struct VerdictLogMessageTests {
-    /// What a datagram says: prefix, payload and connection of its packets, and the sequence numbers.
+    /// The content of a datagram: prefix, payload and connection of its packets, and the sequence numbers.
     struct Saying: Equatable {
         var packets: [[String]] = []
         var unreadable = 0

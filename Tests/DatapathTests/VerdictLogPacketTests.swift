@@ -6,7 +6,8 @@ import Testing
 /// Headers of logged packets, against the reference that the programs are held against.
 @Suite("Logged packets")
 struct VerdictLogPacketTests {
-    /// Where the IP packet of a frame begins, and whether it is IPv4; nil if it is no IP or has too many VLAN tags.
+    /// Returns the beginning of the IP packet of a frame, and whether it is IPv4; nil if it is not IP or has too many VLAN
+    /// tags.
     private func network(_ frame: [UInt8]) -> (start: Int, isIPv4: Bool)? {
         var start = 14
         for _ in 0..<9 {
@@ -34,7 +35,7 @@ struct VerdictLogPacketTests {
         return VerdictLogPacket.read(NetlinkBytes(bytes), range, isIPv4: isIPv4, fragments: &fragments)
     }
 
-    /// What the reference says of a frame that enters.
+    /// Returns the result of the reference for a frame that enters.
     private func expected(_ frame: [UInt8], _ reference: inout ReferenceParser) -> VerdictLogPacket? {
         guard case .flow(let key, let counters, let marks) = reference.sight(frame, .ingress) else { return nil }
         let tuple = TrackedConnection.Tuple(
@@ -101,7 +102,7 @@ struct VerdictLogPacketTests {
         #expect(read > 5000 && read < 29_000, "\(read) of 30,000 frames were read")
     }
 
-    /// Of a packet that is cut off everything is known, or nothing; its length is what its header says.
+    /// For a packet that is cut off everything is known, or nothing; its length is the one in its header.
     @Test func packetsThatAreCutOffAreReadWholeOrNotAtAll() {
         var partial = 0
         for example in PacketCase.valid where example.gso.size == 0 {

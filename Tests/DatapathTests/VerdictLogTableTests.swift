@@ -59,7 +59,7 @@ private final class ScriptedKernel {
     }
 }
 
-/// What becomes of logged packets, without a kernel.
+/// Logged packets, without a kernel.
 @Suite("Verdict log, scripted")
 struct VerdictLogTableTests {
     @Test func packetsOfOneKindAreOneVerdict() throws {

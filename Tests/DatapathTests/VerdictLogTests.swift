@@ -11,7 +11,7 @@ private final class LoggingLab {
     let a: LabNetwork.Pod
     let b: LabNetwork.Pod
     let log: VerdictLog
-    /// What was taken so far, together what was logged of a tuple by a rule.
+    /// The verdicts so far, with the packets of a tuple and a rule added up.
     private(set) var verdicts: [LoggedVerdict] = []
 
     init(groups: [UInt16] = [5], rules: String, buffer: Int32 = VerdictLogSocket.defaultBuffer) throws {
@@ -39,7 +39,7 @@ private final class LoggingLab {
 
     var node: NetworkNamespace { network.node }
 
-    /// What the counters of all rules say.
+    /// Returns the sum of all rules' counters.
     func counted() throws -> TrafficCounters {
         let words = try node.command(["nft", "list", "ruleset"]).split(whereSeparator: \.isWhitespace)
         var sum = TrafficCounters.zero
@@ -50,7 +50,7 @@ private final class LoggingLab {
         return sum
     }
 
-    /// What was logged in all.
+    /// All logged traffic.
     var logged: TrafficCounters { verdicts.reduce(.zero) { $0 + $1.traffic } }
 
     /// Reads until as much was logged as the rules have counted, and something was.
@@ -258,7 +258,7 @@ extension KernelTests {
             #expect(try lab.counted().packets == 6)
         }
 
-        /// What does not fit into the buffer is lost, counted to the packet, and does not end anything.
+        /// Packets that do not fit into the buffer are lost, counted to the packet, and do not end anything.
         @Test func overrunsAreCountedAndSurvived() throws {
             let lab = try LoggingLab(
                 rules: LoggingLab.rules("counter log prefix \"drop\" group 5 drop"),

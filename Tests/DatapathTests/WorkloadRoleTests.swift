@@ -230,7 +230,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Where pods are ports of a bridge no route leads through their devices; what they send shows where they are.
+        /// Where pods are ports of a bridge no route leads through their devices; their packets show where they are.
         @Test func aPortOfABridgeIsAWorkloadsWhenItSends() throws {
             let namespace = try NetworkNamespace()
             var lines = ["link add br0 index 10 type bridge"]

@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-/// What a foreign parser reads back from the lines.
+/// The lines as a foreign parser reads them.
 struct JSONLineEncoderTests {
     /// The 58 keys in the order of the format, independent of the catalogue.
     private static let keys = """
@@ -36,7 +36,7 @@ struct JSONLineEncoderTests {
         #expect(!line.dropLast().contains("\n"))
     }
 
-    /// Those of Weir's own come last, and only when they are wanted.
+    /// Weir's own fields come last, and only when they are requested.
     @Test func extendedFieldsFollowTheOthers() throws {
         let record = Sample.record()
         let (standard, extended) = (Sample.line(of: record), Sample.line(of: record, extendedFields: true))
@@ -65,7 +65,7 @@ struct JSONLineEncoderTests {
         #expect(Sample.line(of: record).contains(",\"dest_domains\":null,"))
     }
 
-    /// What an API server's log says of a change is text that anybody may have chosen.
+    /// The description of a change in an API server's log is text that anybody may have chosen.
     @Test func theCauseOfAVerdictIsTextsOfBoundedLength() throws {
         var record = Sample.record()
         let long = String(repeating: "\u{1}é", count: 10_000)

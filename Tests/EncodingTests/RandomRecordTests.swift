@@ -109,7 +109,7 @@ struct RandomRecordTests {
         return processes
     }
 
-    /// As long as it may be, of any characters.
+    /// Returns a text of up to the maximum length, of any characters.
     private func text(_ chance: inout Chance) -> String {
         let count = [3, 40, 65536][Int.random(in: 0...2, using: &chance)]
         let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: chance.next()) }

@@ -2,9 +2,9 @@ import Encoding
 import FlowModel
 import Testing
 
-/// What the encoder keeps of endpoints, labels, services and policy traces, and for how long.
+/// The texts of endpoints, labels, services and policy traces that the encoder keeps.
 struct TextCacheTests {
-    /// What one record names.
+    /// The objects that one record names.
     private struct Names {
         let number: Int
         let endpoint: Endpoint

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Export
 
-/// What a killed run has written after its last commit is cut off, wherever rotation has put it meanwhile.
+/// Data that a killed run wrote after its last commit is cut off, wherever rotation has put it since.
 struct CutBackTests {
     private let folder = TemporaryFolder()
     private var path: String { folder.path + "/log" }

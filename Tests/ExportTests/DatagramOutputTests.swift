@@ -35,7 +35,7 @@ struct DatagramOutputTests {
         #expect(received == [1400, 5, 65_507, 7, 1400, 8])
     }
 
-    /// What was sent before the refusal was known is counted; what came later waits for the receiver.
+    /// Datagrams sent before the refusal is known are counted; later ones wait for the receiver.
     @Test func aRefusalLosesWhatWasSentBeforeAndNothingElse() async throws {
         let gone = Listener(.udp)
         let port = gone.port
@@ -65,7 +65,7 @@ struct DatagramOutputTests {
         #expect(log.count("output is unavailable") == 1)
     }
 
-    /// What the packet filter does with the datagrams, as nftables takes it.
+    /// The packet filter's rule for the datagrams, in the syntax of nftables.
     @Test(
         .enabled(if: geteuid() == 0, "network namespaces are made by root"),
         arguments: [

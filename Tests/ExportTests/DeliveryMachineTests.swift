@@ -42,7 +42,7 @@ struct DeliveryMachineTests {
         #expect(machine.next(now: start) == .take)
     }
 
-    /// How much was accepted, where a new connection begins, where a file goes on.
+    /// The bytes that were accepted, the text where a new connection begins, and the text where a file continues.
     @Test(arguments: [
         (0, "one\ntwo\nthree\n", "one\ntwo\nthree\n"), (3, "one\ntwo\nthree\n", "\ntwo\nthree\n"),
         (4, "two\nthree\n", "two\nthree\n"), (7, "two\nthree\n", "\nthree\n"), (13, "three\n", "\n"),

@@ -6,7 +6,7 @@ import Testing
 
 /// kill -9 at moments of chance while files are written and rotated.
 struct FileCrashTests {
-    /// What a process writes until it is killed: records, each with the number that follows the last one in the files.
+    /// Writes records until the process is killed, each with the number after the last one in the files.
     private static func writeForever(_ path: String, from first: Int) throws {
         var options = OutputOptions()
         options.rotation = FileRotation(maximumBytes: 20_000, maximumFiles: 10_000, minimumAge: .zero)
@@ -49,7 +49,7 @@ struct FileCrashTests {
         return names.filter { RotatedName($0, of: "log") != nil }.sorted() + (names.contains("log") ? ["log"] : [])
     }
 
-    /// As many kills as fit into some seconds; each process goes on where the files of the one before end.
+    /// As many kills as fit into some seconds; each process continues where the files of the previous one end.
     @Test func nothingIsTornAndNothingIsMissing() async {
         let end = await #expect(processExitsWith: .exitCode(42), observing: [\.standardOutputContent]) {
             let folder = TemporaryFolder()

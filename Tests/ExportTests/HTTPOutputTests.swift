@@ -180,7 +180,7 @@ struct HTTPOutputTests {
 
     // MARK: Answers
 
-    /// What a server may do instead of taking the records; all of them arrive with the next attempt, in order.
+    /// Failures of a server instead of an acceptance; all records arrive with the next attempt, in order.
     @Test(
         arguments: [
             .respond(403, "no"), .respond(404), .respond(408), .respond(429), .respond(500), .respond(503),
@@ -290,7 +290,7 @@ struct HTTPOutputTests {
         #expect(recorder.count("the server refuses records: 400") == 1)
     }
 
-    /// One bad record in a request that is refused whole: the halves show which one it is.
+    /// A request with one bad record is refused whole: halving it finds the bad record.
     @Test(arguments: [400, 413])
     func aRequestThatIsRefusedIsHalved(status: Int) throws {
         let server = try HTTPServerStub(

@@ -21,7 +21,7 @@ final class HTTPServerStub: Sendable {
         }
     }
 
-    /// What the server does with a request.
+    /// The server's reaction to a request.
     enum Answer: Sendable {
         /// A whole answer.
         case respond(Int, String = "", headers: [(String, String)] = [])
@@ -87,7 +87,7 @@ final class HTTPServerStub: Sendable {
     /// The server's port.
     let port: Int
 
-    /// Where the server is.
+    /// The server's address.
     var url: String { "http://127.0.0.1:\(port)" }
 
     /// The requests so far.

@@ -2,19 +2,19 @@ import Foundation
 import Glibc
 import Testing
 
-/// How often tests kill what they test: a few times each, or as often as `WEIR_KILLS` says (scripts/check-kills).
+/// The number of times that a test kills its process: a few, or `WEIR_KILLS` (scripts/check-kills).
 struct Kills {
-    /// How many there are to be.
+    /// The required number.
     let count: Int
     private let deadline: ContinuousClock.Instant
     private var chance: UInt64 = 1
-    /// How many there were.
+    /// The number so far.
     private(set) var done = 0
 
     /// The least that a test must have done to say anything.
     static let least = 20
 
-    /// As many as fit into a time, but ``least`` at least; or exactly as many as the environment says.
+    /// Creates as many as fit into a time, at least ``least``, or exactly the number in the environment.
     init(within limit: Duration) {
         let wanted = ProcessInfo.processInfo.environment["WEIR_KILLS"].flatMap { Int($0) }
         count = wanted ?? 1_000

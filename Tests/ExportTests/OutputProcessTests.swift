@@ -4,7 +4,7 @@ import Testing
 
 @testable import Export
 
-/// What needs a process of its own: standard output, and the count of open files.
+/// Cases that need a process of their own: standard output, and the count of open files.
 struct OutputProcessTests {
     @Test func linesGoToStandardOutputAndItsReaderMayLeave() async {
         await #expect(processExitsWith: .exitCode(42)) {
@@ -90,7 +90,7 @@ struct OutputProcessTests {
     }
 }
 
-/// How many descriptors this process has open.
+/// Returns the number of descriptors that this process has open.
 private func openFiles() -> Int {
     (0..<1024).count { fcntl(Int32($0), F_GETFD) >= 0 }
 }

@@ -43,7 +43,7 @@ struct OutputQueueTests {
         #expect(next == 10_000)
     }
 
-    /// What is queued (size and rank), what comes, and what is left, oldest first.
+    /// The queued items (size and rank), the new ones, and those that remain, oldest first.
     struct Pressure: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var queued: [(Int, Int)]
@@ -115,7 +115,7 @@ struct OutputQueueTests {
         #expect(left == row.left)
     }
 
-    /// What is taken is being written, and stays.
+    /// An item that was taken is being written, and stays.
     @Test func whatIsBeingWrittenDoesNotGiveWay() {
         var queue = OutputQueue(limit: 10)
         #expect(queue.append(batch(10, rank: 4)).isAccepted)

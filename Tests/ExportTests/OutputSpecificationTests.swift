@@ -20,7 +20,7 @@ struct OutputSpecificationTests {
         #expect(specification.description == text)
     }
 
-    /// What follows `?` may be a key: it is in requests, and nowhere where an output is named.
+    /// The text after `?` may be a key: it is in requests, and never in the name of an output.
     @Test func parametersOfURLsAreNotShown() throws {
         let specification = try OutputSpecification(parsing: "https://intake.example.org/v1?key=s3cret")
         #expect(specification.description == "https://intake.example.org/v1?redacted")

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Export
 
-/// What a reader that went away has left in the pipe.
+/// Data that a reader left in the pipe when it went away.
 struct PipeTailTests {
     @Test(arguments: [(0, 0), (1, 1), (2, 1), (4, 2), (5, 2), (9, 2), (10, 3), (1000, 3)])
     func linesThatEndInTheLastBytesAreCounted(bytes: Int, lines: Int) {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Export
 
-/// What must exist on servers: every field has a place, of the type that the format's documentation has.
+/// Schemas for servers: every field has a place, of the type in the format's documentation.
 struct SchemaTests {
     @Test(arguments: [HTTPDestination.Kind.elasticsearch, .opensearch])
     func anIndexHasAllFields(kind: HTTPDestination.Kind) throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Export
 
-/// What must exist on servers is made there, once and again.
+/// The objects that servers need are created there, the first time and again.
 struct ServerSetupTests {
     private func made(
         _ kind: HTTPDestination.Kind,

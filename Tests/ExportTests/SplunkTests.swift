@@ -43,7 +43,7 @@ struct SplunkTests {
         #expect(requests[1].lines == ["{\"acks\":[7]}"] && requests[4].lines == ["{\"acks\":[8]}"])
     }
 
-    /// What the indexers never say to have is sent again.
+    /// Records that the indexers never acknowledge are sent again.
     @Test(arguments: ["{\"acks\":{\"7\":false}}", "{\"acks\":{}}", "<html>"])
     func whatIsNotAcknowledgedIsSentAgain(answer: String) throws {
         let server = try HTTPServerStub { request in

@@ -134,7 +134,7 @@ struct SpoolKillTests {
         Kills.show(end)
     }
 
-    /// What the server stored, by identifier; nil if one stands for two records.
+    /// Returns the server's records by identifier; nil if one identifier stands for two records.
     private static func stored(_ path: String) -> [String: Int]? {
         let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
         var stored: [String: Int] = [:]

@@ -159,7 +159,7 @@ struct SpoolTests {
         #expect(try Self.drain(spool) == [0, 1, 7])
     }
 
-    /// What a run that died wrote after the last committed flush is discarded, for good; all else stays.
+    /// Data that a run wrote after the last committed flush before it died is discarded for good; the rest stays.
     @Test func whatWasNotCommittedIsDiscarded() throws {
         let origins = [
             BatchOrigin(counters: 9, flush: 5), BatchOrigin(counters: 1, flush: 10), .none,

@@ -8,11 +8,12 @@ import Testing
 struct StreamOutputTests {
     private let folder = TemporaryFolder()
     private var path: String { "\(folder.path)/socket" }
-    /// What a thread may take that waits for nobody but the processor; who waits for a reader takes for ever.
+    /// The most time for a thread that waits only for the processor; one that waits for a reader never ends.
     private let ownTime = Duration.seconds(5)
 
-    /// What is guaranteed: each connection carries whole lines from its first byte on, in order, none twice; between
-    /// two connections only lines may be missing that the kernel had taken over whole for the reader that was killed.
+    /// The guarantee: each connection carries whole lines from its first byte on, in order, none twice.
+    ///
+    /// Between two connections only lines may be missing that the kernel had taken over whole for the killed reader.
     @Test(arguments: [Listener.Kind.unix, .tcp])
     func everyConnectionHasWholeLinesAndNoneIsSkippedThatWasNotTakenOver(kind: Listener.Kind) async throws {
         let total = 30_000

@@ -55,7 +55,7 @@ struct TLSOutputTests {
         #expect(server.bytes.isEmpty)
     }
 
-    /// Where a library's source files lay when it was built tells an operator nothing.
+    /// The paths of a library's source files at its build are useless to an operator.
     @Test func placesInSourceFilesAreLeftOut() {
         let text = "[Error: 268 error:1000007d:SSL routines:NO_CIPHER at /a/b.cc:320, Error: 1 at /c:7])"
         #expect(

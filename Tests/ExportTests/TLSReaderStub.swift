@@ -9,7 +9,7 @@ final class TLSReaderStub: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let channel: any Channel
 
-    /// What came.
+    /// The received data.
     private final class Received: Sendable {
         let bytes = Mutex<[UInt8]>([])
     }
@@ -63,7 +63,7 @@ final class TLSReaderStub: Sendable {
 }
 
 extension TestCertificates {
-    /// What a server presents.
+    /// Returns the configuration of a server that presents a kind of certificate.
     func server(_ kind: Kind) throws -> TLSConfiguration {
         TLSConfiguration.makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMFile(certificate(kind)).map { .certificate($0) },

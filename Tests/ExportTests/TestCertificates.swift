@@ -3,7 +3,7 @@ import Glibc
 
 /// An authority, and certificates of servers on loopback, made with openssl in a folder that goes away with them.
 final class TestCertificates: Sendable {
-    /// What a server presents.
+    /// The certificate that a server presents.
     enum Kind: String, Sendable, CaseIterable {
         /// Valid, for `localhost` and 127.0.0.1.
         case valid

@@ -46,7 +46,7 @@ final class LogRecorder: Sendable {
         messages.withLock { $0.count { $0.text.contains(text) } }
     }
 
-    /// How long after an instant the output's thread was done.
+    /// Returns the time from an instant to the end of the output's thread.
     ///
     /// By its own last message: the end of `await` also waits for a thread of the pool, which other tests may hold.
     func closed(after start: ContinuousClock.Instant) -> Duration? {

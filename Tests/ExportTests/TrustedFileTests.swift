@@ -8,10 +8,10 @@ import Testing
 struct TrustedFileTests {
     private let folder = TemporaryFolder()
 
-    /// Who is not us and not root.
+    /// A user that is neither this one nor root.
     private static let stranger: uid_t = 65_533
 
-    /// What lies under the name that is to be written.
+    /// The kind of entry at the name of the file to write.
     enum Entry: String, Sendable, CaseIterable {
         case nothing
         case ownFile

@@ -12,7 +12,7 @@ struct TrustedWalkTests {
     /// Users who are not us and not root.
     private static let (stranger, neighbour): (uid_t, uid_t) = (65_533, 65_532)
 
-    /// What lies in an open folder, on the way to the file.
+    /// The kind of entry in an open folder, on the way to the file.
     enum Entry: String, Sendable, CaseIterable {
         case ownFolder, strangersFolder
         case ownLink, strangersLink, folderOwnersLink
@@ -169,7 +169,7 @@ struct TrustedWalkTests {
         }
     }
 
-    /// What the kernel says for each is what the walk says.
+    /// The walk fails with the kernel's error for each of these paths.
     @Test(arguments: [
         ("missing/file", ENOENT), ("file/file", ENOTDIR), ("sub", EISDIR), ("sub/", EISDIR), ("", ENOENT),
     ])

@@ -76,7 +76,7 @@ struct AggregatorFixture: ~Copyable {
         aggregator.process(batch)
     }
 
-    /// One batch with all that it is filled with.
+    /// Processes one batch with everything that the closure puts into it.
     mutating func batch(_ fill: (inout FlowBatch) -> Void) {
         var batch = FlowBatch()
         fill(&batch)

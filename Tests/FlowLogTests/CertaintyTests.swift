@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// When a disagreement of policies and kernel is a finding.
+/// The conditions under which a disagreement of policies and kernel is a finding.
 @Suite struct CertaintyTests {
     private typealias Fixture = AggregatorFixture
 
@@ -51,7 +51,7 @@ import Testing
         decision: DropReason(name: "NETFILTER_DROP", isDecision: true)
     )
 
-    /// What is found of a flow that policies decide otherwise.
+    /// Returns the findings for a flow on which policies decide differently.
     private static func findings(_ birth: FlowBirth, isDenied: Bool, _ change: (inout Fixture) -> Void = { _ in })
         -> Int
     {
@@ -81,7 +81,7 @@ import Testing
         #expect(Self.findings(birth, isDenied: isDenied) == 0)
     }
 
-    /// Of a connection from before, what let it begin is not known; what drops it now is.
+    /// The reason why an earlier connection was allowed to begin is unknown; the reason why it is dropped now is known.
     @Test(arguments: [false, true])
     func aConnectionFromBefore(isDenied: Bool) throws {
         let tracked = TrackedConnection("10.1.0.1 40000 > 10.1.0.2 80", "10.1.0.2 80 > 10.1.0.1 40000")

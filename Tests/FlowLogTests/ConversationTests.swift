@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// What connection tracking is asked, when, and what is made of its answer.
+/// The queries to connection tracking, their times, and the use of the answers.
 @Suite struct ConversationTests {
     private typealias Fixture = AggregatorFixture
 
@@ -88,7 +88,7 @@ import Testing
         #expect(record.service === port)
     }
 
-    /// Where nobody saw who began, also what cannot be translated is asked for.
+    /// If nobody saw which end began, tuples that cannot be translated are looked up, too.
     @Test func isAskedWhoBeganRunningConnections() throws {
         var fixture = Self.fixture()
         let tracked = TrackedConnection("10.1.0.2 40000 > 10.1.0.1 50051", "10.1.0.1 50051 > 10.1.0.2 40000")
@@ -171,7 +171,7 @@ import Testing
 
     // MARK: - Answers
 
-    /// Who began, as connection tracking has it, goes before what the first packets seemed to say.
+    /// The originator according to connection tracking overrides the first packets' indication.
     @Test(
         arguments: [
             ("10.1.0.1 80 > 192.0.2.1 443", "192.0.2.1 443 > 10.1.0.1 80", FlowReporter.source),

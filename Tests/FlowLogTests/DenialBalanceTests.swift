@@ -4,7 +4,7 @@ import Testing
 @testable import FlowLog
 
 @Suite struct DenialBalanceTests {
-    /// One step: what was told as denied, what was counted, and what of it was denied.
+    /// One step: the reported denials, the counted packets, and the denied part of those.
     struct Step: Sendable, CustomStringConvertible {
         var told: (packets: UInt64, bytes: UInt64)
         var counted: (packets: UInt64, bytes: UInt64)

@@ -5,13 +5,13 @@ import FlowModel
 /// A ``RandomWorld`` whose kernel denies, and keeps its promises about it: denied packets that were counted are among the
 /// deltas of the same batch, or of the next one when the drop is told early; all others are in no delta.
 struct DenyingWorld {
-    /// What was told as denied, by where it was going.
+    /// The reported denials, by direction.
     struct Told {
         /// Packets of ends that began.
         var forward = TrafficCounters.zero
         /// Answers.
         var backward = TrafficCounters.zero
-        /// Of both, what is in no delta.
+        /// The packets of both directions that are in no delta.
         var uncounted = TrafficCounters.zero
     }
 

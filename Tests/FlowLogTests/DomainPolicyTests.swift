@@ -71,7 +71,7 @@ import Testing
         )
     }
 
-    /// What is allowed: by a known name; without names, or by a policy that would deny it, nothing is claimed.
+    /// Connections are allowed by a known name; without names, or with a policy that would deny them, nothing is claimed.
     @Test(
         arguments: [
             (DomainClient.workload(interface: 7), outside, ["0|d|d.a|allow|0"]),

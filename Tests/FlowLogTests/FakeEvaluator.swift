@@ -2,7 +2,7 @@ import FlowModel
 
 /// Answers as it is told to.
 final class FakeEvaluator: PolicyEvaluator {
-    /// What policies decide at both ends; nil for an end that has none.
+    /// The policies' decisions at both ends; nil for an end that has none.
     typealias Traces = (egress: PolicyTrace?, ingress: PolicyTrace?)
 
     let generation: UInt64

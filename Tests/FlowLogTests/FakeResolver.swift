@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Where a service is called, or what it sends connections to.
+/// The address of a service, or of one of its backends.
 struct ServiceAddress: Hashable {
     var address: IPAddress
     var port: UInt16
@@ -17,17 +17,17 @@ struct FakeResolver: EndpointResolver {
     var own: Set<IPAddress> = []
     /// Addresses of this host's workloads.
     var localWorkloads: Set<IPAddress> = []
-    /// Who owns an address.
+    /// The owners of addresses.
     var owners: [IPAddress: Endpoint] = [:]
-    /// When owners ended that still answer.
+    /// The ends of owners that still answer.
     var endings: [IPAddress: Int64] = [:]
     /// Network sets by their ranges.
     var networkSets: [(prefix: IPPrefix, set: Endpoint)] = []
-    /// Where workloads may be that are not known.
+    /// The ranges in which unknown workloads may be.
     var workloadRanges: [IPPrefix] = []
     /// Services by where they are called.
     var services: [ServiceAddress: ServicePort] = [:]
-    /// What services send connections to.
+    /// The addresses that services send connections to.
     var backends: Set<ServiceAddress> = []
     /// Whether there are services that ``backends`` has nothing of.
     var hasUncoveredServices = false
@@ -125,7 +125,7 @@ final class FakeTracker: ConnectionTracker {
 }
 
 extension TrackedConnection.Tuple {
-    /// Who sends what to whom, as in `10.1.0.8 40000 > 10.96.0.1 80`.
+    /// Parses a sender and a receiver, as in `10.1.0.8 40000 > 10.96.0.1 80`.
     init?(_ text: String, proto: IPProtocol = .tcp) {
         let words = text.split(separator: " ").map(String.init)
         guard words.count == 5, words[2] == ">", let source = IPAddress(words[0]), let sourcePort = UInt16(words[1]),

@@ -99,7 +99,7 @@ import Testing
         #expect(sums.denied == denied)
     }
 
-    /// What a folded flow sent and another interface dropped is denied, and in the records once.
+    /// Packets that a folded flow sent and another interface dropped are denied, and in the records once.
     @Test func whatAnotherInterfaceDropsOfAFoldedFlowIsCountedOnce() {
         var node = Node(limit: 4 << 20)
         while node.aggregator.statistics.foldedFlows == 0 { _ = node.flows(500, from: Self.attacker, on: 7) }
@@ -186,7 +186,7 @@ import Testing
         #expect(budget.charged <= (1 << 20) + 9 * 500)
     }
 
-    /// When the time for the last interval is short, records of quiet pods come first, and what a flood leaves is in the
+    /// If the time for the last interval is short, records of quiet pods come first, and the rest of a flood is in the
     /// remainder of its pod.
     @Test(arguments: [false, true]) func whatThereIsNoTimeForIsInTheRemainder(isDenied: Bool) {
         var node = Node(limit: 64 << 20)

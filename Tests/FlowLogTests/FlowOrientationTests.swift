@@ -78,7 +78,7 @@ import Testing
         #expect(Self.birth(marks).initiator == expected)
     }
 
-    /// What is known of the beginning, and what is not.
+    /// The known and the unknown facts about the beginning.
     @Test(
         arguments: [
             ([.openedIngress], false, false, []),

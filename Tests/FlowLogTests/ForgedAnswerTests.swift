@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// What is recorded of answers to packets that somebody has sent under a pod's address.
+/// The records of answers to packets that were sent under a pod's address by somebody else.
 @Suite struct ForgedAnswerTests {
     private typealias Fixture = AggregatorFixture
 
@@ -103,7 +103,7 @@ import Testing
         #expect(records.map(\.destination.endpoint.name) == ["server"], "\(records)")
     }
 
-    /// What the victim gets, and what it says to that.
+    /// The packets that the victim receives, and its reaction.
     struct Answer: Sendable, CustomTestStringConvertible {
         var name: String
         var proto = IPProtocol.tcp
@@ -215,7 +215,7 @@ import Testing
         #expect(Self.victims(fixture.flush(at: 1030)) == ["victim > - src evaluated"])
     }
 
-    /// Where the owner uses the tuple itself it is no sign of a forgery any more.
+    /// A tuple that its owner uses, too, is no longer a sign of a forgery.
     @Test func theOwnersTupleIsItsOwn() {
         var fixture = Self.fixture()
         fixture.births(Self.opening(far: Self.server))
@@ -231,7 +231,7 @@ import Testing
 
     // MARK: - An answer alone
 
-    /// What connection tracking knows, and what else.
+    /// The entries of connection tracking, and other knowledge.
     enum Knowledge: CaseIterable { case thisConnection, others, nothing, hiddenOpenings }
 
     /// The opening was sent by somebody elsewhere, or by the pod before its interface was watched.
@@ -263,7 +263,7 @@ import Testing
 
     // MARK: - Bounds
 
-    /// Who forges many tuples makes the first ones be forgotten; from then on no answer alone is taken for anybody's own.
+    /// A forger of many tuples makes Weir forget the first ones; from then on an answer alone is never attributed to an owner.
     @Test func manyForgeriesHideNone() {
         var forged = ForgedTuples()
         func tuple(_ number: Int) -> FlowBirth {

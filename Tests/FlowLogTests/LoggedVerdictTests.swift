@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// What rules of the packet filter logged, in the records of the flows.
+/// Verdicts that rules of the packet filter logged, in the records of the flows.
 @Suite struct LoggedVerdictTests {
     private static let pass = rule("security|security.base|pass|0", .pass)
     private static let deny = rule("default|default.no-web|deny|2", .deny)
@@ -74,7 +74,7 @@ import Testing
             aggregator.use(evaluator)
         }
 
-        /// One batch: births and packets of as many flows, each of one packet that came in.
+        /// Processes one batch: births and packets of as many flows, each with one packet that came in.
         mutating func batch(births: Bool = false, packets: UInt64 = 0, _ verdicts: [LoggedVerdict] = []) {
             var batch = FlowBatch()
             if births { batch.births = [AggregatorFixture.birth(0)] }
@@ -207,7 +207,7 @@ import Testing
         #expect(log.flush() == ["allow none 1 0 1/1/0"])
     }
 
-    /// Where the kernel tells of drops, nothing is lost with what is not remembered.
+    /// If the kernel reports drops, forgotten verdicts lose nothing.
     @Test(arguments: [false, true])
     func connectionsThatAreTooManyAreCounted(recordsLoggedDenials: Bool) {
         var log = Log(recordsLoggedDenials: recordsLoggedDenials)

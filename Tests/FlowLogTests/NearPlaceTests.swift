@@ -29,7 +29,7 @@ import Testing
         return fixture
     }
 
-    /// What a sender is shown as.
+    /// The expected presentation of a sender.
     struct Example: Sendable, CustomTestStringConvertible {
         var near: IPAddress
         var place: NearPlace

@@ -74,7 +74,7 @@ import Testing
         #expect(flow.isBeyondPolicies == isSame)
     }
 
-    /// Of an error that comes in, and of one that is dropped, no policy is asked, now or at a flush.
+    /// Policies are not evaluated for an incoming error, or for a dropped one, now or at a flush.
     @Test(arguments: [false, true])
     func errorsHaveNoHits(isDenied: Bool) throws {
         var fixture = Fixture()

@@ -2,7 +2,7 @@ import FlowModel
 
 @testable import FlowLog
 
-/// What the aggregator must do, written for certainty: flows are objects in a list, everything else is a set or a
+/// A reference for the aggregator, written for certainty: flows are objects in a list, everything else is a set or a
 /// dictionary, and names are text.
 struct ReferenceFlowLog {
     /// An end of a flow: another one when the address has another owner.
@@ -11,14 +11,14 @@ struct ReferenceFlowLog {
         var object: UInt64
     }
 
-    /// Who owns an address when a flow begins.
+    /// The owner of an address when a flow begins.
     private struct End {
         var owner: Endpoint
         var isUnknown: Bool
         var object: UInt64 { owner.kind == .network ? 0 : owner.object }
     }
 
-    /// One 5-tuple as its reporting end sees it.
+    /// A 5-tuple from the view of its reporting end.
     struct Tuple: Hashable {
         var local: FlowEndpoint
         var remote: FlowEndpoint

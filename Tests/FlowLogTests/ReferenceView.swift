@@ -2,7 +2,7 @@ import FlowModel
 
 @testable import FlowLog
 
-/// Who talks to whom, as the reference sees it: what was seen, or what lies behind the translation.
+/// The two ends in the reference's view: those that were seen, or those behind the translation.
 struct ReferenceView {
     var source: IPAddress
     var destination: IPAddress
@@ -24,7 +24,7 @@ struct ReferenceView {
     var near: IPAddress { nearIsSource ? source : destination }
     var far: IPAddress { nearIsSource ? destination : source }
 
-    /// Who began is guessed as ``ServerGuess`` does, which has tests of its own.
+    /// The originator is guessed as ``ServerGuess`` does, which has its own tests.
     init(_ birth: FlowBirth, _ guess: ServerGuess) {
         let key = birth.key
         isGuessed = birth.origin.contains(.guessed)

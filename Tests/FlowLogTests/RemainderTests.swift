@@ -127,7 +127,7 @@ import Testing
         #expect(records.allSatisfy { $0.destination.address == nil && $0.source.port == nil })
     }
 
-    /// What is not known has the format's values for that, so that a reader of it needs no new rule.
+    /// Unknown values are those that the format has for them, so that a reader needs no new rule.
     @Test func theLineIsValid() throws {
         var fixture = fixture()
         fixture.batch { $0.remainders = [Self.remainder(Self.podAddress, ingress: 5)] }

@@ -4,7 +4,7 @@ import Foundation
 
 @testable import FlowLog
 
-/// What may go wrong in the files of a scenario.
+/// Errors in the files of a scenario.
 enum ScenarioError: Error {
     case badAddress(String)
     case badValue(String)
@@ -91,7 +91,7 @@ struct ScenarioEvent: Decodable {
         var joined: Bool?
     }
 
-    /// What a flow carried; a direction is [packets, bytes].
+    /// The packets of a flow; a direction is [packets, bytes].
     struct Delta: Decodable {
         var number: UInt32
         var ingress: [UInt64]?
@@ -135,7 +135,7 @@ struct ScenarioEvent: Decodable {
         var proto: UInt8?
     }
 
-    /// What was dropped of a flow; a direction is [packets, bytes], failures [packets in, packets out].
+    /// The dropped packets of a flow; a direction is [packets, bytes], failures [packets in, packets out].
     struct Drop: Decodable {
         var number: UInt32
         var ingress: [UInt64]?
@@ -153,7 +153,7 @@ struct ScenarioEvent: Decodable {
     var delta: Delta?
     var drop: Drop?
     var end: UInt32?
-    /// What the datapath says at once, in any order.
+    /// The datapath's events of one batch, in any order.
     var batch: [ScenarioEvent]?
     var policy: [ScenarioPolicies.Entry]?
     var flush: Int64?

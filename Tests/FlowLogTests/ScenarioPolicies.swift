@@ -2,8 +2,8 @@ import FlowModel
 
 /// The policies of a scenario: the first entry that fits decides at both ends.
 struct ScenarioPolicies {
-    /// What policies say of packets from and to an address; what is left out fits all, and an end without hits has no
-    /// policies.
+    /// The policies' decision on packets from and to an address; a member that is left out matches everything, and an end
+    /// without hits has no policies.
     struct Entry: Decodable {
         var from: String?
         var to: String?
@@ -12,11 +12,11 @@ struct ScenarioPolicies {
         var pendingEgress: [String]?
         var ingress: [String]?
         var pendingIngress: [String]?
-        /// What host endpoints' policies say where the packets are forwarded.
+        /// The decisions of host endpoints' policies where the packets are forwarded.
         var transit: [Transit]?
     }
 
-    /// What policies say at an interface, `eth` and its index, that packets of the end that began enter through, or leave by.
+    /// The policies' decision at an interface, `eth` and its index, that packets of the originator enter through or leave by.
     struct Transit: Decodable {
         var entering: String?
         var leaving: String?

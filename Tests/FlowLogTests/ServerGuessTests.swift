@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// Who is taken for the server of a connection that was running before it was watched.
+/// The guessed server of a connection that was running before it was watched.
 @Suite struct ServerGuessTests {
     private static let near = IPAddress(10, 1, 0, 1)
     private static let far = IPAddress(10, 1, 0, 2)

@@ -3,9 +3,9 @@ import Testing
 
 @testable import FlowLog
 
-/// What sockets said, in records.
+/// The statistics of sockets, in records.
 struct SocketRecordTests {
-    /// What a socket says that has a window and a round-trip time, and sent one segment again.
+    /// Returns a socket with a window and a round-trip time that sent one segment again.
     private static func socket(_ flowID: UInt32, isNear: Bool, window: UInt32, rtt: UInt32) -> FlowSocket {
         var statistics = TCPStatistics()
         statistics.window = TCPStatistics.Gauge(window)
@@ -182,7 +182,7 @@ struct SocketRecordTests {
         #expect(processes.name?.text == "sh" && processes.id == UInt32(FlowProcesses.limit))
     }
 
-    /// What a process calls itself is cut at the first 0 and at the kernel's length, and is text in any case.
+    /// A process's name ends at the first 0 and at the kernel's length, and is text in any case.
     @Test(
         arguments: [
             ([0x61, 0x62, 0, 0x63], "ab"), ([], ""), (Array(repeating: 0x78, count: 20), "xxxxxxxxxxxxxxx"),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// What is in no record is counted, by why.
+/// Traffic that is in no record is counted by reason.
 @Suite struct UnrecordedTrafficTests {
     private static let pod = IPAddress(10, 1, 0, 1)
     private static let outside = IPAddress(192, 0, 2, 1)

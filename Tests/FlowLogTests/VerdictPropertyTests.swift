@@ -5,14 +5,14 @@ import Testing
 
 /// Random lives of flows of which much is denied: what must hold of all records together, whatever the verdicts are.
 @Suite struct VerdictPropertyTests {
-    /// What records say in total.
+    /// The sums over all records.
     private struct Total {
         var all = TrafficCounters.zero
-        /// Of ends that began, in denied records.
+        /// The counts of originators, in denied records.
         var deniedForward = TrafficCounters.zero
-        /// Of ends that were called, in denied records.
+        /// The counts of responders, in denied records.
         var deniedBackward = TrafficCounters.zero
-        /// Of ends that were called.
+        /// The counts of responders.
         var backward = TrafficCounters.zero
         /// The largest number.
         var largest: UInt64 = 0
@@ -68,8 +68,8 @@ import Testing
         return (total, aggregator.statistics)
     }
 
-    /// Where every flow is a workload's and nobody knows policies, what was denied is each number's own to record: nothing
-    /// is lost, and nothing is counted twice.
+    /// If every flow is a workload's and no policies are known, each number records its own denials: nothing is lost, and
+    /// nothing is counted twice.
     @Test(arguments: AggregationLevel.allCases, 0..<8 as Range<UInt64>)
     func allThatWasDeniedIsRecordedOnce(level: AggregationLevel, seed: UInt64) {
         for run in 0..<6 as Range<UInt64> {
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    /// Where nobody answers, no record has anything from the end that was called.
+    /// If nobody answers, no record has anything from the responder.
     @Test(arguments: 0..<100 as Range<UInt64>)
     func recordsAreOneSidedWhereNobodyAnswers(seed: UInt64) {
         var world = DenyingWorld(

@@ -2,8 +2,8 @@ import FlowModel
 
 @testable import FlowLog
 
-/// What the aggregator must do with denied packets, written for certainty: every number looks at its whole batch by itself,
-/// flows are objects in a list, and every 5-tuple is a record of its own.
+/// A reference for the aggregator's treatment of denied packets, written for certainty: every number examines its whole batch
+/// alone, flows are objects in a list, and every 5-tuple is a record of its own.
 ///
 /// It knows names that do not change, no translation, and no packets that are denied on the way out of an interface that
 /// they did not come in through.
@@ -54,7 +54,7 @@ struct VerdictReference {
         }
     }
 
-    /// Whose denial it is.
+    /// The end to which a denial belongs.
     private enum Decider: Equatable { case own, other(FlowReporter), nobody }
 
     private final class Number {
@@ -68,7 +68,7 @@ struct VerdictReference {
         var decider = Decider.own
         /// Told as denied, not counted yet.
         var owed = (forward: TrafficCounters.zero, backward: TrafficCounters.zero)
-        /// Why something was denied last.
+        /// The reason of the last denial.
         var reason: String?
         /// Policies as they were when something was denied, and since then as they are.
         var isWatched = false
@@ -91,7 +91,7 @@ struct VerdictReference {
         self.resolver = resolver
     }
 
-    /// What policies say at both ends; nobody's forbid what a host sends to its own workloads.
+    /// Returns the policies' decisions at both ends; policies never forbid a host's packets to its own workloads.
     private func traces(of packets: TrackedConnection.Tuple) -> FakeEvaluator.Traces? {
         guard packets.source != packets.destination, !Self.isBeyondPolicies(packets) else { return nil }
         guard var traces = evaluator?.decide(packets) else { return nil }
@@ -240,7 +240,7 @@ extension VerdictReference {
         }
     }
 
-    /// What of the counted packets was denied.
+    /// Returns the denied part of the counted packets.
     private func split(
         _ counted: TrafficCounters,
         _ owed: inout TrafficCounters,
@@ -302,7 +302,7 @@ extension VerdictReference {
         }
     }
 
-    /// What was told and not counted yet changes hands with the denial.
+    /// Hands reported and not yet counted denials over with the denial.
     private mutating func change(_ flowID: Number, to decider: Decider, _ told: inout TrafficCounters) {
         let isOthers = if case .other = decider { true } else { false }
         let wasOthers = if case .other = flowID.decider { true } else { false }
@@ -462,7 +462,7 @@ extension VerdictReference.Line {
 }
 
 extension FakeEvaluator {
-    /// What policies say of packets, whoever the ends are.
+    /// Returns the policies' decisions on packets, whoever the ends are.
     func traces(of packets: TrackedConnection.Tuple) -> Traces {
         traces(
             of: packets,

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// What scenarios cannot show of verdicts: statistics, disagreements, and what a batch says of several numbers.
+/// Aspects of verdicts that scenarios cannot show: statistics, disagreements, and several numbers in one batch.
 @Suite struct VerdictTests {
     private static let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
     private static let client = AggregatorFixture.workload
@@ -181,8 +181,8 @@ import Testing
         #expect(records.map { $0.drops?.reason.name } == [nil, "NETFILTER_DROP", "NETFILTER_DROP"])
     }
 
-    /// What is denied on the way out is the entrance's; a number that stood for the entrance and stands for another flow
-    /// now has nothing to do with it.
+    /// A denial on the way out belongs to the entrance; a number that stood for the entrance and stands for another flow now is
+    /// not concerned.
     @Test func aNumberThatIsUsedAgainIsNoEntrance() {
         var fixture = AggregatorFixture()
         fixture.learn { $0.localWorkloads = [Self.client] }
@@ -234,7 +234,7 @@ import Testing
 
     // MARK: What is known changes
 
-    /// What is local may become known while a flow is denied.
+    /// An address may become known as local while a flow is denied.
     @Test func whoseDenialItIsIsAskedAnewWhenWhatIsLocalChanges() {
         var fixture = AggregatorFixture()
         fixture.births(AggregatorFixture.birth(0, far: Self.client))

@@ -1,7 +1,7 @@
 import FlowModel
 import Testing
 
-/// What is suggested for a mistyped name.
+/// The suggestions for a mistyped name.
 struct EditDistanceTests {
     /// Counted by hand.
     @Test(arguments: [

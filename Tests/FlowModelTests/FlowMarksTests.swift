@@ -1,7 +1,7 @@
 import FlowModel
 import Testing
 
-/// What the packets of a flow say of its beginning.
+/// The indications of a flow's packets about its beginning.
 @Suite struct FlowMarksTests {
     private static func marks(_ marks: FlowMarks, near: UInt32 = 0, far: UInt32 = 0) -> FlowMarks {
         marks.union(FlowMarks(rawValue: near | far << 8))

@@ -4,7 +4,7 @@ import Testing
 
 /// Addresses as text, held against the C library's.
 struct IPAddressTests {
-    /// What `inet_ntop` says of 16 bytes in network order.
+    /// Returns the result of `inet_ntop` for 16 bytes in network order.
     private static func reference(_ bytes: [UInt8], family: Int32) -> String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         guard inet_ntop(family, bytes, &text, socklen_t(text.count)) != nil else { return "inet_ntop failed" }
@@ -68,7 +68,7 @@ struct IPAddressTests {
         #expect(IPAddress(ipv6High: 0, low: 1).ipv4 == nil)
     }
 
-    /// As in the datapath's keys: byte 0 of the address is the first byte in memory.
+    /// The order of the datapath's keys: byte 0 of the address is the first byte in memory.
     @Test func wordsHoldTheBytesInMemoryOrder() {
         let address = IPAddress(1, 2, 3, 4)
         let words = [address.word0, address.word1]

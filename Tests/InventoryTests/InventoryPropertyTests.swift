@@ -23,7 +23,7 @@ import Testing
         var generator: SeededGenerator
         var now: Int64 = 0
         var isOneChange = true
-        /// What was answered before, and by which object.
+        /// The earlier answers, and the object behind each.
         var answers: [IPAddress: (endpoint: Endpoint, by: ReferenceInventory.Statement)] = [:]
         var objects: [ReferenceInventory.Incarnation: UInt64] = [:]
 

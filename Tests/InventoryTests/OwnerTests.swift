@@ -3,7 +3,7 @@ import FlowModel
 import Inventory
 import Testing
 
-/// Who has an address that several objects claim: what the objects say decides, and not the order in which they come.
+/// The owner of an address that several objects claim depends on the objects' contents, not on the order in which they come.
 @Suite struct OwnerTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String

@@ -157,7 +157,7 @@ import Testing
         #expect(world.inventory.statistics.keptAddresses == 0)
     }
 
-    /// What begins after its end is not its own, and may be that of a pod that is not known yet.
+    /// A connection that begins after the pod's end is not the pod's, and may be that of a pod that is not known yet.
     @Test func aDeletedPodAnswersForWhatBeganBeforeItsEnd() {
         var world = TestWorld()
         world.inventory.expectsWorkloads = true

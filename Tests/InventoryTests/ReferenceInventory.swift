@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// What an inventory must answer, worked out the slow way: flat lists of who says what, searched from end to end.
+/// A reference for the inventory, which works the slow way: flat lists of statements, searched from end to end.
 struct ReferenceInventory {
     /// An object as somebody told it; told again under another uid it is another one.
     struct Incarnation: Hashable {
@@ -10,7 +10,7 @@ struct ReferenceInventory {
         var number: Int
     }
 
-    /// One thing that an object says.
+    /// One claim of an object.
     struct Statement {
         enum Subject: Hashable {
             case owns(IPAddress)
@@ -25,7 +25,7 @@ struct ReferenceInventory {
         var subject: Subject
         var by: Incarnation
         var order: Int
-        /// What records show, as text.
+        /// The text that records show.
         var shown: String
         var namespace: String?
         /// Since when, and whether not for long.
@@ -141,7 +141,7 @@ struct ReferenceInventory {
         objects.remove(at: index)
     }
 
-    /// What an object says, as it is shown now.
+    /// Returns the claims of an object as it is shown now.
     private func statements(of incarnation: Incarnation) -> [Statement] {
         statements.filter { $0.by == incarnation }.map(current)
     }
@@ -214,7 +214,7 @@ struct ReferenceInventory {
         return statement
     }
 
-    /// Who owns an address: as text, its namespace, what it is, and whether it runs on this host.
+    /// Returns the owner of an address: as text, its namespace, its kind, and whether it runs on this host.
     func owner(_ address: IPAddress) -> Statement? {
         let claims = about(.owns(address))
         let newest = { (kinds: Set<ObjectKind>) in
@@ -231,7 +231,7 @@ struct ReferenceInventory {
             ?? kept.first { $0.statement.subject == .owns(address) }?.statement
     }
 
-    /// Which set an address is in, and its namespace.
+    /// Returns the set that contains an address, and its namespace.
     func networkSet(_ address: IPAddress, preferring namespace: String?) -> Statement? {
         let candidates = statements.compactMap { statement -> (statement: Statement, length: UInt8, category: Int)? in
             guard case .contains(let prefix) = statement.subject, prefix.contains(address) else { return nil }

@@ -84,7 +84,7 @@ import Testing
         #expect(world.inventory.statistics.count(.service) == 1)
     }
 
-    /// Of each kind one object is told again and one is not.
+    /// Of each kind one object is listed again and one is not.
     @Test func everyKindIsReplaced() {
         var world = TestWorld()
         func metadata(_ name: String, _ namespace: String?) -> ObjectMetadata {

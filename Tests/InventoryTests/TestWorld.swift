@@ -34,7 +34,7 @@ struct TestWorld {
         inventory.expire(at: now)
     }
 
-    /// Who is behind an address now, as text.
+    /// Returns the present owner of an address, as text.
     mutating func who(_ address: String, preferring namespace: String? = nil) -> String {
         inventory.snapshot().endpoint(at: ip(address), preferring: namespace).text
     }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("DNS messages")
 struct DNSMessageTests {
-    /// As dig asks, with EDNS behind the question, and servers answer, with a pointer.
+    /// A query of dig, with EDNS after the question, and a server's answer, with a pointer.
     @Test func readsWhatOthersMake() throws {
         let query: [UInt8] = [
             0x3c, 0x1f, 0x01, 0x20, 0, 1, 0, 0, 0, 0, 0, 1, 3, 0x77, 0x77, 0x77, 7, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c,
@@ -84,7 +84,7 @@ struct DNSMessageTests {
         #expect(try #require(message).addresses.count == answers)
     }
 
-    /// What was read before the end counts, wherever the end is.
+    /// Records that were read before the end count, wherever the end is.
     @Test func keepsWhatWasReadBeforeTheCut() throws {
         let records = (1...9).map { DNSBytes.record([0xc0, 12], type: 1, data: [192, 0, 2, UInt8($0)]) }
         let bytes = DNSBytes(questions: [DNSBytes.question("many.example")], answers: records).bytes
@@ -183,7 +183,7 @@ struct DNSFuzzTests {
         ).bytes,
     ]
 
-    /// How many messages: as many as `WEIR_DNS_MESSAGES` says (scripts/fuzz-dns).
+    /// The number of messages, `WEIR_DNS_MESSAGES` (scripts/fuzz-dns).
     private static let count =
         ProcessInfo.processInfo.environment["WEIR_DNS_MESSAGES"].flatMap { Int($0) }
         ?? (_isDebugAssertConfiguration() ? 200_000 : 3_000_000)
@@ -233,7 +233,7 @@ struct DNSFuzzTests {
         print("\(Self.count) messages: \(read) could be read, \(statistics.known) names learned")
     }
 
-    /// Of answers that were asked for, broken in any way, only the name that was asked is learned, for the client alone.
+    /// From requested answers, broken in any way, only the requested name is learned, for the client alone.
     @Test func brokenAnswersNameNothingElse() {
         var random = SeededNumbers(state: 17)
         let tracker = DomainTracker()

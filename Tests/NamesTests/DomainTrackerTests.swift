@@ -183,14 +183,14 @@ struct DomainTrackerTests {
         // Clients beyond the limit have an equal part each.
         #expect(known.bytes > KnownNames.byteLimit * 9 / 10 && known.bytes < KnownNames.byteLimit * 5 / 4)
         #expect(known.refused > 0)
-        // Who comes later has a part of it all the same.
+        // A later client has a part of it, too.
         known.learn("late.example", of: Self.answer, for: .host, ttl: 1, now: 0)
         #expect(known.names(of: Self.answer, for: .host) == ["late.example"])
         for _ in 0..<2 { known.endInterval(now: KnownNames.shortest) }
         #expect(known.bytes == 0 && known.count == 0)
     }
 
-    /// Of questions that were answered nothing is left, however many there are within the time for an answer.
+    /// Answered questions take no room, however many there are within the time for an answer.
     @Test func answeredQuestionsTakeNoRoom() {
         var pending = PendingQueries()
         let (query, reply) = (DNSBytes.query("x.example"), DNSBytes.response("x.example", [192, 0, 2, 1]))
@@ -211,7 +211,7 @@ struct DomainTrackerTests {
         #expect(pending.count == 10)
     }
 
-    /// What is looked up as an alias is known by the name that was asked for.
+    /// An alias is known by the name that was queried.
     @Test func anAliasIsKnownByTheNameThatWasAskedFor() {
         let tracker = DomainTracker()
         let bytes = DNSBytes(

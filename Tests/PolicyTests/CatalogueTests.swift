@@ -52,7 +52,7 @@ struct CatalogueTests {
         #expect(hit.contains("|\(late.id)|allow|2"), "\(hit)")
     }
 
-    /// What one of two copies learns, the other does not take for its own, though both number things alike.
+    /// One of two copies does not use what the other one learned, although both number things alike.
     @Test func aCopyDecidesByItsOwnPolicies() throws {
         let pod = Make.pod("pod", "shop", ["app": "web"])
         func action(_ store: inout PolicyStore) -> FlowAction? {

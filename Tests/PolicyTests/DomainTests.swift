@@ -119,7 +119,7 @@ struct DomainTests {
         #expect(Outcome(Self.trace(snapshot, domains)) == outcome)
     }
 
-    /// Where Calico refuses domain names they match nothing.
+    /// In places where Calico refuses domain names, they match nothing.
     @Test func namesElsewhereMatchNothing() {
         let names = DestinationDomains.known(["a.example"])
         for action in [CalicoRule.Action.deny, .pass, .log] {

@@ -3,7 +3,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// What is wrong with policies is said with object and place, and nothing of it stops the rest.
+/// An error in policies is reported with object and place, and never stops the rest.
 struct FindingTests {
     private func findings(_ objects: [ClusterObject]) -> [PolicyFinding] {
         var store = PolicyStore(format: .enterprise)
@@ -185,7 +185,7 @@ struct FindingTests {
         )
     }
 
-    /// Of the rules that a Kubernetes rule is expanded to, the part that is wrong is named once.
+    /// Of the rules that a Kubernetes rule is expanded to, the wrong part is named once.
     @Test
     func partsOfKubernetesRulesAreNamed() {
         let block = IPBlock(range: Make.net("10.1.0.0/16"), except: [Make.net("10.0.0.0/8")])

@@ -3,7 +3,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// Who reaches whom under Kubernetes NetworkPolicies: three namespaces of three pods each, every pair.
+/// Reachability under Kubernetes NetworkPolicies: three namespaces of three pods each, every pair.
 struct KubernetesPolicyTests {
     private static let pods: [(name: String, address: String, endpoint: Endpoint)] = ["x", "y", "z"].enumerated()
         .flatMap {
@@ -25,7 +25,7 @@ struct KubernetesPolicyTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var spec: NetworkPolicySpec
-        /// Who still reaches x/a at TCP 80.
+        /// The pods that still reach x/a at TCP 80.
         var reaches: [String]
     }
 

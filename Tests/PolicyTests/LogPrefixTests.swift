@@ -2,7 +2,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// What log prefixes say, and the hits that are made of it.
+/// The contents of log prefixes, and the hits that are made of them.
 struct LogPrefixTests {
     /// A prefix, and the hit of it without the index in both generations.
     struct Case: Sendable, CustomTestStringConvertible {

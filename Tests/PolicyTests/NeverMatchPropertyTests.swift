@@ -3,7 +3,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// What the check says can never match never matches, whatever the policies and connections.
+/// Rules that the check reports as never matching never match, whatever the policies and connections.
 struct NeverMatchPropertyTests {
     @Test(arguments: 0..<40)
     func rulesThatCanNeverMatchDoNot(_ seed: Int) {

@@ -21,7 +21,7 @@ struct PolicyPropertyTests {
         }
     }
 
-    /// What is kept from one snapshot to the next never shows: after every change the traces are those of the objects.
+    /// The data kept from one snapshot to the next has no effect: after every change the traces are those of the objects.
     @Test(arguments: 0..<parts)
     func tracesFollowChanges(part: Int) throws {
         let worlds = max(Self.cases / Self.parts / 4_000, 1)

@@ -18,7 +18,7 @@ struct ReachabilityTests {
             self.steps = steps
         }
 
-        /// One policy in namespace x.
+        /// Creates a case of one policy in namespace x.
         init(_ name: String, _ spec: String, _ probes: Probe...) {
             self.init(name, Step(policies: ["x/policy": spec], probes: probes))
         }

@@ -78,7 +78,7 @@ struct TierTests {
         }
     }
 
-    /// Who is first of two policies of equal order: before 3.32 the one whose full name is less.
+    /// The order of two policies of equal order: before 3.32 the one whose full name is less is first.
     @Test(arguments: [
         // Namespaced ones have the namespace in front, global ones the tier.
         (TiePair(.calicoNetworkPolicy, "z", in: "a-team"), TiePair(.globalNetworkPolicy, "a")),

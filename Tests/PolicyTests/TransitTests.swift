@@ -4,7 +4,7 @@ import Testing
 
 @testable import Policy
 
-/// What host endpoints' policies decide of forwarded traffic.
+/// The decisions of host endpoints' policies on forwarded traffic.
 struct TransitTests {
     /// A global policy for host endpoints.
     private static func policy(
@@ -210,7 +210,7 @@ struct TransitTests {
         }
     }
 
-    /// Which host endpoint an interface has.
+    /// The host endpoint of an interface.
     @Test(
         arguments: [
             (HostInterface(node: "gw", name: "eth0", addresses: []), "named"),

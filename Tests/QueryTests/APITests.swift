@@ -139,7 +139,7 @@ import Testing
         #expect((error["message"] as? String)?.isEmpty == false)
     }
 
-    /// What an answer has is what the OpenAPI document says, no more and no less.
+    /// An answer has exactly the members in the OpenAPI document.
     @Test(arguments: [
         ("records", "since=1h"), ("query", "since=1h&interval=auto"), ("overview", "since=1h"), ("graph", "since=1h"),
         ("policies", "since=1h"), ("explain", "since=1h"), ("findings", "since=1h"), ("timeline", "since=1h"),

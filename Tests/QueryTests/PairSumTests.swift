@@ -94,7 +94,7 @@ import Testing
     }
 }
 
-/// How long a query may take.
+/// The most time that a query may take.
 @Suite struct QueryTimeTests {
     @Test func aQueryEndsWhenItsTimeIsOver() throws {
         let (reader, _) = try store(bankLines(flushes: 10))

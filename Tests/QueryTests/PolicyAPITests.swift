@@ -93,7 +93,7 @@ import Testing
         withExtendedLifetime(writer) {}
     }
 
-    /// Where no record says which policies were asked, nobody knows what is unused.
+    /// If no record has the evaluated policies, nothing is reported as unused.
     @Test func withoutHitsNothingIsSaidToBeUnused() throws {
         let (reader, writer) = try store([recordLine([.endTime: "\(bankStart + 10)", .numFlowsStarted: "1"])])
         let policies = try policies(
@@ -127,7 +127,7 @@ import Testing
         withExtendedLifetime(writer) {}
     }
 
-    /// Where no rule matched, the reason is what the nearest one wants; where a rule decided, it is that rule.
+    /// If no rule matched, the reason is the nearest rule's condition; if a rule decided, it is that rule.
     @Test func aDenialAtTheEndOfATierSaysWhatTheNearestRuleWants() throws {
         let (reader, writer) = try store(bankLines(flushes: 2))
         let api = API(reader, version: "1", node: "n", policies: { KnownPolicies(rules: Inventory()) })

@@ -2,7 +2,7 @@ import Records
 import Testing
 
 @Suite struct CommaSeparatedTests {
-    /// What the cells mean to a reader of RFC 4180 is in the comment where it is not the text itself.
+    /// The cells of a reader by RFC 4180 are in the comment if they differ from the text itself.
     @Test(arguments: [
         ("plain", "plain"), ("", ""), ("-", "-"), ("a=b", "a=b"), ("a,b", "\"a,b\""),
         ("say \"hi\"", "\"say \"\"hi\"\"\""),

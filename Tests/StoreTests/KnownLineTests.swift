@@ -7,7 +7,7 @@ import Testing
 
 /// Lines that are recognised by their bytes say the same as lines that are read as JSON.
 @Suite struct KnownLineTests {
-    /// What a line says, or why it is no record.
+    /// The contents of a line, or the reason why it is no record.
     private struct Outcome: Hashable {
         var key: [UInt8] = []
         var detail: [UInt8] = []

@@ -147,7 +147,7 @@ import Testing
         #expect(try left().isEmpty)
     }
 
-    /// What an older version wrote is there after the migration, and a reader of this version may come before the writer.
+    /// Data of an older version is present after the migration, and a reader of this version may come before the writer.
     @Test func aStoreOfVersionOneIsMigrated() throws {
         let lines = generatedLines(keys: 3, flushes: 5, from: Int64(Self.now) - 600)
         try {

@@ -206,7 +206,7 @@ import Testing
     }
 }
 
-/// What an adversary, or a broken disk, puts into a store.
+/// A line that an adversary, or a broken disk, puts into a store.
 @Suite struct StoreDamageTests {
     private func line(_ name: String, end: Int64) -> [UInt8] {
         Array((recordLine([.endTime: "\(end)", .sourceNameAggr: "\"\(name)\""]) + "\n").utf8)

@@ -38,10 +38,10 @@ struct Attempt: Sendable, Hashable {
         }
     }
 
-    /// How many flows it is: TCP tries a second time, from another port.
+    /// The number of its flows: TCP tries a second time, from another port.
     var flows: Int { proto == .tcp ? 2 : 1 }
 
-    /// What in nftables matches its packets, and no answers to them.
+    /// The nftables expression that matches its packets, and no answers to them.
     var match: String {
         switch (proto, isIPv6) {
         case (.icmp, false): "icmp type echo-request"

@@ -5,7 +5,7 @@ import Testing
 /// Sends batches of audit events as an API server does, with curl.
 struct AuditPost {
     let folder: TemporaryFolder
-    /// Where curl runs.
+    /// The namespace in which curl runs.
     let node: NetworkNamespace
     /// The URL of the receiver.
     let url: String

@@ -4,7 +4,7 @@ import Testing
 
 /// A program that runs beside the test, in a process group of its own; killed with this object.
 final class ChildProcess {
-    /// What a process ended with: its exit code, or 128 and the signal that killed it.
+    /// The end of a process: its exit code, or 128 and the signal that killed it.
     typealias Status = Int32
 
     /// The process, and the process group.
@@ -59,7 +59,7 @@ final class ChildProcess {
         if status == nil { kill(id, number) }
     }
 
-    /// What the process ended with, or nil if it does not end within the time.
+    /// Returns the end of the process, or nil if it does not end within the time.
     func wait(within limit: Duration = .seconds(180)) -> Status? {
         eventually(within: limit) { hasEnded } ? status : nil
     }
@@ -74,10 +74,10 @@ final class ChildProcess {
         return true
     }
 
-    /// What it wrote to standard output so far.
+    /// Its standard output so far.
     var output: String { Self.text(outputPath) }
 
-    /// What it wrote to standard error so far.
+    /// Its standard error so far.
     var errors: String { Self.text(errorPath) }
 
     private static func text(_ path: String) -> String {

@@ -36,7 +36,7 @@ struct ClusterNode {
         try network.node.nft(Self.translation)
     }
 
-    /// What kube-proxy would make of the service, and a masquerade of what leaves the cluster.
+    /// The rules that kube-proxy would make of the service, and a masquerade of packets that leave the cluster.
     private static let translation = """
         table ip nat {
           chain prerouting {

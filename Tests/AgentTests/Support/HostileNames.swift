@@ -2,7 +2,7 @@ import FlowModel
 
 /// Names of a cluster that would do something on a terminal, and what they would do.
 enum HostileNames {
-    /// As JSON has them: escape sequences, marks that turn the direction, characters without a width, quotes, length.
+    /// Hostile names in JSON: escape sequences, marks that turn the direction, characters without a width, quotes, length.
     static let json = [
         #"\u001b[2J\u001b]0;title\u0007"#, #"\u202eevil\u2066"#, #"a\r\nb\u0008\u009b31m"#,
         #"<script>alert('1')</script>"#,
@@ -39,7 +39,7 @@ enum HostileNames {
             + #""stageTimestamp":"2026-11-28T14:00:0\#(number % 10).5Z"}"# + "\n"
     }.joined()
 
-    /// What an agent answers at `/debug/status`, every text hostile.
+    /// An agent's answer at `/debug/status`, with hostile texts everywhere.
     static let status: String = {
         let texts = "[\(json.map { "\"\($0)\"" }.joined(separator: ","))]"
         let text = "\"\(json[0])\(json[1])\(json[8])\""

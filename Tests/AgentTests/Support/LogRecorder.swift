@@ -5,7 +5,7 @@ import Synchronization
 final class LogRecorder: Sendable {
     private let lines = Mutex<[String]>([])
 
-    /// What was logged since the last time.
+    /// Returns the lines that were logged since the last call.
     func take() -> [String] {
         lines.withLock { lines in
             defer { lines = [] }

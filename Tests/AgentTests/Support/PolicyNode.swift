@@ -5,7 +5,7 @@ import Testing
 /// The node of ``ClusterNode`` with policies, a pod on another node behind its uplink, and counters at the far end of
 /// every cable.
 final class PolicyNode {
-    /// Who may call and be called.
+    /// A place that may call and be called.
     enum Place: String, Sendable {
         case client
         case web
@@ -72,7 +72,7 @@ final class PolicyNode {
 
     // MARK: Places
 
-    /// Where a place's sockets are.
+    /// Returns the namespace of a place's sockets.
     func namespace(of place: Place) throws -> NetworkNamespace {
         switch place {
         case .client, .web, .db: try cluster.network.pod(place.rawValue).namespace
@@ -95,7 +95,7 @@ final class PolicyNode {
         }
     }
 
-    /// How records name a place.
+    /// Returns the name of a place in records.
     func end(_ place: Place, isIPv6: Bool, towards other: Place) throws -> VerdictRecord.End {
         let address = "\(try address(of: place, isIPv6: isIPv6, towards: other))"
         let (type, namespace, name) =
@@ -112,8 +112,8 @@ final class PolicyNode {
 
     // MARK: Counters
 
-    /// What a place sent and got since the start, as the kernel counted it at the far end of its cable: IP packets and
-    /// IP bytes.
+    /// Returns the traffic of a place since the start, as the kernel counted it at the far end of its cable: IP packets and IP
+    /// bytes.
     func wire(_ place: Place) throws -> (sent: Count, received: Count) {
         let counters = try namespace(of: place).counters(of: "eth0").since(earlier[place] ?? InterfaceCounters())
         return (Self.withoutEthernet(counters.sent), Self.withoutEthernet(counters.received))
@@ -251,6 +251,6 @@ extension PolicyNode {
         ["0|default|shop/default.\(policy)|\(action)|\(rule)"]
     }
 
-    /// What decides where no policy does.
+    /// The decision where no policy decides.
     static let profile = ["0|__PROFILE__|__PROFILE__.kns.shop|allow|0"]
 }

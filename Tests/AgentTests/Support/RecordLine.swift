@@ -22,7 +22,7 @@ struct Count: Hashable, CustomStringConvertible {
     var description: String { "\(packets) packets, \(bytes) bytes" }
 }
 
-/// What tests read of a line of the flow log, with a foreign decoder.
+/// The fields of a line of the flow log that tests read, with a foreign decoder.
 struct RecordLine: Decodable {
     var startTime: Int
     var endTime: Int
@@ -61,14 +61,14 @@ struct RecordLine: Decodable {
         self = try JSONDecoder().decode(RecordLine.self, from: Data(line.utf8))
     }
 
-    /// What went to the reporting end.
+    /// Traffic to the reporting end.
     var inbound: Count { Count(packetsIn, bytesIn) }
-    /// What came from the reporting end.
+    /// Traffic from the reporting end.
     var outbound: Count { Count(packetsOut, bytesOut) }
 
-    /// What the initiator sent.
+    /// Traffic of the initiator.
     var forward: Count { reporter == "src" ? outbound : inbound }
-    /// What was answered.
+    /// The answers.
     var backward: Count { reporter == "src" ? inbound : outbound }
 
     /// The packets of the initiator, as a counter on the wire would name them.
@@ -108,11 +108,11 @@ struct WireTuple: Hashable, CustomStringConvertible {
     var description: String { "\(proto) \(source).\(sourcePort) > \(destination).\(destinationPort)" }
 }
 
-/// What records say of both directions of an interface, packet by packet what a counter on the wire can say, too.
+/// Both directions of an interface according to records, by packet as a counter on the wire can have it.
 struct RecordSums {
-    /// What came to the node.
+    /// Traffic to the node.
     var received: [WireTuple: Count] = [:]
-    /// What the node sent.
+    /// Traffic from the node.
     var sent: [WireTuple: Count] = [:]
 
     init(_ records: [RecordLine]) {

@@ -54,7 +54,7 @@ final class ReloadedRun {
         try #require(isRead && !process.hasEnded, "\(process.errors)")
     }
 
-    /// How often the log says something.
+    /// Returns the number of log lines with a text.
     private func said(_ text: String) -> Int { process.errors.components(separatedBy: text).count - 1 }
 
     /// Writes a file that cannot be used, waits until it was read and returns what the log says of it.

@@ -18,7 +18,7 @@ final class SearchServer: Sendable {
         var requests = 0
     }
 
-    /// What the thread of the server shares with the test.
+    /// The state that the thread of the server shares with the test.
     private final class Board: Sendable {
         let state = Mutex(State())
     }
@@ -71,7 +71,7 @@ final class SearchServer: Sendable {
     /// The lines that it has stored.
     var records: [String] { board.state.withLock { Array($0.records.values) } }
 
-    /// How many records came again, and how many identifiers stood for two records.
+    /// The numbers of repeated records, and of identifiers that stood for two records.
     var faults: (repetitions: Int, conflicts: Int) { board.state.withLock { ($0.repetitions, $0.conflicts) } }
 
     /// Ends the server.

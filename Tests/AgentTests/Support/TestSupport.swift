@@ -45,7 +45,7 @@ final class TemporaryFolder {
         return file("\(name)-\(names)")
     }
 
-    /// What is in the folder.
+    /// The entries of the folder.
     var contents: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
 
     /// Whether a file is there.
@@ -95,7 +95,7 @@ struct Cable {
         TrafficPath(from: node, to: peer, at: try LabAddress(isIPv6 ? "fd01::2" : "10.1.0.2"), timeout: .seconds(30))
     }
 
-    /// What the kernel counted on the node's end.
+    /// The kernel's counters of the node's end.
     var counters: InterfaceCounters {
         get throws { try node.counters(of: pair.right.interface) }
     }

@@ -3,7 +3,7 @@ import Testing
 
 /// A kind of traffic between the peer and the node.
 struct TrafficCase: Sendable, CustomTestStringConvertible {
-    /// What the arithmetic says must have crossed the node's interface; nil where only a counter knows.
+    /// The traffic that must have crossed the node's interface by arithmetic; nil where only a counter has it.
     struct Expectation {
         var received: Count?
         var sent: Count?

@@ -2,11 +2,11 @@ import Foundation
 import Lab
 import Testing
 
-/// What a record says of a verdict: who called whom, what became of it, by whose policies, and how much it was.
+/// A verdict in a record: both ends, the action, the policies, and the traffic.
 ///
 /// Times, labels and NAT ports are not in it, so that a test can say the whole of what it expects.
 struct VerdictRecord: Hashable, CustomStringConvertible {
-    /// One end, as records name it.
+    /// An end, as records name it.
     struct End: Hashable, CustomStringConvertible {
         var type: String
         var namespace: String
@@ -92,13 +92,13 @@ extension WeirRun {
 }
 
 extension [VerdictRecord] {
-    /// What went to the reporting ends.
+    /// Traffic to the reporting ends.
     var inbound: Count { reduce(Count()) { $0 + $1.inbound } }
-    /// What came from them.
+    /// Traffic from the reporting ends.
     var outbound: Count { reduce(Count()) { $0 + $1.outbound } }
-    /// Those of one verdict.
+    /// Returns the records of one verdict.
     func with(_ action: String) -> [VerdictRecord] { filter { $0.action == action } }
-    /// Those of one reporting end.
+    /// Returns the records of one reporting end.
     func reported(by end: String) -> [VerdictRecord] {
         filter { ($0.reporter == "src" ? $0.source : $0.destination).name == end }
     }

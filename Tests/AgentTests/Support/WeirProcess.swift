@@ -5,8 +5,8 @@ import Testing
 
 /// The built program, run as an operator runs it.
 enum WeirProgram {
-    /// Where it is: what `WEIR_PROGRAM` names (scripts/check-restarts, scripts/check-scale), else in the folder of the test's
-    /// own executable.
+    /// The path of the program: the one in `WEIR_PROGRAM` (scripts/check-restarts, scripts/check-scale), else in the folder of
+    /// the test's own executable.
     static let path =
         ProcessInfo.processInfo.environment["WEIR_PROGRAM"]
         ?? (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
@@ -89,8 +89,8 @@ extension Count {
 }
 
 extension InterfaceCounters {
-    /// What came.
+    /// Received traffic.
     var received: Count { Count(receivedPackets, receivedBytes) }
-    /// What went.
+    /// Sent traffic.
     var sent: Count { Count(sentPackets, sentBytes) }
 }

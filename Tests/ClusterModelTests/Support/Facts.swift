@@ -1,11 +1,11 @@
 import ClusterModel
 import FlowModel
 
-/// What is used of an object, by name: from the decoder on one side, from Foundation's reading on the other.
+/// The used parts of an object, by name: from the decoder on one side, from Foundation's reading on the other.
 typealias Facts = [String: [String]]
 
 extension ClusterObject {
-    /// What the decoder found.
+    /// The parts that the decoder found.
     var facts: Facts {
         var facts = Self.facts(of: metadata)
         facts["kind"] = [kind.rawValue]

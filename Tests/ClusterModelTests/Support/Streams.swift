@@ -18,7 +18,7 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// How bytes arrive.
+/// The way in which bytes arrive.
 enum Chunking: Sendable, CustomTestStringConvertible {
     case whole
     case each(Int)
@@ -47,7 +47,7 @@ enum Chunking: Sendable, CustomTestStringConvertible {
     }
 }
 
-/// What a list stream told, and how it ended.
+/// The objects of a list stream, and its end.
 struct ListOutcome {
     var items: [Result<ClusterObject, ObjectIssue>] = []
     var end: Result<ListEnd, StreamError>
@@ -69,7 +69,7 @@ struct ListOutcome {
     var text: [String] { items.map { "\($0)" } + ["\(end)"] }
 }
 
-/// What a watch stream told, and whether it ended within a line.
+/// The events of a watch stream, and whether it ended within a line.
 struct WatchOutcome {
     var events: [WatchEvent] = []
     var isCut = false

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// What a kubeconfig file may say, and what is said of one that cannot be used.
+/// Kubeconfig files that can be used, and messages about those that cannot.
 @Suite struct KubeconfigTests {
     /// Reads a file with this cluster and user; other contexts and users are there, too.
     private static func read(

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// What the log hears of something that goes on failing.
+/// The log of a lasting failure.
 @Suite struct LastingFailureTests {
     private let start = ContinuousClock.now
 

@@ -1,7 +1,7 @@
 import ClusterModel
 @testable import ClusterSource
 
-/// What happens to a machine in a test, and what it then must do.
+/// An event of a machine in a test, or its required reaction.
 enum MachineEvent: Sendable {
     /// The answer is 200.
     case ok
@@ -61,7 +61,7 @@ enum PlainRequest: Sendable, Hashable, CustomStringConvertible {
 struct MachineDriver {
     var machine: ReflectorMachine
     var now = ContinuousClock.now
-    /// What is asked now; nil if the resource is gone.
+    /// Returns the present request; nil if the resource is gone.
     var request: ReflectorMachine.Request?
     /// The pauses since the last call of `run`.
     var pauses: [Duration] = []

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// How a reflector goes on, event by event, without a server.
+/// The steps of a reflector, event by event, without a server.
 @Suite struct ReflectorMachineTests {
     /// A case: what happens, and what must be asked then.
     struct Case: Sendable, CustomTestStringConvertible {
@@ -13,7 +13,7 @@ import Testing
         var next: PlainRequest?
         /// Among the effects since the start.
         var effects: [ReflectorMachine.Effect] = []
-        /// How many pauses there are.
+        /// The number of pauses.
         var pauses = 0
 
         var testDescription: String { name }
@@ -345,7 +345,7 @@ import Testing
 
     // MARK: - The limit for what is known
 
-    /// It is kept during a request, too, which is given up if it would go on from what is forgotten.
+    /// It is kept during a request, too, which is cancelled if it would continue from forgotten objects.
     @Test func theLimitIsKeptDuringARequest() {
         var driver = MachineDriver(hasWatchLists: false)
         driver.run(Self.listed + [.ok, .refused(.forbidden)])

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// How long a reflector waits, and what it says of missing rights.
+/// The pauses of a reflector, and its reports of missing rights.
 @Suite struct ReflectorPauseTests {
     @Test func waitsLongerAndLongerForAServerThatIsAway() {
         var driver = MachineDriver()
@@ -113,7 +113,7 @@ import Testing
         #expect(driver.plain == .watchList || driver.plain == .list(nil))
     }
 
-    /// What the server shows again in between is not old.
+    /// Objects that the server shows again in between are not stale.
     @Test func aRightThatComesBackStopsTheClock() {
         var driver = MachineDriver()
         driver.run([.ok, .initialEnd("2"), .end(.clean)])

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// Which group serves a resource, and what happens when that changes.
+/// The group that serves a resource, and the effect of a change.
 @Suite struct DiscoveryTests {
     private static func resource(_ kind: ObjectKind) -> [WatchedResource] {
         WatchedResource.all.filter { $0.kind == kind }
@@ -15,7 +15,7 @@ import Testing
     private static let v3 = "/apis/projectcalico.org/v3"
     private static let v1 = "/apis/crd.projectcalico.org/v1"
 
-    /// What a server has, which the test changes.
+    /// The groups of a server, which the test changes.
     private final class Groups: Sendable {
         private let state: Mutex<[String: [String]]>
 

@@ -6,11 +6,11 @@ import Testing
 @Suite struct EndlessAnswerTests {
     struct Answer: Sendable, CustomTestStringConvertible {
         var name: String
-        /// What comes first.
+        /// The beginning.
         var head = ""
-        /// What comes then, again and again.
+        /// The part that is repeated without end.
         var rest: String
-        /// How much of it may be taken, bytes.
+        /// The most bytes that may be taken.
         var limit: Int
 
         var testDescription: String { name }
@@ -43,7 +43,7 @@ import Testing
         Answer(name: "brackets", head: #"{"type":"ADDED","object":"#, rest: "[", limit: 32 << 20),
     ]
 
-    /// What the system's buffers and the client's hold beside what was read.
+    /// The bytes in the buffers of system and client beside those that were read.
     private static let buffers = 12 << 20
 
     @Test(arguments: lists) func asAListIsLeft(_ answer: Answer) async throws {

@@ -12,11 +12,11 @@ import Testing
     private static let kinds: [ObjectKind] = [.pod, .node, .service, .namespace]
     private static let resources = WatchedResource.all.filter { kinds.contains($0.kind) }
 
-    /// What the server does first when it is back, to each path.
+    /// The first answers of the server when it is back, for each path.
     enum Return: String, CaseIterable, Sendable {
         /// All versions are too old, as after every restart.
         case expired
-        /// What is allowed is refused for a moment.
+        /// Allowed requests are refused for a moment.
         case forbidden
         /// A proxy answers before the server does.
         case unavailable
@@ -135,7 +135,7 @@ import Testing
 }
 
 extension SourceHarness {
-    /// How each kind is followed, in the order of the kinds' names.
+    /// The state of each kind, in the order of the kinds' names.
     fileprivate var kinds: [KindStatistics] {
         source.statistics.kinds.sorted { $0.key.rawValue < $1.key.rawValue }.map(\.value)
     }

@@ -172,7 +172,7 @@ import Testing
         #expect(harness.pods.restarts == [.unreachable: harness.server.connections - 1])
     }
 
-    /// What a cancelled source was doing when it was cancelled.
+    /// The activity of a source when it was cancelled.
     enum Doing: String, CaseIterable, Sendable {
         case watching, readingAList, waitingForAnAnswer, connecting, pausing
     }

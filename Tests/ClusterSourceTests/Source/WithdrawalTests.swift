@@ -10,7 +10,7 @@ import Testing
         Text.event("ADDED", Text.pod("a", 1)), Text.bookmark(5, isInitialEventsEnd: true),
     ]
 
-    /// How a server refuses what it showed before.
+    /// The way in which a server refuses objects that it showed before.
     enum Refusal: Int, CaseIterable, Sendable {
         case forbidden = 403
         case unauthorized = 401
@@ -44,15 +44,15 @@ import Testing
         #expect(harness.log.containing("costs=addresses of pods have no names").count > 0)
     }
 
-    /// What a server does behind the first refusal.
+    /// The behaviour of a server behind the first refusal.
     enum Delay: CaseIterable, Sendable {
-        /// It goes on refusing, and is asked again a long time later.
+        /// The server continues to refuse, and is queried again a long time later.
         case pause
-        /// It does not answer.
+        /// The server does not answer.
         case answer
-        /// It does not answer what would go on from what is known.
+        /// The server does not answer requests that would continue from known objects.
         case watch
-        /// It answers with a list, and does not send it.
+        /// The server answers with a list, and does not send it.
         case list
     }
 

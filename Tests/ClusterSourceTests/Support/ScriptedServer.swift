@@ -18,7 +18,7 @@ final class Gate: Sendable {
 ///
 /// Threads and blocking calls: slow, and easy to be sure of.
 final class ScriptedServer: Sendable {
-    /// What was asked.
+    /// A received request.
     struct Request: Sendable {
         /// Without the query.
         var path: String
@@ -26,7 +26,7 @@ final class ScriptedServer: Sendable {
         var query: [String: String]
         /// By lowercase names.
         var headers: [String: String]
-        /// How many there were for this path, with this one.
+        /// The number of requests for this path, including this one.
         var number: Int
         /// The same, of those that ask for a list, a watch, or a watch-list.
         var numberOfItsKind: Int
@@ -36,7 +36,7 @@ final class ScriptedServer: Sendable {
         var isList: Bool { query["watch"] == nil }
     }
 
-    /// What to do, one after the other.
+    /// A step of an answer.
     enum Piece: Sendable {
         case bytes([UInt8])
         /// The same bytes again and again, until the client goes.
@@ -94,10 +94,10 @@ final class ScriptedServer: Sendable {
     /// All requests so far.
     var requests: [Request] { state.withLock { $0.requests } }
 
-    /// How many connections were made so far.
+    /// The number of connections so far.
     var connections: Int { state.withLock { $0.connections } }
 
-    /// How many bytes clients let themselves be sent of answers that have no end.
+    /// The number of bytes that clients accepted of answers without end.
     var endlessBytes: Int { state.withLock { $0.endlessBytes } }
 
     /// Refuses connections from now on, and cuts those that there are.

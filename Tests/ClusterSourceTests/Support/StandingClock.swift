@@ -15,7 +15,7 @@ final class StandingClock: Sendable {
     /// The time since the clock was made.
     var now: Duration { state.withLock { $0.now } }
 
-    /// How many sleep.
+    /// The number of sleepers.
     var sleepers: Int { state.withLock { $0.sleeping.count } }
 
     /// A sleeper whose pauses are over when the clock says so.

@@ -4,7 +4,7 @@ import FlowModel
 /// A rule in the form that Calico evaluates, matched field by field.
 struct ReferenceRule {
     struct Entity {
-        /// What the labels of the endpoint or a network set must and must not be; nil for no condition.
+        /// The condition on the labels of the endpoint or a network set; nil for no condition.
         var selected: (([String: String]) -> Bool)?
         var notSelected: (([String: String]) -> Bool)?
         var nets: [IPPrefix]?

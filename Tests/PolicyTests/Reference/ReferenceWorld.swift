@@ -38,7 +38,7 @@ final class ReferenceWorld {
         var rule: Int
     }
 
-    /// One network set: its labels, as selectors see them, and its ranges.
+    /// A network set: its labels, as selectors see them, and its ranges.
     private struct Set_ {
         var labels: [String: String]
         var nets: [IPPrefix]

@@ -8,15 +8,15 @@ import Testing
 /// Every pod serves 80 and 81 in TCP, UDP and SCTP, under names such as `serve-80-tcp`, and has the label `pod`;
 /// every namespace has the labels `ns` and `kubernetes.io/metadata.name`.
 struct ProbeMatrix {
-    /// Who is expected to reach whom at one port.
+    /// The pairs that are expected to reach each other at one port.
     struct Probe: Sendable {
         var proto = IPProtocol.tcp
         var port: UInt16 = 80
-        /// Of a called pod, who may call it; everybody, if it is not named.
+        /// For a called pod, its permitted callers; all pods if it is not named.
         ///
         /// `*` stands for every namespace or pod.
         var into: [String: [String]] = [:]
-        /// Of a calling pod, whom it may call; everybody, if it is not named.
+        /// For a calling pod, its permitted destinations; all pods if it is not named.
         var outOf: [String: [String]] = [:]
     }
 

@@ -1,7 +1,7 @@
 import Glibc
 
-/// What the calling thread takes of a processor for something: the same on a machine that is busy with other things,
-/// where a test may wait for its turn longer than it runs.
+/// Returns the processor time of the calling thread for a function: the same on a busy machine, where a test may wait for its
+/// turn longer than it runs.
 func processorTime(of body: () throws -> Void) rethrows -> Duration {
     let start = processorTime()
     try body()

@@ -3,7 +3,7 @@ import Foundation
 import Policy
 import Testing
 
-/// What API servers have accepted has no findings.
+/// Objects that API servers have accepted have no findings.
 struct ValidObjectTests {
     /// Lists that were recorded from API servers.
     private static let recordings: [URL] = {
