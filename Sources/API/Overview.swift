@@ -18,9 +18,10 @@ struct Overview {
     func shape(_ range: RangeShape, _ gaps: [(from: Int64, until: Int64)]) -> OverviewShape {
         var sum = PairSum()
         var denied = FirstOf<FlowPair>(Self.rows) {
-            ($0.denied.connections, $0.lastSeen, $1.filter) > ($1.denied.connections, $1.lastSeen, $0.filter)
+            let (one, other) = (($0.denied.connections, $0.lastSeen), ($1.denied.connections, $1.lastSeen))
+            return one == other ? $0.precedes($1) : one > other
         }
-        var talkers = FirstOf<FlowPair>(Self.rows) { ($0.bytes, $1.filter) > ($1.bytes, $0.filter) }
+        var talkers = FirstOf<FlowPair>(Self.rows) { $0.bytes == $1.bytes ? $0.precedes($1) : $0.bytes > $1.bytes }
         totals.forEachPair { pair in
             sum.add(pair)
             if pair.denied != Amount() { denied.add(pair) }

@@ -49,7 +49,9 @@ package struct FlowNode: Sendable, Hashable, Encodable {
 /// Builds text of the filter language.
 package enum FilterText {
     /// The text in quotes; quotes within it are doubled.
-    package static func quoted(_ text: String) -> String { "\"\(text.replacing("\"", with: "\"\""))\"" }
+    package static func quoted(_ text: String) -> String {
+        text.utf8.contains(UInt8(ascii: "\"")) ? "\"\(text.replacing("\"", with: "\"\""))\"" : "\"\(text)\""
+    }
 }
 
 /// The verdicts that staged policies would change.
@@ -105,6 +107,13 @@ package struct FlowPair: Sendable {
             "\(source.filter(.source)) && \(destination.filter(.destination)) && proto == \(FilterText.quoted(proto))"
         if let port { text += " && dest_port == \(port)" }
         return text
+    }
+
+    /// Orders pairs that have the same sums, by their ends, their port and their protocol.
+    package func precedes(_ other: FlowPair) -> Bool {
+        (source.id, destination.id, port ?? 0, proto) < (
+            other.source.id, other.destination.id, other.port ?? 0, other.proto
+        )
     }
 
     /// All connections.
