@@ -90,7 +90,7 @@ extension LossCounter {
             "unwritten_packets",
             "packets",
             isMissing: false,
-            "packets of flows that ended are in records without their other end: the agent before died before it had written them"
+            "packets of flows that ended are in records without their other end: the previous agent died before it had written them"
         ) { $0.datapath.unwrittenPackets },
         LossCounter(
             "missed_drops",

@@ -5,7 +5,7 @@ public struct DatapathLosses: Sendable, Hashable {
     /// Packets in no flow, because neither the flow table nor the overflow path had room; they are in the remainder of
     /// their interface (``FlowRemainder``).
     public var packets: UInt64 = 0
-    /// Packets of flows that ended, and that the agent before had not written when it died: they are in remainders, too, and
+    /// Packets of flows that ended, and that the previous agent had not written when it died: they are in remainders, too, and
     /// not among the above.
     public var unwrittenPackets: UInt64 = 0
     /// Flows outside of the flow table that were folded into the remainder of their interface, to make room for those of

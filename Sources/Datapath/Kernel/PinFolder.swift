@@ -46,7 +46,7 @@ package final class PinFolder {
         try checked("find the network namespace", unsafe weir_netns_cookie(&cookie))
         let parent = "\(root)/\(name)"
         let path = "\(parent)/\(cookie)"
-        // The agent before may remove it meanwhile.
+        // The previous agent may remove it meanwhile.
         for _ in 0..<16 {
             guard try makeFolder(parent), try makeFolder(path), let lock = try takeLock(path) else { continue }
             return PinFolder(path: path, parent: parent, lock: lock)
