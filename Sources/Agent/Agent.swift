@@ -134,7 +134,7 @@ package struct Agent: Sendable {
         return (inventory, sources)
     }
 
-    /// Returns the beginning of the first interval: the end of the previous agent's last one, else now.
+    /// Returns the beginning of the first interval: the end of the previous agent's last interval, else now.
     private func noteStart(of datapath: Datapath, _ outputs: LiveOutputs) -> ClockReading {
         let start = datapath.lastFlush.flatMap(ClockReading.init) ?? .now
         datapath.noteStart(Datapath.Flush(start, epoch: 0, files: outputs.outputs.compactMap(\.specification.filePath)))

@@ -26,7 +26,7 @@ package enum FilterBenchmark {
             let filter = try Filter(one.filter)
             let (ours, kept) = time(records) { filter.matches($0) }
             let (theirs, wanted) = time(records, one.question)
-            precondition(kept == wanted, "the filter asks what the code asks")
+            precondition(kept == wanted, "the filter and the code select the same records")
             report(
                 Measurement(
                     "filter/\(one.name)",

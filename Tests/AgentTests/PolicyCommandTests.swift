@@ -106,10 +106,10 @@ import Testing
         arguments: [
             (["--port", "443", "--destination-domain", "WWW.example.com."], 0, "destination domain is *.example.com"),
             (["--port", "443", "--destination-domain", "example.com"], 1, "it is example.com"),
-            (["--port", "443"], 1, "denied by egress of the first, unless a domain name of the second says otherwise"),
+            (["--port", "443"], 1, "denied by egress of the first, unless a domain name of the second changes it"),
             (
                 ["--port", "443"], 1,
-                "note: a rule asks for the destination's domain name; give --destination-domain NAME"
+                "note: a rule requires the destination's domain name; give --destination-domain NAME"
             ),
             (["--port", "80"], 1, "port 80/tcp: denied by egress of the first\n"),
             (["--port", "443", "--json"], 1, #""depends_on_domains":true"#),

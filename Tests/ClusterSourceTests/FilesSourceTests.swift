@@ -181,7 +181,7 @@ import Testing
         source.poll()
         let messages = log.take()
         #expect(messages.count == 1)
-        #expect(messages.first?.hasPrefix("error: inventory: file cannot be used; what it said before holds") == true)
+        #expect(messages.first?.hasPrefix("error: inventory: file cannot be used; its earlier objects stay") == true)
         #expect(messages.first?.contains("file=\(path):5 reason=not YAML: ") == true, "\(messages)")
         try folder.write(pods("b"), to: "a.yaml")
         source.poll()

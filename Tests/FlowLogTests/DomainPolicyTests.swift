@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// Policies that ask for domain names: what records claim with the names that are known.
+/// Policies with domain names: the claims of records with the known names.
 @Suite struct DomainPolicyTests {
     private static let outside = IPAddress(192, 0, 2, 1)
     private static let allow = PolicyTrace(

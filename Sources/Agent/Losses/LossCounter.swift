@@ -134,7 +134,7 @@ extension LossCounter {
             "refused_names",
             "names",
             isMissing: false,
-            "a client asks for more names than are kept of one: names may be missing in dest_domains"
+            "a client looked up more names than Weir keeps for it: names may be missing in dest_domains"
         ) { $0.refusedNames },
         LossCounter(
             "conntrack_failures",

@@ -286,7 +286,7 @@ struct Pipeline: ~Copyable {
         guard warnsOfDomains, policies?.usesDomains == true else { return }
         warnsOfDomains = false
         logger.warning(
-            "policies ask for domain names, and DNS is not collected: connections that depend on a name have no policies in records; add dns to --collect"
+            "policies have domain names, but DNS is not collected: connections that depend on a name have no policies in records; add dns to --collect"
         )
     }
 

@@ -22,7 +22,7 @@ struct FileLog: Sendable {
     func isBroken(_ path: String, _ fault: FileFault, keepsState: Bool) {
         let finding = FileFinding(path: path, fault)
         logger.error(
-            "inventory: file cannot be used\(keepsState ? "; what it said before holds" : "")",
+            "inventory: file cannot be used\(keepsState ? "; its earlier objects stay" : "")",
             metadata: ["file": "\(finding.place)", "reason": "\(finding.reason)"]
         )
     }

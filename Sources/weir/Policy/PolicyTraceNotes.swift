@@ -25,7 +25,7 @@ struct PolicyTraceNotes {
         lines += Set([question.source, question.destination].compactMap(missingNamespace)).sorted()
         if let missing = missingNumber { lines.append(missing) }
         if question.domains == .unknown, tracer.traces(question).egress?.dependsOnDomains == true {
-            lines.append("a rule asks for the destination's domain name; give --destination-domain NAME")
+            lines.append("a rule requires the destination's domain name; give --destination-domain NAME")
         }
         return lines
     }

@@ -90,7 +90,7 @@ struct PolicyTraceText {
         guard question.domains == .unknown, explanation.egress?.dependsOnDomains == true,
             explanation.ingress?.action != .deny
         else { return "" }
-        return ", unless a domain name of the second says otherwise"
+        return ", unless a domain name of the second changes it"
     }
 
     private static func name(_ endpoint: Endpoint, _ address: IPAddress) -> String {

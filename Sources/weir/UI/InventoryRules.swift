@@ -49,7 +49,7 @@ struct InventoryRules: RuleExplaining {
         checks.pending = Self.lines(end.tiers, withStaged: true)
         checks.nearest = Self.nearest(end.tiers)
         if end.dependsOnDomains, question.domains == .unknown {
-            checks.notes = ["a rule asks for the destination's domain name, and the record has none"]
+            checks.notes = ["a rule requires the destination's domain name, and the record has none"]
         } else if (end.action == .deny) != record.isDenied {
             checks.notes = ["the policies of the inventory would \(end.action.rawValue) this connection now"]
         }

@@ -172,7 +172,7 @@ struct PolicyPreview {
         return (one, other, "")
     }
 
-    private static let lacksDomains = "a rule asks for the destination's domain name, and the records have none"
+    private static let lacksDomains = "a rule requires the destination's domain name, and the records have none"
 
     private mutating func decision(_ traces: PolicyTracer.Traces, isPending: Bool) -> Decision {
         var last = ""
