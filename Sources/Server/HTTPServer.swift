@@ -157,7 +157,7 @@ package final class HTTPServer: Sendable {
     }
 
     /// The certificates of a file.
-    private static func certificates(_ path: String) throws(ServerError) -> [NIOSSLCertificate] {
+    static func certificates(_ path: String) throws(ServerError) -> [NIOSSLCertificate] {
         let bytes = try SecretFile.readPublic(path)
         guard let certificates = try? NIOSSLCertificate.fromPEMBytes(bytes), !certificates.isEmpty else {
             throw .file(path, reason: "it has no certificates in PEM")

@@ -30,7 +30,8 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         let run = try RunCommand.parse(Launch.arguments(for: options))
         let configuration = try run.agentConfiguration()
-        let examinations = Doctor(configuration, running: Self.running(configuration)).examine()
+        let audit = try run.audit.examined(keepsChanges: run.store.store != nil || run.extendedFields)
+        let examinations = Doctor(configuration, audit: audit, running: Self.running(configuration)).examine()
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -116,6 +116,69 @@ struct DoctorTests {
         #expect(isTaken)
     }
 
+    @Test func auditLogsAndWhatTakesTheirEventsAreExamined() throws {
+        let state = ["--audit-state", folder.file("none/audit.state")]
+        let away = ["--audit-output", "tcp:127.0.0.1:9;spool=\(folder.file("spool"))"]
+        let (status, found) = try examine(["--audit-log", folder.file("kube-audit.log")] + away + state)
+        #expect(status == 1)
+        #expect(found["audit log"]?.status == .degraded)
+        #expect(found["audit log"]?.seen.hasSuffix("there is none yet") == true)
+        #expect(found["audit log"]?.fix.contains("--audit-log-path") == true)
+        #expect(found["audit output"]?.status == .degraded)
+        #expect(found["audit output"]?.seen.contains("Connection refused") == true)
+        #expect(found["audit output"]?.cost.contains("events wait in the API server's files") == true)
+        #expect(found["audit spool"]?.seen.hasPrefix(folder.file("spool")) == true)
+        #expect(found["audit state"]?.status == .ok)
+        #expect(!folder.has("none") && !folder.has("spool"))
+        // Without an option for audit logs there is nothing to examine.
+        #expect(try examine().1.keys.allSatisfy { !$0.hasPrefix("audit") })
+        try Data().write(to: URL(fileURLWithPath: folder.file("plain")))
+        let (refused, others) = try examine([
+            "--audit-log", folder.file("kube-audit.log"), "--audit-output", "file:/nonexistent/audit.log",
+            "--audit-state", folder.file("plain/audit.state"),
+        ])
+        #expect(refused == 3)
+        #expect(others["audit output"]?.status == .missing && others["audit output"]?.cost == "Weir does not start")
+        #expect(others["audit state"]?.status == .missing, "\(String(describing: others["audit state"]))")
+    }
+
+    private static let lifetimes: [(Int, Examination.Status, String)] = [
+        (400, .ok, "valid until"), (5, .degraded, "expires on"), (-1, .degraded, "expired on"),
+    ]
+
+    @Test(arguments: lifetimes)
+    func theCertificateOfTheAuditWebhookIsExamined(_ days: Int, _ status: Examination.Status, _ seen: String) throws {
+        let (certificate, key) = (folder.file("w.crt"), folder.file("w.key"))
+        let kind = "ec -pkeyopt ec_paramgen_curve:P-256"
+        try Self.openssl("req -newkey \(kind) -nodes -subj /CN=w -keyout \(key) -out \(certificate).csr")
+        try Self.openssl("x509 -req -in \(certificate).csr -signkey \(key) -days \(days) -out \(certificate)")
+        chmod(key, 0o600)
+        let options = [
+            "--audit-listen", "127.0.0.1:9466", "--audit-certificate", certificate, "--audit-key", key,
+            "--audit-output", "stdout", "--audit-state", folder.file("audit.state"),
+        ]
+        let (_, found) = try examine(options)
+        let webhook = try #require(found["audit webhook"])
+        #expect(webhook.status == status && webhook.seen.contains(seen) && webhook.seen.contains("127.0.0.1:9466"))
+        #expect((status == .ok) == webhook.fix.isEmpty)
+        chmod(key, 0o644)
+        let (refused, other) = try examine(options)
+        #expect(refused == 3)
+        #expect(other["audit webhook"]?.status == .missing)
+        #expect(other["audit webhook"]?.seen.contains("everybody may read it") == true)
+    }
+
+    private static func openssl(_ arguments: String) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["openssl"] + arguments.split(separator: " ").map(String.init)
+        process.standardError = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0)
+    }
+
     @Test func missingPrivilegesAreNamed() throws {
         let (status, found) = try examine(
             program: ["setpriv", "--inh-caps=-all", "--bounding-set=-net_admin,-syslog,-sys_admin", WeirProgram.path]

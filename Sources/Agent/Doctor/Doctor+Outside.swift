@@ -76,34 +76,14 @@ extension Doctor {
 
 extension Doctor {
     func outputs() -> [Examination] {
-        configuration.outputs.map { configured in
-            let output = configured.specification
-            guard let failure = OutputProbe.failure(output, within: .seconds(2)) else {
-                return Self.shortage(configured) ?? Examination("output", .ok, "\(output)")
-            }
-            let isFatal = if case .file = output { true } else { output == .standardOutput }
-            return Examination(
-                "output",
-                isFatal ? .missing : .degraded,
-                "\(output): \(failure)",
-                cost: isFatal ? "Weir does not start" : "records wait, and are dropped when the queue is full",
-                fix: isFatal ? "make the folder and let root write to it" : "start the reader"
+        configuration.outputs.flatMap {
+            Self.examine(
+                $0,
+                name: "output",
+                spool: "spool",
+                waiting: "records wait in memory, and are dropped when the queue is full"
             )
         }
-    }
-
-    /// Returns the finding about the free space of the disk for a file; nil if it is enough until the file is rotated.
-    private static func shortage(_ output: OutputConfiguration) -> Examination? {
-        guard let free = OutputProbe.freeBytes(for: output.specification) else { return nil }
-        let isFull = free < 1 << 20
-        guard isFull || free < output.options.rotation.maximumBytes ?? 0 else { return nil }
-        return Examination(
-            "output",
-            .degraded,
-            "\(output.specification): \(isFull ? "the disk is full" : "the disk is full soon"): \(free >> 10) KiB are free",
-            cost: "records wait in memory, and are dropped when the queue is full",
-            fix: "free the disk, keep fewer files (--file-max-files), or rotate earlier (--file-max-size)"
-        )
     }
 
     /// Examines the files of the inventory without which a run would not start.
@@ -179,6 +159,7 @@ extension Doctor {
 
     func apiServer() async -> [Examination] {
         guard let cluster = configuration.inventory.cluster else { return [] }
+        let place = cluster.place
         let source: KubernetesSource
         do throws(KubernetesError) {
             source = try KubernetesSource(
@@ -190,16 +171,30 @@ extension Doctor {
                 logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
             )
         } catch {
-            return [Examination("API server", .missing, "\(error)", cost: "Weir does not start", fix: "see the reason")]
+            return [
+                Examination(
+                    "API server",
+                    .missing,
+                    "\(place): \(error)",
+                    cost: "Weir does not start",
+                    fix: "correct the file that the reason names"
+                )
+            ]
         }
         let task = Task { await source.run() }
         _ = await source.waitUntilSynced(timeout: .seconds(10))
         task.cancel()
         await task.value
-        return Self.examine(source.statistics)
+        return Self.examine(source.statistics, at: place)
     }
 
-    static func examine(_ statistics: KubernetesStatistics) -> [Examination] {
+    /// Judges what of the cluster is known.
+    ///
+    /// - Parameters:
+    ///   - statistics: of a source that ran for some seconds.
+    ///   - place: the API server.
+    /// - Returns: a line for the server, and others for what is missing.
+    static func examine(_ statistics: KubernetesStatistics, at place: String) -> [Examination] {
         let kinds = statistics.kinds.sorted { $0.key.rawValue < $1.key.rawValue }
         let names = { (state: (KindStatistics) -> Bool) in
             kinds.filter { state($0.value) }.map(\.key.rawValue).joined(separator: ", ")
@@ -212,13 +207,13 @@ extension Doctor {
                 Examination(
                     "API server",
                     .degraded,
-                    "it does not answer\(error.map { ": \($0)" } ?? "")",
-                    cost: "records have no names until it does",
-                    fix: "is the address right, and reachable from here?"
+                    "\(place): \(error ?? "no answer")",
+                    cost: "records have no names until it answers",
+                    fix: "check the address, and the way there (kubectl get --raw /version)"
                 )
             ]
         }
-        var found = [Examination("API server", .ok, "it answers")]
+        var found = [Examination("API server", .ok, "\(place) answers")]
         if !forbidden.isEmpty {
             found.append(
                 Examination(

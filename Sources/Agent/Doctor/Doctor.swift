@@ -5,6 +5,8 @@ import Glibc
 /// Examines everything that a run needs of its machine, without changing anything.
 package struct Doctor: Sendable {
     let configuration: AgentConfiguration
+    /// The shipping of audit logs that the run would start; nil if none.
+    let audit: AuditShipping?
     /// The address at which a run of Weir already serves HTTP; nil if none does.
     let running: String?
 
@@ -12,9 +14,11 @@ package struct Doctor: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: the configuration.
+    ///   - audit: the shipping of audit logs that it would start; nil if none.
     ///   - running: the address at which a run of Weir already serves HTTP; nil if none does.
-    package init(_ configuration: AgentConfiguration, running: String? = nil) {
+    package init(_ configuration: AgentConfiguration, audit: AuditShipping? = nil, running: String? = nil) {
         self.configuration = configuration
+        self.audit = audit
         self.running = running
     }
 
@@ -29,7 +33,7 @@ package struct Doctor: Sendable {
             containers, dns, conntrack,
         ]
         let limits = [openFiles, lockedMemory, memoryLimit, clock]
-        let outside = Waiting.run { [self] in await server() + apiServer() }
+        let outside = Waiting.run { [self] in await server() + auditing() + apiServer() }
         return inventory + (machine + limits).map { $0() } + hooks() + outputs() + outside
     }
 }

@@ -68,11 +68,7 @@ struct AuditArguments: ParsableArguments {
     func shipper(host: String, _ sinks: [any AuditChangeSink], joins: Bool, _ logger: Logger) throws
         -> AuditShipper?
     {
-        // Missing logs are an error only for an explicit output or log option; a store uses the logs that exist.
-        let isAsked = !outputs.isEmpty || !logs.isEmpty || listening.listen != nil
-        guard isAsked || ((joins || !sinks.isEmpty) && Self.usual.contains { access($0, R_OK) == 0 }) else {
-            return nil
-        }
+        guard isUsed(keepsChanges: joins || !sinks.isEmpty) else { return nil }
         do {
             var shipping = try shipping(host)
             shipping.joinsVerdicts = joins
@@ -82,6 +78,23 @@ struct AuditArguments: ParsableArguments {
             logger.warning("the audit log is not read", metadata: ["reason": "\(error)"])
             return nil
         }
+    }
+
+    /// Whether an option asks for events.
+    private var isAsked: Bool { !outputs.isEmpty || !logs.isEmpty || listening.listen != nil }
+
+    /// Missing logs are an error only for an explicit output or log option; a store uses the logs that exist.
+    private func isUsed(keepsChanges: Bool) -> Bool {
+        isAsked || (keepsChanges && Self.usual.contains { access($0, R_OK) == 0 })
+    }
+
+    /// What a run would do with audit logs; nil for nothing.
+    ///
+    /// - Parameter keepsChanges: whether it keeps changes, or joins them with verdicts.
+    /// - Returns: logs, outputs and listener.
+    /// - Throws: `ValidationError` for an output that cannot be read.
+    func examined(keepsChanges: Bool) throws -> AuditShipping? {
+        isUsed(keepsChanges: keepsChanges) ? try shipping("") : nil
     }
 
     private func shipping(_ host: String) throws -> AuditShipping {
