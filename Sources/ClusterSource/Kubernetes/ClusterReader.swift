@@ -23,9 +23,13 @@ package final class ClusterReader: Sendable {
     }
 
     private let client: KubernetesClient
+    /// The address of the API server, for messages.
+    package let place: String
 
-    /// The longest time for a connection, and for the beginning of an answer.
+    /// The longest time until the beginning of an answer.
     private static let patience = Duration.seconds(10)
+    /// The longest time for a connection: shorter, so that the error names the step that failed.
+    private static let connectLimit = Duration.seconds(7)
 
     /// Prepares a client; nothing is connected yet.
     ///
@@ -39,10 +43,11 @@ package final class ClusterReader: Sendable {
         userAgent: String,
         logger: Logger
     ) throws(KubernetesError) {
+        place = configuration.place
         client = try KubernetesClient(
             configuration: configuration,
             userAgent: userAgent,
-            connectLimit: Self.patience,
+            connectLimit: Self.connectLimit,
             logger: logger
         )
     }

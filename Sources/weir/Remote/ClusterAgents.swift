@@ -45,7 +45,9 @@ struct ClusterAgents: Sendable {
         do throws(ClusterReader.Failure) {
             table.replace(try await list())
         } catch {
-            return CommandFailure(description: "agents in namespace \(namespace): \(Self.text(error))")
+            return CommandFailure(
+                description: "agents in namespace \(namespace): API server \(reader.place): \(refusal(error))"
+            )
         }
         guard !table.nodes.isEmpty else {
             return CommandFailure(
@@ -123,6 +125,22 @@ struct ClusterAgents: Sendable {
         }
     }
 
+    /// Why the agents are not known, and what to do.
+    private func refusal(_ failure: ClusterReader.Failure) -> String {
+        switch failure {
+        case .refused(401, _): "it does not take the credentials (401); renew those of the kubeconfig"
+        case .refused(403, let reason):
+            TerminalText.neutralized(reason.isEmpty ? "forbidden" : reason)
+                + " (needed: list pods in namespace \(TerminalText.neutralized(namespace)))"
+        case .refused(let status, let reason):
+            "HTTP status \(status)"
+                + (reason.isEmpty ? "" : ": \(TerminalText.neutralized(String(reason.prefix(200))))")
+        case .transport(let reason):
+            TerminalText.neutralized(String(reason.prefix(300)))
+                + (reason.contains("; ") ? "" : "; check the address in the kubeconfig, and the way there")
+        }
+    }
+
     private static func text(_ failure: ClusterReader.Failure) -> String {
         switch failure {
         case .refused(401, _):
@@ -164,7 +182,7 @@ struct ClusterAgents: Sendable {
             "/api/v1/namespaces/\(QueryPart.encoded(namespace))/pods?labelSelector=\(QueryPart.encoded(Self.labels))"
         let body = try await reader.content(path, upTo: 256 << 20)
         guard let list = try? JSONDecoder().decode(PodList.self, from: Data(body)) else {
-            throw .transport("the API server's list of pods is not readable")
+            throw .transport("its answer is no list of pods; is it an API server?")
         }
         return list.items.compactMap { item in
             guard let node = item.spec.nodeName, !node.isEmpty else { return nil }

@@ -87,6 +87,19 @@ import Testing
         }
     }
 
+    @Test func anExpiredCertificateIsNamed() async throws {
+        let folder = try TemporaryFolder()
+        let authority = try TestAuthority(in: folder)
+        try authority.sign("server", days: -1)
+        let server = try ScriptedServer(Self.script)
+        let front = try await Self.front(authority, server)
+        try await Self.run(front, server, folder: folder, cluster: "certificate-authority: ca.crt") { harness in
+            let isNamed = await eventually { !harness.log.containing("certificate expired on 20").isEmpty }
+            #expect(isNamed, "\(harness.log.all)")
+        }
+        #expect(server.requests.isEmpty)
+    }
+
     @Test func theCertificateMustBeForTheAddress() async throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)

@@ -25,13 +25,16 @@ struct TestAuthority: Sendable {
     }
 
     /// Makes a key, as openssl is told, and a certificate for it and these names: `NAME.crt` and `NAME.key`.
-    func sign(_ name: String, key: String = "ec -pkeyopt ec_paramgen_curve:prime256v1", names: String = "IP:127.0.0.1")
-        throws
-    {
+    func sign(
+        _ name: String,
+        key: String = "ec -pkeyopt ec_paramgen_curve:prime256v1",
+        names: String = "IP:127.0.0.1",
+        days: Int = 2
+    ) throws {
         try folder.write("subjectAltName=\(names)\n", to: name + ".ext")
         try Self.openssl("req -newkey \(key) -nodes -subj /CN=\(name) -keyout \(name).key -out \(name).csr", in: folder)
         try Self.openssl(
-            "x509 -req -in \(name).csr -CA \(self.name).crt -CAkey \(self.name).key -CAcreateserial -days 2"
+            "x509 -req -in \(name).csr -CA \(self.name).crt -CAkey \(self.name).key -CAcreateserial -days \(days)"
                 + " -out \(name).crt -extfile \(name).ext",
             in: folder
         )

@@ -25,6 +25,9 @@ package struct KubernetesConfiguration: Sendable {
     let clusterPlace: String
     let userPlace: String
 
+    /// The address of the API server, for messages.
+    package var place: String { "\(address)" }
+
     /// The namespace that the configuration names; nil if it names none.
     package let namespace: String?
 

@@ -13,7 +13,11 @@ final class KubernetesClient: Sendable {
         var tlsBytes: [[UInt8]]
         var connection: ClientGeneration
         var isShutDown = false
+        /// Why the server's certificate was refused, and for how long that is not looked at again.
+        var fault: (text: String, until: ContinuousClock.Instant)?
     }
+
+    private static let faultLife = Duration.seconds(30)
 
     private let userAgent: String
     private let connectLimit: Duration
@@ -71,11 +75,24 @@ final class KubernetesClient: Sendable {
                 connection: connection
             )
         } catch {
-            let failure = Task.isCancelled ? .cancelled : TransportFailure(error)
+            var failure = Task.isCancelled ? .cancelled : TransportFailure(error)
+            if failure == .untrusted(TransportFailure.refusedCertificate), let fault = await faultOfCertificate() {
+                failure = .untrusted(fault)
+            }
             // Where nothing else came either, the connection itself is at fault.
             if failure == .unanswered, connection.lastActivity < sentAt { replace(connection) }
             throw failure
         }
+    }
+
+    /// Why the server's certificate is refused; nil if it is not shown again.
+    private func faultOfCertificate() async -> String? {
+        let (configuration, known) = state.withLock { ($0.configuration, $0.fault) }
+        if let known, known.until > .now { return known.text }
+        let (address, name) = (configuration.address, configuration.tls.serverName)
+        guard let text = await ShownCertificate.fault(at: address, serverName: name) else { return nil }
+        state.withLock { $0.fault = (text, .now + Self.faultLife) }
+        return text
     }
 
     private func makeRequest(_ path: String, _ state: borrowing State) -> HTTPClientRequest {

@@ -27,7 +27,7 @@ enum TransportFailure: Error, Sendable, Hashable {
         case let error as HTTPClientError: self.init(client: error)
         case let error as IOError: self.init(system: error)
         case let error as NIOSSLError: self.init(tls: error)
-        case let error as NIOSSLExtraError: self = .untrusted(Self.hostname(error))
+        case is NIOSSLExtraError: self = .untrusted(Self.otherName)
         case let error as BoringSSLError: self = .untrusted(Self.handshake("\(error)"))
         case let error as ChannelError: self.init(channel: error)
         case HTTPParserError.invalidEOFState: self = .cut("the connection ended within the answer")
@@ -38,7 +38,7 @@ enum TransportFailure: Error, Sendable, Hashable {
     private init(client error: HTTPClientError) {
         switch error {
         case .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout:
-            self = .unreachable("no answer to the attempt to connect")
+            self = .unreachable(Self.noConnection)
         case .deadlineExceeded: self = .unanswered
         case .remoteConnectionClosed: self = .cut("the server closed the connection")
         // The client was replaced during this request: it can be sent again.
@@ -66,7 +66,7 @@ enum TransportFailure: Error, Sendable, Hashable {
 
     private init(channel error: ChannelError) {
         switch error {
-        case .connectTimeout: self = .unreachable("no answer to the attempt to connect")
+        case .connectTimeout: self = .unreachable(Self.noConnection)
         case .connectPending: self = .unreachable("\(error)")
         default: self = .cut("the connection ended")
         }
@@ -85,6 +85,9 @@ extension TransportFailure: CustomStringConvertible {
 }
 
 extension TransportFailure {
+    private static let noConnection =
+        "no answer to the attempt to connect; are address and port right, and does a firewall let it through?"
+
     private static func describe(_ error: NIOConnectionError) -> String {
         if let first = error.connectionErrors.first {
             let reason = (first.error as? IOError).map(describe) ?? "\(TransportFailure(first.error))"
@@ -105,16 +108,18 @@ extension TransportFailure {
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
-    private static func hostname(_ error: NIOSSLExtraError) -> String {
-        "the server's certificate is not for this name or address (\(error));"
-            + " use an address that it names, or set tls-server-name"
-    }
+    private static let otherName =
+        "the server's certificate is not for this name or address; use an address that it names, or set tls-server-name"
+
+    /// What BoringSSL says of a certificate that is not signed by a known authority, or not valid now.
+    static let refusedCertificate =
+        "the server's certificate is not signed by the configured certificate authority, or not valid now;"
+        + " check certificate-authority and the clock"
 
     /// BoringSSL's words for what happens in practice, put into ours.
     private static func handshake(_ text: String) -> String {
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
-            return "the server's certificate is not signed by the configured certificate authority, or not valid now;"
-                + " check certificate-authority and the clock"
+            return refusedCertificate
         }
         if text.contains("WRONG_VERSION_NUMBER") {
             return "the server does not use TLS on this port; check port and scheme"
