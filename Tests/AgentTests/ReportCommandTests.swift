@@ -141,6 +141,60 @@ import Testing
         #expect(row("(internet)", "shop/db") == nil)
     }
 
+    private static let gate = """
+        {apiVersion: v1, kind: Node, metadata: {name: n1}}
+        ---
+        {apiVersion: v1, kind: Node, metadata: {name: n2}}
+        ---
+        {apiVersion: v1, kind: Namespace, metadata: {name: shop}}
+        ---
+        {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}, spec: {nodeName: n1}, status: {podIP: 10.65.1.5}}
+        ---
+        {apiVersion: v1, kind: Pod, metadata: {name: job, namespace: shop}, spec: {nodeName: n2}, status: {podIP: 10.65.2.7}}
+        ---
+        {apiVersion: v1, kind: Pod, metadata: {name: db, namespace: shop}, spec: {nodeName: n2}, status: {podIP: 10.65.2.6}}
+        ---
+        {apiVersion: v1, kind: Service, metadata: {name: db, namespace: shop}, spec: {clusterIP: 10.96.0.1, ports: [{port: 443}]}}
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        addressType: IPv4
+        metadata: {name: db-1, namespace: shop, labels: {kubernetes.io/service-name: db}}
+        endpoints: [{addresses: [10.65.2.6]}]
+        ports: [{port: 443}]
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: HostEndpoint
+        metadata: {name: n2-eth0, labels: {role: gate}}
+        spec: {node: n2, interfaceName: eth0, expectedIPs: [192.0.2.2]}
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: GlobalNetworkPolicy
+        metadata: {name: default.gate}
+        spec: {selector: role == 'gate', types: [Ingress], applyOnForward: true, PREDNATingress: [{action: Deny}]}
+
+        """
+
+    /// What the destination's node does not forward is not reached; pods of that node are.
+    @Test(arguments: ["", "preDNAT: true, "])
+    func whatAHostEndpointOnTheWayDeniesIsNotReached(_ kind: String) throws {
+        let path = folder.file("gate.yaml")
+        try Self.gate.replacing("PREDNAT", with: kind).write(toFile: path, atomically: true, encoding: .utf8)
+        let report = ["report", "network-access", "--format", "json", "--inventory", path, "--from", try flows([])]
+        let process = try ChildProcess([WeirProgram.path] + report, keepingIn: folder)
+        #expect(process.wait() == 0, "\(process.errors)")
+        let reached = Set(
+            try rows(process.output).filter { $0["destination"] as? String == "shop/db" }
+                .compactMap { $0["source"] as? String }
+        )
+        #expect(reached == ["shop/job"], "\(process.output)")
+        try Self.gate.replacing("PREDNAT", with: kind).replacing("Deny", with: "Allow")
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        let open = try ChildProcess([WeirProgram.path] + report, keepingIn: folder)
+        #expect(open.wait() == 0)
+        #expect(try rows(open.output).contains { $0["source"] as? String == "shop/web" }, "\(open.output)")
+    }
+
     @Test func theFormsSayTheSame() throws {
         let path = try flows([Self.line("a,\\\"b\\n", "deny", "dst", 1)])
         let csv = try report(["network-access", "--from", path, "--namespace", "yaobank"])

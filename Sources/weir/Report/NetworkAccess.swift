@@ -154,6 +154,9 @@ struct NetworkAccess {
             rule = trace.enforced.last ?? rule
             if trace.action == .deny { return (FlowAction.deny.rawValue, rule) }
         }
+        for end in tracer.transit(question) where end.action == .deny {
+            return (FlowAction.deny.rawValue, end.hits.last?.text ?? "")
+        }
         return (FlowAction.allow.rawValue, rule)
     }
 
