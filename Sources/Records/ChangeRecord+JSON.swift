@@ -31,7 +31,7 @@ extension ChangeRecord {
         object.add("time", time)
         object.add("user", user)
         object.add("verb", verb)
-        return object.text
+        return object.end()
     }
 }
 
@@ -43,8 +43,11 @@ private struct JSONMembers {
         bytes.reserveCapacity(1024)
     }
 
-    /// The whole object.
-    var text: String { String(decoding: bytes + CollectionOfOne(UInt8(ascii: "}")), as: UTF8.self) }
+    /// Ends the object, and returns the whole of it.
+    mutating func end() -> String {
+        bytes.append(UInt8(ascii: "}"))
+        return String(decoding: bytes, as: UTF8.self)
+    }
 
     mutating func add(_ name: StaticString, _ value: String?) {
         guard let value else { return }
@@ -111,47 +114,45 @@ private struct JSONMembers {
         bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { source in
-            let longer = source.reduce(0) { $0 + Self.growth($1) }
-            guard longer > 0 else { return bytes.append(contentsOf: source) }
-            bytes += [UInt8](unsafeUninitializedCapacity: source.count + longer) { target, count in
-                for byte in source {
-                    let growth = Self.growth(byte)
-                    if growth == 0 {
-                        target[count] = byte
-                    } else {
-                        target[count] = UInt8(ascii: "\\")
-                        if growth == 1 { target[count + 1] = Self.letter(byte) }
-                        if growth > 1 { Self.write(byte, target, count + 1) }
-                    }
-                    count += 1 + growth
+            guard let first = source.firstIndex(where: Self.isSpecial) else { return bytes.append(contentsOf: source) }
+            // A byte becomes six at most; what is not written of that is never touched.
+            bytes += [UInt8](unsafeUninitializedCapacity: 6 * source.count) { target, count in
+                target[..<first].initialize(fromContentsOf: source[..<first])
+                count = first
+                for byte in source[first...] {
+                    target[count] = byte
+                    count += 1
+                    if Self.isSpecial(byte) { count = Self.escape(byte, target, count - 1) }
                 }
             }
         }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// By how many bytes a byte is longer in a text of JSON.
+    /// Whether a byte is escaped in a text of JSON.
     @inline(__always)
-    private static func growth(_ byte: UInt8) -> Int {
-        if byte >= 0x20 { return byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") ? 1 : 0 }
-        return letter(byte) == byte ? 5 : 1
+    private static func isSpecial(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
-    /// The letter behind the backslash; for control characters without one the byte itself.
-    private static func letter(_ byte: UInt8) -> UInt8 {
-        switch byte {
-        case 0x08: UInt8(ascii: "b")
-        case 0x09: UInt8(ascii: "t")
-        case 0x0a: UInt8(ascii: "n")
-        case 0x0c: UInt8(ascii: "f")
-        case 0x0d: UInt8(ascii: "r")
-        default: byte
+    /// Writes an escape, and returns the place behind it.
+    private static func escape(_ byte: UInt8, _ target: UnsafeMutableBufferPointer<UInt8>, _ place: Int) -> Int {
+        target[place] = UInt8(ascii: "\\")
+        let letter: UInt8? =
+            switch byte {
+            case 0x08: UInt8(ascii: "b")
+            case 0x09: UInt8(ascii: "t")
+            case 0x0a: UInt8(ascii: "n")
+            case 0x0c: UInt8(ascii: "f")
+            case 0x0d: UInt8(ascii: "r")
+            default: byte < 0x20 ? nil : byte
+            }
+        if let letter {
+            target[place + 1] = letter
+            return place + 2
         }
-    }
-
-    /// Writes `u` and four digits.
-    private static func write(_ byte: UInt8, _ target: UnsafeMutableBufferPointer<UInt8>, _ place: Int) {
-        let digits = [UInt8](byte < 0x10 ? "u000".utf8 : "u001".utf8) + Array(String(byte & 15, radix: 16).utf8)
-        for (index, digit) in digits.enumerated() { target[place + index] = digit }
+        let digits = Array((byte < 0x10 ? "u000" : "u001").utf8) + Array(String(byte & 15, radix: 16).utf8)
+        for (index, digit) in digits.enumerated() { target[place + 1 + index] = digit }
+        return place + 6
     }
 }
