@@ -94,7 +94,7 @@ struct CriterionCheck {
             // Labels that Calico adds by itself are told only where the selector names them.
             let labels = thing.labels.filter { asked.contains($0.key) || !CalicoLabel.isAdded($0.key) }.prefix(12)
             guard !labels.isEmpty else { return "a \(thing.name) without labels" }
-            return "a \(thing.name) with " + labels.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+            return "a \(thing.name) with " + labels.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")
         }.joined(separator: " and ")
     }
 
