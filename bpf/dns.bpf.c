@@ -134,8 +134,7 @@ static __noinline int copy_message(struct __sk_buff *skb, int direction)
 	if (!account)
 		return 0;
 	offset = describe(skb, account->link_header == WEIR_LINK_NONE ? 0 : ETH_HLEN, &message);
-	if (!offset ||
-	    !is_clients(&message, account->flags & WEIR_INTERFACE_IS_WORKLOAD, position))
+	if (!offset || !is_clients(&message, account->flags & WEIR_INTERFACE_IS_WORKLOAD, position))
 		return 0;
 	share = bpf_map_lookup_elem(&dns_shares, &position);
 	if (!share)

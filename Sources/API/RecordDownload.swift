@@ -64,7 +64,7 @@ package struct RecordDownload: Sendable {
 }
 
 extension API {
-    /// The download that a request for records wants; nil if it wants a page of JSON.
+    /// The download that a request for records asks for; nil for a page of JSON.
     ///
     /// - Throws: `APIError` if a parameter is invalid.
     package func download(_ request: APIRequest) throws(APIError) -> RecordDownload? {

@@ -31,25 +31,25 @@ package struct DatapathBenchmark {
     /// - Throws: a `DatapathError` when programs cannot be loaded, a `LabError` when namespaces cannot be made.
     package func run(report: (Measurement) -> Void) throws {
         for frame in [DatapathFrame.ipv4, .ipv6] {
-            try wants("\(frame.name)-1-flow") { try oneFlow($0, frame, report) }
-            try wants("\(frame.name)-super-packet") { try superPacket($0, frame, report) }
+            try runIfChosen("\(frame.name)-1-flow") { try oneFlow($0, frame, report) }
+            try runIfChosen("\(frame.name)-super-packet") { try superPacket($0, frame, report) }
             for flows in isQuick ? [1 << 16] : [1 << 16, 1 << 20] {
-                try wants("\(frame.name)-\(flows)-flows") { try knownFlows($0, flows, frame, report) }
+                try runIfChosen("\(frame.name)-\(flows)-flows") { try knownFlows($0, flows, frame, report) }
             }
-            try wants("\(frame.name)-new-flow") { try newFlow($0, frame, report) }
+            try runIfChosen("\(frame.name)-new-flow") { try newFlow($0, frame, report) }
         }
-        try wants("handshake") { try handshake($0, report) }
-        try wants("dns") { try DatapathCollected.dns($0, rounds: rounds, report) }
-        try wants("tcp-statistics") { try DatapathCollected.statistics($0, rounds: rounds, report) }
-        try wants("owners") { try DatapathCollected.owners($0, rounds: rounds, report) }
-        try wants("full-window") { try fullWindow($0, report) }
-        try wants("two-cpus-one-flow") { try DatapathContention.run($0, rounds: isQuick ? 11 : 41, report) }
+        try runIfChosen("handshake") { try handshake($0, report) }
+        try runIfChosen("dns") { try DatapathCollected.dns($0, rounds: rounds, report) }
+        try runIfChosen("tcp-statistics") { try DatapathCollected.statistics($0, rounds: rounds, report) }
+        try runIfChosen("owners") { try DatapathCollected.owners($0, rounds: rounds, report) }
+        try runIfChosen("full-window") { try fullWindow($0, report) }
+        try runIfChosen("two-cpus-one-flow") { try DatapathContention.run($0, rounds: isQuick ? 11 : 41, report) }
         for traffic in DatapathCable.Traffic.allCases {
-            try wants("veth-\(traffic)") { try DatapathCable.run($0, traffic, rounds: isQuick ? 5 : 25, report) }
+            try runIfChosen("veth-\(traffic)") { try DatapathCable.run($0, traffic, rounds: isQuick ? 5 : 25, report) }
         }
     }
 
-    private func wants(_ name: String, _ measure: (String) throws -> Void) rethrows {
+    private func runIfChosen(_ name: String, _ measure: (String) throws -> Void) rethrows {
         guard let filter, !name.contains(filter) else { return try measure("datapath/\(name)") }
     }
 

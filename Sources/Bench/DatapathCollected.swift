@@ -24,7 +24,9 @@ private struct CollectingCounter: ~Copyable {
         interfaces.setIsWorkload(true, position: position)
         let dns = collects.contains(.dns) ? try DNSReader(beside: programs) : nil
         let sockets = collects.isDisjoint(with: [.tcp, .process]) ? nil : try SocketReader()
-        let datagrams = try sockets.flatMap { collects.contains(.process) ? try DatagramReader(beside: programs, $0) : nil }
+        let datagrams = try sockets.flatMap {
+            collects.contains(.process) ? try DatagramReader(beside: programs, $0) : nil
+        }
         (self.dns, self.sockets, self.datagrams) = (dns, sockets, datagrams)
         self.position = position
         self.interfaces = interfaces

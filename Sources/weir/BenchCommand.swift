@@ -22,7 +22,8 @@ struct BenchCommand: ParsableCommand {
               weir bench spool --folder /var/lib/weir
             """,
         subcommands: [
-            Datapath.self, Drain.self, Drops.self, Conntrack.self, Sockets.self, Encode.self, Filter.self, Inventory.self,
+            Datapath.self, Drain.self, Drops.self, Conntrack.self, Sockets.self, Encode.self, Filter.self,
+            Inventory.self,
             Policy.self, Preview.self, Store.self, Audit.self, Aggregation.self, Spool.self, Pipeline.self,
         ]
     )

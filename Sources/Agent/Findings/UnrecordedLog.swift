@@ -19,7 +19,7 @@ struct UnrecordedLog {
     /// The totals at the end of the last interval.
     private var former = TrafficCounters.zero
     /// The unlogged traffic since the last line.
-    private var unsaid = TrafficCounters.zero
+    private var unlogged = TrafficCounters.zero
     private var next = Int64.min
     private var pause = UnrecordedLog.shortestPause
 
@@ -45,7 +45,7 @@ struct UnrecordedLog {
     ///   - now: CLOCK_MONOTONIC, ns.
     mutating func note(_ unrecorded: UnrecordedTraffic, recorded: TrafficCounters, now: Int64 = Clock.monotonic) {
         let packets = unrecorded.transit.packets - former.packets
-        unsaid += TrafficCounters(packets: packets, bytes: unrecorded.transit.bytes - former.bytes)
+        unlogged += TrafficCounters(packets: packets, bytes: unrecorded.transit.bytes - former.bytes)
         former = unrecorded.transit
         let all = packets + recorded.packets
         let isMuch = packets > Self.fewPackets && packets > all / Self.smallPart
@@ -53,12 +53,12 @@ struct UnrecordedLog {
         logger.warning(
             "traffic is in no record: neither end is known to be this host or one of its workloads; \(hint)",
             metadata: [
-                "packets": "\(unsaid.packets)",
-                "bytes": "\(unsaid.bytes)",
+                "packets": "\(unlogged.packets)",
+                "bytes": "\(unlogged.bytes)",
                 "percent_of_interval": "\(packets * 100 / all)",
             ]
         )
-        unsaid = .zero
+        unlogged = .zero
         next = now + pause
         pause = min(pause * 2, Self.longestPause)
     }

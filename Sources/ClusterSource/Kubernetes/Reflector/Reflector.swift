@@ -145,7 +145,7 @@ actor Reflector {
     }
 
     /// Notes that the answer contains something that only an API server sends.
-    private func sounds() {
+    private func confirmServer() {
         guard !isSound else { return }
         isSound = true
         context.works(resource, candidate)
@@ -207,7 +207,7 @@ actor Reflector {
                 watchdog.resume(limit: machine.silenceLimit)
             }
             let end = try stream.finish()
-            sounds()
+            confirmServer()
             follow(machine.listed(end, at: .now))
             return nil
         } catch let error as StreamError {
@@ -286,7 +286,7 @@ actor Reflector {
             }
             return
         }
-        sounds()
+        confirmServer()
         switch event {
         case .upsert(let object, let version):
             if received(.change(version: version)) == .apply {

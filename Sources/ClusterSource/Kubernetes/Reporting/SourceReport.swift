@@ -16,7 +16,7 @@ final class SourceReport: Sendable {
         /// Resources whose objects are not used any more, until they are received again.
         var forgotten: Set<String> = []
         var named: Set<ObjectReference> = []
-        var hasToldMore = false
+        var hasReportedLimit = false
         var discovery = LastingFailure()
     }
 
@@ -324,8 +324,8 @@ final class SourceReport: Sendable {
             let reference = error.reference ?? ObjectReference(kind: kind, namespace: nil, name: "")
             guard !state.named.contains(reference) else { return .known }
             guard state.named.count < Self.namesLimit else {
-                defer { state.hasToldMore = true }
-                return state.hasToldMore ? .known : .limit
+                defer { state.hasReportedLimit = true }
+                return state.hasReportedLimit ? .known : .limit
             }
             state.named.insert(reference)
             return .first
