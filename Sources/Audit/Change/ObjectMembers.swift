@@ -19,11 +19,15 @@ extension ObjectValue {
                 list = members
                 return
             }
-            // Of equal keys the later one comes last.
-            let sorted = members.enumerated().sorted { ($0.element.key, $0.offset) < ($1.element.key, $1.offset) }
+            // Stable: of equal keys the later one comes last.
+            let sorted = members.sorted { $0.key < $1.key }
+            guard zip(sorted, sorted.dropFirst()).contains(where: { $0.key == $1.key }) else {
+                list = sorted
+                return
+            }
             list = sorted.indices.compactMap { index in
-                let isLast = index + 1 == sorted.count || sorted[index + 1].element.key != sorted[index].element.key
-                return isLast ? sorted[index].element : nil
+                let isLast = index + 1 == sorted.count || sorted[index + 1].key != sorted[index].key
+                return isLast ? sorted[index] : nil
             }
         }
 

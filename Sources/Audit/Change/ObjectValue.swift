@@ -129,6 +129,7 @@ private struct Budget {
 
     private mutating func object(_ reader: inout JSONReader, depth: Int) -> ObjectValue? {
         var members: [ObjectValue.Member] = []
+        members.reserveCapacity(4)
         do throws(JSONError) {
             guard try reader.enterObject() else { return nil }
             while let key = try reader.nextKey() {
