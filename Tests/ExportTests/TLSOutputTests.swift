@@ -90,6 +90,41 @@ struct TLSOutputTests {
         #expect(server.requests.isEmpty)
     }
 
+    /// A server that wants another client closes when the handshake is over for the client: no record may be lost then.
+    @Test(arguments: [false, true])
+    func aServerThatRefusesTheClientGetsNothing(hasCertificate: Bool) throws {
+        let certificates = try TestCertificates()
+        var configuration = try certificates.server(.valid)
+        configuration.certificateVerification = .noHostnameVerification
+        configuration.trustRoots = .file(certificates.authority)
+        let server = try TLSReaderStub(configuration)
+        defer { server.stop() }
+        var options = options(certificates)
+        if hasCertificate {
+            options.http.certificateFile = certificates.certificate(.unsigned)
+            options.http.keyFile = certificates.key
+        }
+        let recorder = LogRecorder()
+        let output = try Output(.tls(host: "localhost", port: server.port), options: options, logger: recorder.logger)
+        for number in 0..<5 { output.submit(Self.batch(number..<(number + 1))) }
+        #expect(eventually { recorder.count("output is unavailable") == 1 }, "\(recorder.messagesText)")
+        let reason = hasCertificate ? "of the client's certificate" : "the server wants a certificate of the client"
+        #expect(recorder.count(reason) == 1, "\(recorder.messagesText)")
+        #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
+        #expect(server.bytes.isEmpty)
+    }
+
+    /// What listens takes the connection, and never answers.
+    @Test func aServerThatDoesNotAnswerIsNamedAsSuch() throws {
+        let listener = Listener(.tcp)
+        defer { listener.stop() }
+        let recorder = LogRecorder()
+        let output = try Output(.tls(host: "127.0.0.1", port: listener.port), logger: recorder.logger)
+        output.submit(Self.batch(0..<5))
+        #expect(eventually { recorder.count("does what listens there speak TLS?") == 1 }, "\(recorder.messagesText)")
+        #expect(output.finish(within: .milliseconds(100)).drops == OutputDrops(unsent: 5))
+    }
+
     // MARK: HTTP
 
     @Test(arguments: TestCertificates.Kind.allCases)

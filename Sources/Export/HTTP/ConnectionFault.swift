@@ -23,6 +23,9 @@ package enum ConnectionFault {
         return withoutPlaces(text)
     }
 
+    /// What listens says nothing when TLS begins.
+    static let noHandshake = "no answer to the TLS handshake: does what listens there speak TLS?"
+
     private static let noAnswer =
         "no answer to the attempt to connect; are host and port right, and does a firewall let it through?"
 
@@ -39,7 +42,7 @@ package enum ConnectionFault {
     private static func text(ofClient error: HTTPClientError) -> String? {
         switch error {
         case .connectTimeout, .getConnectionFromPoolTimeout: noAnswer
-        case .tlsHandshakeTimeout: "no answer to the TLS handshake: does what listens there speak TLS?"
+        case .tlsHandshakeTimeout: noHandshake
         case .deadlineExceeded, .readTimeout: "no answer in time"
         case .remoteConnectionClosed: "the server closed the connection without an answer"
         default: nil
@@ -54,7 +57,14 @@ package enum ConnectionFault {
         ),
         ("failedToValidateHostname", "the server's certificate is for another name (server-name)"),
         ("WRONG_VERSION_NUMBER", "what answers does not speak TLS"),
+        ("EOF during handshake", "the connection ended within the TLS handshake: does what listens there speak TLS?"),
         ("CERTIFICATE_REQUIRED", "the server wants a certificate of the client (cert-file, key-file)"),
+        ("ALERT_UNKNOWN_CA", "the server does not know the authority of the client's certificate (cert-file)"),
+        ("ALERT_BAD_CERTIFICATE", "the server does not take the client's certificate (cert-file, key-file)"),
+        ("ALERT_CERTIFICATE", "the server does not take the client's certificate (cert-file, key-file)"),
+        ("PROTOCOL_VERSION", "the server speaks no TLS from 1.2 on"),
+        ("UNSUPPORTED_PROTOCOL", "the server speaks no TLS from 1.2 on"),
+        ("uncleanShutdown", "the other side closed the connection"),
     ]
 
     /// Removes ` at PATH:LINE`.

@@ -16,8 +16,8 @@ protocol ByteStream: AnyObject {
     /// The descriptor to poll for an interest; nil if there is none.
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry?
 
-    /// Whether the reader has disconnected, although the socket may still accept bytes.
-    var isReaderGone: Bool { get }
+    /// Why the reader of an open stream is gone, although the socket may still accept bytes; nil while it is there.
+    var end: SinkFailure? { get }
 
     /// Closes; the next attempt resolves the host again.
     func reset()
@@ -64,7 +64,7 @@ final class SocketStream: ByteStream {
         }
     }
 
-    var isReaderGone: Bool { connector.pollEntry(watched)?.now().isHungUp == true }
+    var end: SinkFailure? { connector.pollEntry(watched)?.now().isHungUp == true ? Self.readerIsGone : nil }
 
     func reset() { connector.reset() }
 }

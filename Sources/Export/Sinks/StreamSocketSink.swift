@@ -20,14 +20,14 @@ final class StreamSocketSink: Sink {
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
         // The kernel would still take bytes for a TCP reader that is gone.
-        if stream.isReaderGone { throw SocketStream.readerIsGone }
+        if let end = stream.end { throw end }
         let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit))
         return try stream.send(part).map { .accepted($0) } ?? .blocked
     }
 
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? { stream.pollEntry(for: interest) }
 
-    func hangUp() -> SinkFailure? { SocketStream.readerIsGone }
+    func hangUp() -> SinkFailure? { stream.end ?? SocketStream.readerIsGone }
 
     func close(tornBytes: Int) { stream.reset() }
 }

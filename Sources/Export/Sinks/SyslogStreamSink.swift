@@ -25,7 +25,7 @@ final class SyslogStreamSink: Sink {
     func open() throws(SinkFailure) -> SinkProgress { try stream.advance() }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
-        if stream.isReaderGone { throw SocketStream.readerIsGone }
+        if let end = stream.end { throw end }
         if ends.isEmpty { frame(bytes) }
         let count = try frames[sent...].withUnsafeBufferPointer { bytes throws(SinkFailure) in
             try stream.send(UnsafeRawBufferPointer(bytes))
@@ -56,7 +56,7 @@ final class SyslogStreamSink: Sink {
 
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? { stream.pollEntry(for: interest) }
 
-    func hangUp() -> SinkFailure? { SocketStream.readerIsGone }
+    func hangUp() -> SinkFailure? { stream.end ?? SocketStream.readerIsGone }
 
     func close(tornBytes: Int) {
         stream.reset()

@@ -51,7 +51,7 @@ final class TLSStream: ByteStream {
         interest == .opening || interest == .writing ? connection?.pollEntry : nil
     }
 
-    var isReaderGone: Bool { connection?.isReaderGone ?? false }
+    var end: SinkFailure? { connection?.end }
 
     func reset() {
         connection?.close()
@@ -75,6 +75,9 @@ final class TLSConnection: Sendable {
     private let state = Mutex(State())
     private let settled: Wakeup
 
+    /// How long the other side may take to answer the handshake, less than ``DeliveryMachine/openingLimit``.
+    private static let handshakeLimit = TimeAmount.seconds(8)
+
     /// Makes a connection that has not begun.
     init() throws(SystemError) {
         settled = try Wakeup()
@@ -83,8 +86,10 @@ final class TLSConnection: Sendable {
     /// The descriptor to poll for progress.
     var pollEntry: PollEntry { settled.pollEntry }
 
-    /// Whether the other side closed it.
-    var isReaderGone: Bool { state.withLock { $0.isOpen && $0.failure != nil } }
+    /// Why an open connection has ended; nil while it has not.
+    var end: SinkFailure? {
+        state.withLock { $0.isOpen ? $0.failure : nil }.map { SinkFailure($0, .reopen) }
+    }
 
     /// Begins to connect.
     func begin(host: String, port: Int, _ context: NIOSSLContext, serverName: String) {
@@ -95,7 +100,8 @@ final class TLSConnection: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     // Without a name, the certificate must have the address.
                     let tls = try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : serverName)
-                    try channel.pipeline.syncOperations.addHandlers(tls, TLSObserver(self))
+                    let settling = TLSSettling(self)
+                    try channel.pipeline.syncOperations.addHandlers(settling, tls, TLSObserver(self, settling))
                 }
             }
             .connect(host: host, port: port)
@@ -108,6 +114,11 @@ final class TLSConnection: Sendable {
                         return state.isClosed
                     }
                     if isClosed { channel.close(promise: nil) }
+                    channel.eventLoop.scheduleTask(in: Self.handshakeLimit) { [self] in
+                        guard !state.withLock({ $0.isOpen || $0.isClosed }) else { return }
+                        fail("connect: \(ConnectionFault.noHandshake)")
+                        channel.close(promise: nil)
+                    }
                 }
             }
     }
@@ -153,8 +164,9 @@ final class TLSConnection: Sendable {
         channel?.close(promise: nil)
     }
 
+    /// Opens it, unless it has failed.
     fileprivate func open() {
-        state.withLock { $0.isOpen = true }
+        state.withLock { $0.isOpen = $0.isOpen || $0.failure == nil }
         settled.signal()
     }
 
@@ -164,18 +176,51 @@ final class TLSConnection: Sendable {
     }
 }
 
-/// Reports the events of a connection.
-private final class TLSObserver: ChannelInboundHandler {
+/// Opens a connection when the server has had its say about the client.
+///
+/// With TLS 1.3 the handshake has ended for the client before the server looks at its certificate, and a server that
+/// wants another closes then: what was written meanwhile would be lost. A server that is content usually sends a ticket.
+private final class TLSSettling: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
+    /// How long a server may take to say no.
+    private static let limit = TimeAmount.milliseconds(500)
+
     private let connection: TLSConnection
+    private var hasShakenHands = false
 
     init(_ connection: TLSConnection) {
         self.connection = connection
     }
 
+    /// The handshake has ended for the client.
+    func settle(_ context: ChannelHandlerContext) {
+        hasShakenHands = true
+        context.eventLoop.scheduleTask(in: Self.limit) { [connection] in connection.open() }
+    }
+
+    /// What comes after the handshake is a ticket, or a reason to close, which is noticed before this returns.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let isSettled = hasShakenHands
+        context.fireChannelRead(data)
+        if isSettled { connection.open() }
+    }
+}
+
+/// Reports the events of a connection.
+private final class TLSObserver: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let connection: TLSConnection
+    private let settling: TLSSettling
+
+    init(_ connection: TLSConnection, _ settling: TLSSettling) {
+        self.connection = connection
+        self.settling = settling
+    }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .some(.handshakeCompleted) = event as? TLSUserEvent { connection.open() }
+        if case .some(.handshakeCompleted) = event as? TLSUserEvent { settling.settle(context) }
         context.fireUserInboundEventTriggered(event)
     }
 
