@@ -12,6 +12,9 @@ struct OutputWorker {
     private let spool: OutputSpool?
     private var machine: DeliveryMachine
     private var endedByItself = false
+    private var outages = OutageLog()
+    /// Limits messages of the sink, which may have one for each batch.
+    private var notices = RepetitionLimit()
 
     /// Takes a sink, which may be open already.
     init(
@@ -73,7 +76,7 @@ struct OutputWorker {
         case .open: open()
         case .giveUpOpening:
             sink.close(tornBytes: 0)
-            report(machine.openFailed("no answer within \(DeliveryMachine.openingLimit)", now: now))
+            openFailed("no answer within \(DeliveryMachine.openingLimit)")
         case .write: write()
         case .wait(let interest, let until): wait(interest, until: until)
         case .end: return false
@@ -116,8 +119,13 @@ extension OutputWorker {
             }
         } catch {
             sink.close(tornBytes: 0)
-            report(machine.openFailed(error.reason, now: .now))
+            openFailed(error.reason)
         }
+    }
+
+    private mutating func openFailed(_ reason: String) {
+        _ = machine.openFailed(reason, now: .now)
+        logOutage(outages.failed(reason, now: .now))
     }
 
     private mutating func write() {
@@ -137,7 +145,10 @@ extension OutputWorker {
         } catch {
             fail(error)
         }
-        for notice in sink.takeNotices() { logger.warning("\(notice)", metadata: ["output": "\(name)"]) }
+        for notice in sink.takeNotices() {
+            guard let heldBack = notices.admit(now: .now) else { continue }
+            logger.warning("\(notice)", metadata: metadata(heldBack: heldBack))
+        }
     }
 
     private mutating func wait(_ interest: DeliveryMachine.Interest, until: ContinuousClock.Instant?) {
@@ -156,8 +167,10 @@ extension OutputWorker {
 
     private mutating func fail(_ failure: SinkFailure) {
         if failure.recovery == .reopen { sink.close(tornBytes: 0) }
-        if failure.recovery == .never { endedByItself = true }
-        report(machine.failed(failure, now: .now))
+        let notice = machine.failed(failure, now: .now)
+        guard failure.recovery == .never else { return logOutage(outages.failed(failure.reason, now: .now)) }
+        endedByItself = true
+        report(notice)
     }
 }
 
@@ -181,20 +194,33 @@ extension OutputWorker {
         for notice in notices { logger.error("\(notice)", metadata: ["output": "\(name)"]) }
     }
 
-    private func report(_ notice: DeliveryMachine.Notice?) {
+    private mutating func report(_ notice: DeliveryMachine.Notice?) {
         switch notice {
-        case nil: break
-        case .opened: logger.info("output open", metadata: ["output": "\(name)"])
-        case .away(let reason):
-            logger.warning(
-                "output is unavailable; its records wait in its queue and delivery is retried",
-                metadata: ["output": "\(name)", "reason": "\(reason)"]
-            )
+        // Failures are logged where their reason is known, also later ones of an outage.
+        case nil, .away: break
+        case .opened: logger.info("output open", metadata: metadata())
         case .back(let duration):
+            guard outages.ended() else { return }
             let seconds = max(1, duration.components.seconds)
-            logger.info("output is back", metadata: ["output": "\(name)", "away": "\(seconds)s"])
-        case .ended(let reason):
-            logger.error("output ended", metadata: ["output": "\(name)", "reason": "\(reason)"])
+            logger.info("output is back", metadata: metadata(["away": "\(seconds)s"]))
+        case .ended(let reason): logger.error("output ended", metadata: metadata(["reason": "\(reason)"]))
         }
+    }
+
+    private func logOutage(_ message: OutageLog.Message?) {
+        guard let message else { return }
+        logger.warning(
+            message.isFirst
+                ? "output is unavailable; its records wait in its queue and delivery is retried"
+                : "output is still unavailable, now for another reason",
+            metadata: metadata(["reason": "\(message.reason)"], heldBack: message.heldBack)
+        )
+    }
+
+    private func metadata(_ more: Logger.Metadata = [:], heldBack: Int = 0) -> Logger.Metadata {
+        var all = more
+        all["output"] = "\(name)"
+        if heldBack > 0 { all["held_back"] = "\(heldBack)" }
+        return all
     }
 }
