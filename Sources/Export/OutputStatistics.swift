@@ -46,18 +46,28 @@ package struct OutputDrops: Sendable, Hashable {
     package var rejected: Int
     /// The output ended before they were written, or its reader before it read them.
     package var unsent: Int
+    /// The disk has changed their place in the spool.
+    package var damaged: Int
 
     /// Takes the number for each reason.
-    package init(queueFull: Int = 0, tooLong: Int = 0, refused: Int = 0, rejected: Int = 0, unsent: Int = 0) {
+    package init(
+        queueFull: Int = 0,
+        tooLong: Int = 0,
+        refused: Int = 0,
+        rejected: Int = 0,
+        unsent: Int = 0,
+        damaged: Int = 0
+    ) {
         self.queueFull = queueFull
         self.tooLong = tooLong
         self.refused = refused
         self.rejected = rejected
         self.unsent = unsent
+        self.damaged = damaged
     }
 
     /// All of them.
-    package var total: Int { queueFull + tooLong + refused + rejected + unsent }
+    package var total: Int { queueFull + tooLong + refused + rejected + unsent + damaged }
 
     /// Adds the drops of others.
     package static func += (left: inout OutputDrops, right: OutputDrops) {
@@ -66,5 +76,6 @@ package struct OutputDrops: Sendable, Hashable {
         left.refused += right.refused
         left.rejected += right.rejected
         left.unsent += right.unsent
+        left.damaged += right.damaged
     }
 }

@@ -135,9 +135,10 @@ struct LossLogTests {
         (reading.datapath.missedSockets, reading.unlinkedRecords) = (126, 127)
         (reading.datapath.missedDNS, reading.refusedNames) = (128, 129)
         reading.untracedForwards = 131
-        reading.outputs = [("a", OutputDrops(queueFull: 117, tooLong: 118, refused: 119, rejected: 123, unsent: 120))]
+        let drops = OutputDrops(queueFull: 117, tooLong: 118, refused: 119, rejected: 123, unsent: 120, damaged: 132)
+        reading.outputs = [("a", drops)]
         let totals = LossCounter.all.flatMap { $0.values(in: reading) }.map(\.total)
-        #expect(totals.sorted() == Array(101...131))
+        #expect(totals.sorted() == Array(101...132))
     }
 
     @Test func theManualHasEveryCounter() throws {

@@ -145,6 +145,39 @@ struct SpoolTests {
         if !(0..<4).contains(offset % entry) { #expect(numbers.count == 19) }
     }
 
+    /// What damage has cost is counted, of this run and of an earlier one; nothing waits for ever.
+    @Test(arguments: [false, true], [0, 5, 20, 60])
+    func damageIsCounted(isOfEarlierRun: Bool, offset: Int) throws {
+        let channel = try OutputChannel(queueLimit: 1 << 20)
+        var spool: OutputSpool? = OutputSpool(try place.spool())
+        for number in 0..<3 { #expect(channel.submit(Self.batch(number))) }
+        spool?.takeIn(channel)
+        let path = place.path + "/" + place.segments[0]
+        let entry = try #require(FolderEntry.identity(of: path)).size / 3
+        let file = open(path, O_RDWR)
+        var byte: UInt8 = 0
+        pread(file, &byte, 1, off_t(entry + offset))
+        byte ^= 4
+        pwrite(file, &byte, 1, off_t(entry + offset))
+        close(file)
+        let next = try isOfEarlierRun ? OutputChannel(queueLimit: 1 << 20) : channel
+        if isOfEarlierRun {
+            spool = nil
+            spool = OutputSpool(try place.spool())
+        }
+        var found: [Int] = []
+        while let batch = spool?.take(from: next) {
+            found.append(try #require(Self.number(of: batch)))
+            spool?.settle(.init(bytes: batch.bytes.count, delivered: 1), next)
+        }
+        // A damaged length hides what follows.
+        #expect(found == (offset == 0 ? [0] : [0, 2]))
+        #expect(spool?.takeNotices().isEmpty == false)
+        let statistics = next.statistics
+        #expect(statistics.queued == 0 && statistics.delivered == found.count)
+        #expect(statistics.drops == OutputDrops(damaged: offset == 0 && !isOfEarlierRun ? 2 : 1))
+    }
+
     @Test(arguments: [0, 1, 5, 47, 48, 49, 60])
     func aTornEndIsPassedOver(bytes: Int) throws {
         do {

@@ -278,6 +278,13 @@ extension LossCounter {
             "an output ended before all records were written",
             each: { drops($0) { $0.unsent } }
         ),
+        LossCounter(
+            "output_damaged_records",
+            "records",
+            "the disk has changed what a spool kept: records are lost",
+            advice: "check the disk (dmesg, smartctl)",
+            each: { drops($0) { $0.damaged } }
+        ),
     ]
 
     private static func drops(_ reading: LossReading, _ reason: (OutputDrops) -> Int) -> [Value] {

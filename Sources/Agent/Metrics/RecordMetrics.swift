@@ -119,7 +119,7 @@ struct RecordMetrics: MetricsSource {
                 ("delivered", statistics.delivered), ("queue_full", statistics.drops.queueFull),
                 ("passed_over", statistics.passedOver), ("too_long", statistics.drops.tooLong),
                 ("refused", statistics.drops.refused), ("rejected", statistics.drops.rejected),
-                ("unsent", statistics.drops.unsent),
+                ("unsent", statistics.drops.unsent), ("damaged", statistics.drops.damaged),
             ] {
                 writer.sample(MetricLabels(["output": name, "result": result]), UInt64(clamping: count))
             }

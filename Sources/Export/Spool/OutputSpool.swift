@@ -13,8 +13,8 @@ final class OutputSpool {
     private let dropsOldest: Bool
     /// Batches of this run that could not be written to disk, oldest first.
     private var direct: [RecordBatch] = []
-    /// The times when this run's batches on disk were accepted, by number.
-    private var own: [UInt64: ContinuousClock.Instant] = [:]
+    /// The times when this run's batches on disk were accepted, and their numbers of records, by the batch's number.
+    private var own: [UInt64: (at: ContinuousClock.Instant, records: Int)] = [:]
     private let opened: ContinuousClock.Instant
     private let clock: () -> ContinuousClock.Instant
     /// The next batch, if it is held back.
@@ -38,7 +38,7 @@ final class OutputSpool {
     var discarded: Int { spool.discarded }
 
     /// The time when the batch that is held back is delivered in any case; nil if none is.
-    var heldUntil: ContinuousClock.Instant? { held.map { (own[$0.number] ?? opened) + Self.patience } }
+    var heldUntil: ContinuousClock.Instant? { held.map { (own[$0.number]?.at ?? opened) + Self.patience } }
 
     /// Takes an open spool.
     ///
@@ -62,7 +62,7 @@ final class OutputSpool {
         while direct.isEmpty, let batch = channel.take() {
             do throws(SystemError) {
                 if try append(batch, channel) {
-                    own[batch.number] = clock()
+                    own[batch.number] = (clock(), batch.records)
                     channel.moveOut(bytes: batch.bytes.count)
                     isFailing = false
                 } else {
@@ -100,7 +100,7 @@ final class OutputSpool {
         if isHeldBack(channel) { return nil }
         do throws(SystemError) {
             if let batch = try spool.read() {
-                noteDamage()
+                noteDamage(channel)
                 held = (batch.number, batch.origin)
                 if isHeldBack(channel) {
                     spool.putBack()
@@ -112,10 +112,13 @@ final class OutputSpool {
                 current = (batch.number, true)
                 return batch
             }
+            noteDamage(channel)
+            // All of the spool is read: what is left of this run lay in places that say nothing of it.
+            lose(own.values.reduce(0) { $0 + $1.records }, channel)
+            own = [:]
         } catch {
             notices.append("the spool cannot be read: \(error)")
         }
-        noteDamage()
         guard !direct.isEmpty else { return nil }
         let batch = direct.removeFirst()
         current = (batch.number, false)
@@ -130,10 +133,29 @@ final class OutputSpool {
         return false
     }
 
-    private func noteDamage() {
+    private func noteDamage(_ channel: OutputChannel) {
         guard spool.damaged > knownDamage else { return }
-        notices.append("\(spool.damaged - knownDamage) places of the spool are damaged: the records there are lost")
+        let places = spool.damaged - knownDamage
         knownDamage = spool.damaged
+        var records = 0
+        for damage in spool.takeDamages() {
+            if let known = own.removeValue(forKey: damage.number)?.records {
+                records += known
+            } else if !damage.isOfRun {
+                // Batches of an earlier run are not counted yet.
+                channel.adopt(damage.records)
+                records += damage.records
+            }
+        }
+        lose(records, channel)
+        notices.append(
+            "damaged or incomplete places of the spool are passed over: \(places), with \(records) records as far as known"
+        )
+    }
+
+    private func lose(_ records: Int, _ channel: OutputChannel) {
+        guard records > 0 else { return }
+        channel.settle(.init(bytes: 0, delivered: 0, drops: OutputDrops(damaged: records)))
     }
 
     /// Settles the current batch: it is delivered or abandoned.

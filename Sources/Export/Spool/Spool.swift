@@ -35,6 +35,10 @@ package final class Spool {
     private var readTo: Int?
     /// The number of damaged places that were skipped.
     private(set) var damaged = 0
+    /// What those of them say that were skipped since they were taken.
+    private var damages: [SpoolEntry.Damage] = []
+    /// The first segment of this run; nil if it has none yet.
+    private var firstOfRun: UInt64?
     /// The number of records that were discarded when the spool was opened.
     private(set) var discarded = 0
 
@@ -156,6 +160,7 @@ extension Spool {
             mode: 0o600
         )
         segments.append((number, 0))
+        firstOfRun = firstOfRun ?? number
     }
 }
 
@@ -175,10 +180,14 @@ extension Spool {
             case .discarded(let size):
                 cursor.offset += size
                 continue
-            case .damaged(let behind):
+            case .damaged(let behind, let damage):
                 damaged += 1
-                cursor.offset = behind ?? first.size
-                if cursor.offset < first.size { continue }
+                note(damage, in: first.number)
+                cursor.offset = behind
+                continue
+            case .incomplete:
+                damaged += 1
+                cursor.offset = first.size
             case .end: break
             }
             // The segment that is being written stays.
@@ -195,6 +204,18 @@ extension Spool {
         case .some(let file): try SpoolEntry.read(file, at: cursor.offset)
         case .none: .end
         }
+    }
+
+    private func note(_ damage: SpoolEntry.Damage, in segment: UInt64) {
+        var damage = damage
+        damage.isOfRun = firstOfRun.map { segment >= $0 } ?? false
+        damages.append(damage)
+    }
+
+    /// Takes what damaged places say of their batches, each once.
+    func takeDamages() -> [SpoolEntry.Damage] {
+        defer { damages = [] }
+        return damages
     }
 
     /// Takes back that a batch was read: it is not being delivered yet.
@@ -226,10 +247,13 @@ extension Spool {
                 given.append((batch.number, batch.records))
                 cursor.offset += size
             case .discarded(let size): cursor.offset += size
-            case .damaged(let behind):
+            case .damaged(let behind, let damage):
                 damaged += 1
-                guard let behind else { break scan }
+                note(damage, in: first.number)
                 cursor.offset = behind
+            case .incomplete:
+                damaged += 1
+                break scan
             case .end: break scan
             }
         }

@@ -78,14 +78,26 @@ enum SpoolEntry {
         try file.writeAll(state, at: offset + stateOffset)
     }
 
+    /// What a damaged entry says of its batch, which may be wrong.
+    struct Damage {
+        /// The batch's number.
+        let number: UInt64
+        /// How many lines it has.
+        let records: Int
+        /// Whether it is certainly of this run.
+        var isOfRun = false
+    }
+
     /// The content at an offset of a segment.
     enum Reading {
         /// A batch, and the size of its entry in bytes.
         case batch(RecordBatch, size: Int)
         /// An entry that was discarded, and its size in bytes.
         case discarded(size: Int)
-        /// A damaged entry, and the offset where the next one may begin; nil if the rest cannot be read.
-        case damaged(next: Int?)
+        /// A damaged entry, and the offset where the next one may begin.
+        case damaged(next: Int, Damage)
+        /// An entry whose length is damaged, or that is not all there: the rest of the segment cannot be read.
+        case incomplete
         /// The end.
         case end
     }
@@ -94,15 +106,16 @@ enum SpoolEntry {
     static func read(_ file: borrowing FileDescriptor, at offset: Int) throws(SystemError) -> Reading {
         let bytes = try file.read(headBytes, at: offset)
         guard !bytes.isEmpty else { return .end }
-        guard bytes.count == headBytes else { return .damaged(next: nil) }
+        guard bytes.count == headBytes else { return .incomplete }
         let head = Head(bytes)
-        guard head.length <= limit else { return .damaged(next: nil) }
+        guard head.length <= limit else { return .incomplete }
         let body = try file.read(head.length, at: offset + headBytes)
-        guard body.count == head.length else { return .damaged(next: nil) }
+        guard body.count == head.length else { return .incomplete }
         let isWhole = checksum(body[...], after: checksum(bytes[12...])) == head.checksum
         // The length may be damaged, too; the next entry's checksum shows it.
         guard isWhole, 0..<RecordBatch.ranks ~= head.rank, head.records <= head.length else {
-            return .damaged(next: offset + head.size)
+            let damage = Damage(number: head.number, records: head.records <= head.length ? head.records : 0)
+            return .damaged(next: offset + head.size, damage)
         }
         if head.isDiscarded { return .discarded(size: head.size) }
         let batch = RecordBatch(
