@@ -9,8 +9,11 @@ struct HostAndPort {
 
     /// Parses a text.
     ///
+    /// - Parameters:
+    ///   - text: the text.
+    ///   - mayHaveEmptyPort: whether nothing behind the colon means no port, as in URLs (RFC 3986, 3.2.3).
     /// - Throws: the reason why it is malformed.
-    init(parsing text: String) throws(AddressFlaw) {
+    init(parsing text: String, mayHaveEmptyPort: Bool = false) throws(AddressFlaw) {
         if text.contains("@") { throw AddressFlaw.credentials }
         if let space = text.unicodeScalars.first(where: { $0.value <= 0x20 || $0.value == 0x7f }) {
             throw AddressFlaw(reason: space == " " ? "the address has a space" : "the address has a control character")
@@ -19,7 +22,8 @@ struct HostAndPort {
         var port: UInt16?
         if !text.hasSuffix("]"), let colon = text.lastIndex(of: ":") {
             host = text[..<colon]
-            port = try Self.port(text[text.index(after: colon)...])
+            let digits = text[text.index(after: colon)...]
+            port = digits.isEmpty && mayHaveEmptyPort ? nil : try Self.port(digits)
         }
         self.host = try Self.host(host)
         self.port = port

@@ -1,4 +1,4 @@
-import Export
+@testable import Export
 import Testing
 
 /// The texts that name outputs.
@@ -80,12 +80,15 @@ struct OutputSpecificationTests {
         arguments: ["elasticsearch:", "opensearch:", "clickhouse:", "loki:", "splunk:", ""],
         [
             ("http:host:9200", "a URL is needed, as in"), ("http:/host:9200", "a URL is needed, as in"),
-            ("http://", "host is empty"), ("http://:9200", "host is empty"), ("https://host:", "from 1 to 65535"),
+            ("http://", "host is empty"), ("http://:9200", "host is empty"), ("https://:", "host is empty"),
+            ("https://host::", "needs brackets"), ("https://::1:", "needs brackets"),
+            ("https://host:8443:", "needs brackets"), ("https://host:8443:/a", "needs brackets"),
             ("http://host:0", "from 1 to 65535"), ("http://host:65536", "from 1 to 65535"),
             ("http://host:92OO", "from 1 to 65535"), ("https://http://host", "from 1 to 65535"),
             ("http://ho st:9200", "has a space"), ("http://host:9200/a b", "no spaces"),
             ("http://host:9200/ä", "is not ASCII"), ("http://user:pass@host:9200", "credentials"),
-            ("http://user@host", "credentials"), ("http://::1:9200", "needs brackets"),
+            ("http://user@host", "credentials"), ("http://user:/pass@host", "credentials"),
+            ("http://::1:9200", "needs brackets"),
             ("http://[::g]:9200", "no IPv6 address"), ("http://10.0.1:9200", "no IPv4 address"),
             ("http://ho%20st", "no host name has"), ("http://host/#a", "# names no server"),
         ]
@@ -115,6 +118,20 @@ struct OutputSpecificationTests {
     func saysTheRightForm(text: String, reason: String) {
         let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
         #expect(error?.reason.contains(reason) == true, "\(error?.reason ?? "accepted")")
+    }
+
+    /// A colon without a port means the usual port (RFC 3986, 3.2.3).
+    @Test(arguments: ["elasticsearch:", "opensearch:", "clickhouse:", "loki:", "splunk:", ""])
+    func takesAnEmptyPort(kind: String) throws {
+        for (text, url) in [
+            ("https://host:", "https://host"), ("http://host:/a:", "http://host/a:"),
+            ("http://[::1]:/", "http://[::1]/"),
+        ] {
+            let destination = try HTTPDestination.parse(kind + text)
+            #expect(destination?.url == url)
+            #expect(try destination == HTTPDestination.parse(kind + url))
+        }
+        #expect(throws: AddressFlaw.self) { try HTTPDestination.parse("\(kind)https://user:secret@host:") }
     }
 
     @Test(arguments: [

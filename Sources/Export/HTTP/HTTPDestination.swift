@@ -52,16 +52,22 @@ package struct HTTPDestination: Sendable, Hashable {
         return try check(kind, String(text[text.index(after: colon)...]))
     }
 
-    private static func check(_ kind: Kind, _ url: String) throws(AddressFlaw) -> HTTPDestination {
-        let scheme = ["http://", "https://"].first { url.hasPrefix($0) }
+    private static func check(_ kind: Kind, _ written: String) throws(AddressFlaw) -> HTTPDestination {
+        let scheme = ["http://", "https://"].first { written.hasPrefix($0) }
         guard let scheme else { throw AddressFlaw(reason: "a URL is needed, as in \(kind.example)") }
-        let rest = url.dropFirst(scheme.count)
+        let rest = written.dropFirst(scheme.count)
+        let place = rest.prefix { !"/?#".contains($0) }
+        let path = rest[place.endIndex...]
+        // The colon may end a second scheme (https://http://host), or a user before a password with a slash.
+        let isPortEmpty = place.hasSuffix(":") && !path.hasPrefix("//") && !path.contains("@")
         do {
-            _ = try HostAndPort(parsing: String(rest.prefix { !"/?#".contains($0) }))
+            _ = try HostAndPort(parsing: String(place), mayHaveEmptyPort: isPortEmpty)
         } catch {
             // A slash in a password ends what is taken for host and port: the reason must not show the password.
             throw rest.contains("@") ? AddressFlaw.credentials : error
         }
+        // One name for one server (RFC 3986, 6.2.3).
+        let url = isPortEmpty ? scheme + place.dropLast() + path : written
         guard url.utf8.allSatisfy({ 0x21...0x7e ~= $0 }), URLComponents(string: url)?.host != nil else {
             throw AddressFlaw(reason: "a URL has no spaces, and what is not ASCII is written as in %C3%A4")
         }
