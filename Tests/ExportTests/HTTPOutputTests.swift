@@ -290,6 +290,20 @@ struct HTTPOutputTests {
         #expect(recorder.count("the server refuses records: 400") == 1)
     }
 
+    /// Some versions of ClickHouse answer 500 to a value that a column does not take; such a record must not delay the others.
+    @Test(arguments: [
+        ("Code: 27. DB::Exception: Cannot parse input", 1), ("Code: 241. DB::Exception: Memory limit", 0),
+    ])
+    func clickHouseSaysByCodesWhatIsAtFault(answer: String, rejected: Int) throws {
+        let server = try HTTPServerStub([.respond(500, answer)], then: .respond(200))
+        defer { server.stop() }
+        let output = try output(.clickhouse, server)
+        output.submit(Self.batch(0..<1))
+        #expect(eventually { output.statistics.queued == 0 })
+        let statistics = output.finish(within: .seconds(30))
+        #expect(statistics.drops == OutputDrops(rejected: rejected) && statistics.delivered == 1 - rejected)
+    }
+
     /// A request with one bad record is refused whole: halving it finds the bad record.
     @Test(arguments: [400, 413])
     func aRequestThatIsRefusedIsHalved(status: Int) throws {

@@ -47,8 +47,22 @@ struct ClickHouseDialect: HTTPDialect {
     func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict {
         // An exception after the headers were sent.
         if status == 200, body.starts(with: "Code:".utf8) { return .later(Self.excerpt(body)) }
+        // Depending on the version, what cannot be read is 400 or 500: its code decides.
+        if status >= 500, let code = Self.code(of: body), Self.flaws.contains(code) {
+            return .refused("\(status) \(Self.excerpt(body))")
+        }
         return verdict(of: status, body)
     }
+
+    /// The code of an exception (`Code: 27. DB::Exception: …`); nil if the answer is none.
+    private static func code(of body: [UInt8]) -> Int? {
+        guard body.starts(with: "Code: ".utf8) else { return nil }
+        return Int(String(decoding: body.dropFirst(6).prefix { 0x30...0x39 ~= $0 }, as: UTF8.self))
+    }
+
+    /// Codes of values that a column does not take (`src/Common/ErrorCodes.cpp`): texts, quotes, dates, numbers, types,
+    /// arrays, ranges, nulls, Booleans and addresses that cannot be read.
+    private static let flaws: Set<Int> = [6, 25, 26, 27, 38, 41, 53, 69, 72, 117, 130, 321, 349, 467, 675, 676]
 }
 
 /// Loki's push interface: a stream for each action and reporter of this host, and the time of the interval's end.
