@@ -76,7 +76,10 @@ enum FilterTest: Sendable, Hashable {
         case .contains(let part): operands.isPart(part, of: text)
         case .startsWith(let part): operands.isHead(part, of: text)
         case .endsWith(let part): operands.isTail(part, of: text)
-        case .numberIn, .numberInAny, .addressIn: false
+        // An element of a list of addresses, which records have as texts.
+        case .addressIn(let ranges):
+            IPAddress(String(decoding: text, as: UTF8.self)).map { operands.contains($0, in: ranges) } ?? false
+        case .numberIn, .numberInAny: false
         }
     }
 

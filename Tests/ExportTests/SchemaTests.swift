@@ -50,6 +50,7 @@ struct SchemaTests {
         let table = ColumnSchema.statements(table: "net.flows")[0]
         for field in FlowField.allCases { #expect(table.contains("    \(field.description.name) "), "\(field)") }
         #expect(table.hasPrefix("CREATE TABLE IF NOT EXISTS net.flows\n"))
+        #expect(table.contains("    container_name LowCardinality(String) DEFAULT '-',"))
         let cluster = ColumnSchema.statements(table: "net.flows", cluster: "all")
         #expect(cluster.count == 4 && cluster.allSatisfy { $0.contains("ON CLUSTER 'all'") })
         #expect(cluster[3].contains("Distributed('all', net, flows_local, cityHash64(host))"))

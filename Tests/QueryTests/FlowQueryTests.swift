@@ -151,6 +151,12 @@ import Testing
         #expect(list.records.count == wanted.count && !list.hasMore)
     }
 
+    @Test(arguments: [("2001:db8::/32", true), ("192.0.2.7", true), ("192.0.2.0/30", false), ("0.0.0.0/0", true)])
+    func aFilterAsksAListOfAddressesForRanges(_ range: String, isIn: Bool) throws {
+        let line = recordLine([.originalSourceIPs: #"["192.0.2.7","2001:db8::7"]"#])
+        #expect(try Filter("original_source_ips == \"\(range)\"").matches(ReadRecord(Array(line.utf8))) == isIn)
+    }
+
     @Test(arguments: [60, 300, 3600, 420] as [Int64]) func pointsSumUpToTheirGroup(_ interval: Int64) throws {
         let (reader, _) = try store(bankLines(flushes: 500))
         let result = try run(reader) { $0.interval = interval }

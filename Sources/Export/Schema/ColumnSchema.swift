@@ -101,7 +101,10 @@ package enum ColumnSchema {
         case .port: return "Nullable(UInt16)"
         case .integers: return "Array(UInt16)"
         case .string:
-            return field == .sourceName || field == .destName ? "String CODEC(ZSTD(1))" : "LowCardinality(String)"
+            // What a record without the field means, so that groups and filters find it.
+            let value = "DEFAULT '\(field.description.emptyJSON.dropFirst().dropLast())'"
+            return field == .sourceName || field == .destName
+                ? "String \(value) CODEC(ZSTD(1))" : "LowCardinality(String) \(value)"
         case .name: return "LowCardinality(Nullable(String))"
         case .address: return "Nullable(IPv6)"
         case .addresses: return "Array(IPv6)"

@@ -166,7 +166,7 @@ package struct ClickHouseStore: Sendable {
         limit: Int?,
         _ body: (ReadRecord) throws -> Bool
     ) throws {
-        let columns = FlowField.standard.map(ClickHouseText.value).joined(separator: ", ")
+        let columns = ClickHouseRecord.fields.map(ClickHouseText.value).joined(separator: ", ")
         let condition = ClickHouseText.condition(since: since, until: until, filter)
         let order = newestFirst ? "DESC" : "ASC"
         let statement =

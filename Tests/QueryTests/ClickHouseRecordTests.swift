@@ -1,0 +1,38 @@
+import FlowModel
+import Records
+import Testing
+
+@testable import Query
+
+/// Rows of ClickHouse become the records that were inserted.
+struct ClickHouseRecordTests {
+    /// What a column has for a record that does not have the field.
+    private static func missing(_ field: FlowField) -> String {
+        switch field.description.type {
+        case .integer: "0"
+        case .string: String(field.description.emptyJSON.dropFirst().dropLast())
+        case .port, .name, .address: ClickHouseText.null
+        case .integers, .strings, .addresses, .labels: "[]"
+        case .policies: "[],\"pending_policies\":[]"
+        }
+    }
+
+    @Test func aRowOfAFewFieldsHasTheseAndNoneOfWeirsOwn() throws {
+        let row = ClickHouseRecord.fields.map { $0 == .bytesIn ? "7" : Self.missing($0) }
+        let record = try #require(ClickHouseRecord.read(row))
+        for field in FlowField.allCases {
+            #expect(record.json(field) == (field == .bytesIn ? "7" : field.description.emptyJSON), "\(field)")
+        }
+        let text = String(decoding: record.bytes, as: UTF8.self)
+        for field in FlowField.allCases {
+            #expect(text.contains("\"\(field.description.name)\":") == !field.isExtension, "\(field)")
+        }
+    }
+
+    @Test func weirsOwnFieldsAreReadToo() throws {
+        let own: [FlowField: String] = [.droppedPacketsIn: "3", .dropReason: "NO \"SOCKET\"", .containerID: "ab"]
+        let record = try #require(ClickHouseRecord.read(ClickHouseRecord.fields.map { own[$0] ?? Self.missing($0) }))
+        #expect(record.integer(.droppedPacketsIn) == 3 && record.text(.dropReason) == "NO \"SOCKET\"")
+        #expect(record.text(.containerID) == "ab" && record.text(.containerName) == "-")
+    }
+}
