@@ -15,7 +15,7 @@ build_packages=(ca-certificates git g++ libbpf-dev libelf-dev libsqlite3-dev lib
 lab_packages=(ethtool iproute2 iputils-ping nftables)
 # The packages of tests and lint only: other tools with which Weir is compared.
 test_packages=(bpftool conntrack curl iperf3 jq openssl prometheus python3-prometheus-client python3-venv
-    rsyslog rsyslog-gnutls tcpdump zstd)
+    logrotate rsyslog rsyslog-gnutls tcpdump zstd)
 # The packages of the web page's tests: a browser with its driver, and an engine for the functions without a document.
 page_packages=(chromium chromium-driver fonts-dejavu-core nodejs python3-selenium)
 

@@ -129,9 +129,10 @@ extension FileSink {
         size = now.size
         guard isAtLineStart else { return .accepted(0) }
         if mustReopen || FolderEntry.identity(of: path)?.isSame(as: now) != true {
-            if !mustReopen { notices.append("the file was renamed or removed: a new one is opened under its name") }
+            let wasAsked = mustReopen
             file = nil
             _ = try open()
+            if !wasAsked { notices.append("the file was renamed or removed: a new one is opened under its name") }
         }
         // The reopened path may not be a regular file.
         if isRegular, isRotationDue(before: bytes) { try rotate() }
@@ -170,14 +171,14 @@ extension FileSink {
     }
 
     /// The next bytes to write: complete lines that fit, at least one, or the rest of a line.
+    ///
+    /// Whole lines also without a limit: what moves or copies the file between two writes then cuts no line.
     private func part(of bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        guard isRegular, let maximum = options.rotation.maximumBytes else {
-            return UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit))
-        }
+        guard isRegular else { return UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit)) }
         let first = min(bytes.count, (bytes.firstIndex(of: newline) ?? bytes.count) + 1)
         guard isAtLineStart, first < bytes.count else { return UnsafeRawBufferPointer(rebasing: bytes[..<first]) }
         let isYoung = ContinuousClock.now - opened < options.rotation.minimumAge || nextRotation != nil
-        let room = (isYoung ? maximum * FileRotation.burst : maximum) - size
+        let room = options.rotation.maximumBytes.map { (isYoung ? $0 * FileRotation.burst : $0) - size } ?? bytes.count
         let limit = min(bytes.count, Self.writeLimit, max(room, first))
         let end = bytes[..<limit].lastIndex(of: newline).map { $0 + 1 } ?? first
         return UnsafeRawBufferPointer(rebasing: bytes[..<max(end, first)])
