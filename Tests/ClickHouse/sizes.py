@@ -59,3 +59,5 @@ for seconds in [10, 300]:
         print(
             f"| `{seconds}s-{name}` | {path.stat().st_size * factor:.1f} | {size * factor:.1f} | {size / first:.3f} | {size / lines:.1f}"
             f" | {minute * factor:.1f} |", flush=True)
+# Before the interpreter ends, which the engine's threads do not survive.
+server.close()
