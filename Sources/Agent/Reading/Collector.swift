@@ -21,6 +21,10 @@ struct Collector {
     private var dropsAt = Int64.min
     /// The pause between two looks at them, ns.
     private static let dropsPause: Int64 = 5_000_000_000
+    /// The time of the next pass over all sockets, CLOCK_MONOTONIC ns.
+    private var socketsAt = Int64.min
+    /// The time between two passes, unless an interval ends, ns: a pass is most of the cost of collecting sockets.
+    private static let socketsPause: Int64 = 5_000_000_000
     private let commits: CommitBoard
     /// The outputs, which hold back records that are not committed.
     private let outputs: LiveOutputs?
@@ -127,7 +131,11 @@ struct Collector {
         guard isFlush || polls.isDue(now) else { return true }
         postPlacedAddresses()
         if let workloads = inventory.takeLocalWorkloads() { datapath.setWorkloadAddresses(workloads) }
-        let epoch = try read { emit throws(DatapathError) in try datapath.scan(closesEpoch: isFlush, emit: emit) }
+        let readsSockets = isFlush || now >= socketsAt
+        if readsSockets { socketsAt = now + Self.socketsPause }
+        let epoch = try read { emit throws(DatapathError) in
+            try datapath.scan(closesEpoch: isFlush, readsSockets: readsSockets, emit: emit)
+        }
         polls.advance(now: now, wall: Clock.wall)
         let scanned = Clock.monotonic
         board.noteKernel { kernel in

@@ -19,16 +19,21 @@ extension Datapath {
     ///
     /// - Parameters:
     ///   - closesEpoch: whether records of the counts so far are made next; call ``commit(_:)`` when they are written.
+    ///   - readsSockets: whether all sockets are read; otherwise only the last reports of destroyed ones.
     ///   - emit: takes batches; called on this thread, several times.
     /// - Returns: the number of the epoch that ended; nil if nothing outlives the process, or if records of the previous
     ///   epoch are not written yet: then this one continues.
     /// - Throws: when the kernel refuses the grace period.
     @discardableResult
-    public func scan(closesEpoch: Bool = false, emit: (FlowBatch) -> Void) throws(DatapathError) -> UInt32? {
+    public func scan(
+        closesEpoch: Bool = false,
+        readsSockets: Bool = true,
+        emit: (FlowBatch) -> Void
+    ) throws(DatapathError) -> UInt32? {
         overflow.drain()
         checkAttachments()
         try readTakenOver(emit)
-        let epoch = try scan(gone: abandoned, closesEpoch: closesEpoch, emit: emit)
+        let epoch = try scan(gone: abandoned, closesEpoch: closesEpoch, readsSockets: readsSockets, emit: emit)
         for position in abandoned { release(position: position) }
         abandoned = []
         return epoch
@@ -37,6 +42,7 @@ extension Datapath {
     func scan(
         gone: Set<Int>,
         closesEpoch: Bool = false,
+        readsSockets: Bool = true,
         emit: (FlowBatch) -> Void
     ) throws(DatapathError) -> UInt32? {
         var surroundings = FlowTableReader.Surroundings(
@@ -55,7 +61,7 @@ extension Datapath {
             emit(place(isLooking ? sightings.examine(batch, isWorkload: isUnplaced) : batch))
         }
         emitDNS(emit)
-        takeSocketReports()
+        takeSocketReports(ofAll: readsSockets)
         emitSocketReports(isLast: false, emit)
         try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: take)
         emitSocketReports(isLast: true, emit)

@@ -70,9 +70,9 @@ extension Datapath {
         sockets.drain { socketReports.append($0) }
     }
 
-    /// Reads the reports of all sockets.
-    func takeSocketReports() {
-        sockets?.read { socketReports.append($0) }
+    /// Reads the last reports of destroyed sockets and owners of UDP sockets; with `ofAll` those of all sockets.
+    func takeSocketReports(ofAll: Bool) {
+        if ofAll { sockets?.read { socketReports.append($0) } } else { drainSockets() }
         drainDatagrams()
     }
 

@@ -11,7 +11,24 @@ final class ProcessPrograms {
     private struct Key: Hashable {
         let process: UInt32
         let start: UInt64
-        let name: ProcessName
+        /// The bytes of the name as the programs pass them.
+        let name: (UInt64, UInt64)
+
+        init(_ owner: weir_socket_owner) {
+            (process, start) = (owner.process, owner.start)
+            name = unsafe withUnsafeBytes(of: owner.name) { bytes in
+                unsafe (bytes.loadUnaligned(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            }
+        }
+
+        static func == (left: Key, right: Key) -> Bool {
+            left.process == right.process && left.start == right.start && left.name == right.name
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(process)
+            hasher.combine(start)
+        }
     }
 
     /// The most processes that are remembered.
@@ -76,9 +93,9 @@ final class ProcessPrograms {
     /// Returns the process that owns a socket, with the known facts about its program; nil if the owner is not known.
     func process(_ owner: weir_socket_owner) -> FlowProcess? {
         guard owner.process != 0 else { return nil }
-        let name = unsafe withUnsafeBytes(of: owner.name) { bytes in unsafe ProcessName(bytes) }
-        let key = Key(process: owner.process, start: owner.start, name: name)
+        let key = Key(owner)
         if let known = known[key] { return known }
+        let name = unsafe withUnsafeBytes(of: owner.name) { bytes in unsafe ProcessName(bytes) }
         let process = FlowProcess(
             id: owner.process,
             name: readsPaths ? ProcessName(name, path: path(of: owner)) : name,

@@ -85,6 +85,7 @@ struct ProcessRows {
 
     /// Makes a flow count for a process.
     private mutating func own(_ flow: UInt32, in group: UInt32, by process: FlowProcess) {
+        if self.process(of: flow) == process, byGroup[group]?.contains(flows[Int(flow)].row) == true { return }
         let row = row(of: process, in: group)
         flows[Int(flow)].row = row
         flows[Int(flow)].process = rows[row].place(of: process)
