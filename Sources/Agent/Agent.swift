@@ -68,7 +68,7 @@ package struct Agent: Sendable {
         let isRemoved = isComplete && commitLast(datapath, parts)
         inventory.end(within: plan.time(for: .records, atMost: .seconds(1)))
         let outcome = Outcome(
-            report: AccountReport(datapath.accounts, records: parts.tally.account),
+            report: AccountReport(datapath.finalAccounts, records: parts.tally.account),
             outputs: finish(outputs, plan),
             verdicts: verdicts?.statistics
         )

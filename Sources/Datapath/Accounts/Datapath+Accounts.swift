@@ -9,6 +9,19 @@ extension Datapath {
         (pastAccounts + watchedAccounts).sorted { $0.index < $1.index }
     }
 
+    /// The accounts when a run ends.
+    ///
+    /// Where the programs go on counting, what they have counted since the last scan is not among it: the next run reports it.
+    public var finalAccounts: [InterfaceAccount] {
+        guard pins?.isLeft == true else { return accounts }
+        return accounts.map { account in
+            var account = account
+            account.ingress.leaveOutInFlight()
+            account.egress.leaveOutInFlight()
+            return account
+        }
+    }
+
     /// The accounts of watched interfaces, in the order of their indices.
     var watchedAccounts: [InterfaceAccount] {
         let present = watched.compactMap { index, interface in

@@ -58,6 +58,13 @@ extension DirectionAccount {
         flows.packets + overflow.packets + remainder.packets + notIP.packets + unparsed.packets
     }
 
+    /// Leaves out what was seen, or denied, and is in no part of the account yet.
+    mutating func leaveOutInFlight() {
+        if seen.packets >= accountedFor.packets, seen.bytes >= accountedFor.bytes { seen = accountedFor }
+        let parts = denied.flows + denied.overflow + denied.remainder
+        if denied.seen.packets >= parts.packets, denied.seen.bytes >= parts.bytes { denied.seen = parts }
+    }
+
     fileprivate var inFlight: UInt64 { seen.packets > accounted ? seen.packets - accounted : 0 }
     fileprivate var excess: UInt64 { accounted > seen.packets ? accounted - seen.packets : 0 }
 }
