@@ -60,7 +60,8 @@ package enum TrustedFile {
         mode: mode_t,
         followsLinks: Bool
     ) throws(FileError) -> FileDescriptor {
-        var walk = try TrustedWalk(path, isLasting: !followsLinks)
+        let isReading = flags & (O_ACCMODE | O_CREAT) == O_RDONLY
+        var walk = try TrustedWalk(path, isLasting: !followsLinks, isReading: isReading)
         while true {
             let name = try walk.enterFolders()
             try walk.checkFolder()

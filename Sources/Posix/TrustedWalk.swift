@@ -10,6 +10,8 @@ struct TrustedWalk: ~Copyable {
     private let path: String
     /// Whether the way must stay the same when it is gone again: no user may rename a part of it.
     private let isLasting: Bool
+    /// Whether what is at the end is only read.
+    private let isReading: Bool
     /// The folder that was reached.
     private(set) var folder: FileDescriptor
     /// Its path, for messages.
@@ -22,9 +24,10 @@ struct TrustedWalk: ~Copyable {
     private static let linkLimit = 40
 
     /// Begins at the root, or in the working folder.
-    init(_ path: String, isLasting: Bool) throws(FileError) {
+    init(_ path: String, isLasting: Bool, isReading: Bool = false) throws(FileError) {
         self.path = path
         self.isLasting = isLasting
+        self.isReading = isReading
         place = path.hasPrefix("/") ? "/" : "."
         do throws(SystemError) {
             guard !path.isEmpty else { throw SystemError("open", code: ENOENT) }
@@ -208,6 +211,7 @@ extension TrustedWalk {
         let around = isEnd ? place : self.path(of: name)
         let advice =
             switch error.code {
+            case _ where isReading: "it must be a file that this user can read"
             case EACCES, EPERM, EROFS: "the folder \(around) must allow to write"
             case ENXIO: "start the reader of the FIFO first"
             default: "the folder \(around) must exist and allow to write, and the path must be a file there"

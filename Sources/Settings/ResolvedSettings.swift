@@ -40,6 +40,17 @@ package struct ResolvedSettings: Sendable {
         for (name, values) in given where Setting.named(name) != nil {
             entries[name] = SettingValues.Entry(values, .option)
         }
+        for (one, other) in Self.exclusive { letOverride(one, other) }
+    }
+
+    /// Settings of which one excludes the other: in a source that is read later, it overrides the other.
+    private static let exclusive = [("pin", "no-pin"), ("kubernetes", "kubeconfig")]
+
+    private mutating func letOverride(_ one: String, _ other: String) {
+        guard let first = entries[one], let second = entries[other], first.values != ["false"],
+            second.values != ["false"], first.origin.rank != second.origin.rank
+        else { return }
+        entries[first.origin.rank < second.origin.rank ? one : other] = nil
     }
 
     /// Reads only a file: its values, and its faults.
@@ -52,6 +63,24 @@ package struct ResolvedSettings: Sendable {
         entries.merge(values.entries) { $1 }
         faults += values.faults
         remarks += values.remarks
+    }
+
+    /// A failure with the place and the name of the setting behind it, which is the one that has a value in the text; nil if
+    /// none has, or if it is on the command line.
+    package func fault(behind text: String) -> String? {
+        let named = entries.flatMap { name, entry in
+            entry.values.map { (name: name, origin: entry.origin, value: $0.prefix { $0 != ";" }) }
+        }
+        // Other words may be in any text.
+        let found = named.filter { entry in
+            let isPlace = entry.value.count > 1 && entry.value.contains { "/:".contains($0) }
+            return isPlace && text.contains(entry.value) || text.contains("'\(entry.value)'")
+        }
+        guard let longest = found.max(by: { $0.value.count < $1.value.count }), longest.origin != .option else {
+            return nil
+        }
+        let isNamed = text.hasPrefix("\(longest.name): ")
+        return "\(longest.origin): \(isNamed ? "" : "\(longest.name): ")\(text)"
     }
 
     /// The values of the file and the environment as command-line options.

@@ -9,6 +9,16 @@ package enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
     /// An option of the command line.
     case option
 
+    /// The place in the order in which sources are read: later ones override earlier ones.
+    var rank: Int {
+        switch self {
+        case .default: 0
+        case .file: 1
+        case .environment: 2
+        case .option: 3
+        }
+    }
+
     /// A text such as `/etc/weir/weir.yaml:12`.
     package var description: String {
         switch self {

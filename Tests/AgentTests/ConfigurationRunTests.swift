@@ -73,10 +73,10 @@ struct ConfigurationRunTests {
     @Test(arguments: [
         ("flsh-interval: 5m", ":1: 'flsh-interval' is no setting; did you mean 'flush-interval'?"),
         ("host: a\nflush-interval: 5x", ":2: flush-interval: '5x' is no time"),
-        ("poll-interval: 1m", "--poll-interval 1m: from 10ms up to the flush interval (10s) is needed"),
+        ("poll-interval: 1m", ":1: poll-interval 1m: from 10ms up to the flush interval (10s) is needed"),
         ("output: 'carrier-pigeon:x'", "\"carrier-pigeon\" is no kind of output"),
-        ("table-slots: 5000", "--table-slots 5000: a power of two"),
-        ("http-key: /x", "--http-certificate and --http-key belong together"),
+        ("table-slots: 5000", ":1: table-slots 5000: a power of two"),
+        ("http-key: /x", ":1: http-certificate and http-key belong together"),
     ])
     func aBadFileIsOneClearLine(_ text: String, _ said: String) throws {
         let path = try write(text)

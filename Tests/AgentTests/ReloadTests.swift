@@ -173,11 +173,11 @@ struct ReloadTests {
             ("flush-intervall: 5m\n", "\(path):1: 'flush-intervall' is no setting; did you mean 'flush-interval'?"),
             ("host: a\nflush-interval: 5x\n", "\(path):2: flush-interval: '5x' is no time"),
             ("host: a\nhost: b\n", "\(path):2: host: it is set twice"),
-            ("host: a\nhttp-key: /x\n", "\(path):2: --http-certificate and --http-key belong together"),
-            ("\noutput: 'pigeon:x'\n", "\(path):2: --output: "),
-            ("\n\nfilter: 'dest_port =='\n", "\(path):3: --filter: "),
-            ("\ntable-slots: 5000\n", "\(path):2: --table-slots 5000: a power of two"),
-            ("\noutput: 'file:/no/such/folder/x'\n", "\(path):2: open file:/no/such/folder/x: "),
+            ("host: a\nhttp-key: /x\n", "\(path):2: http-certificate and http-key belong together"),
+            ("\noutput: 'pigeon:x'\n", "\(path):2: output: "),
+            ("\n\nfilter: 'dest_port =='\n", "\(path):3: filter: position "),
+            ("\ntable-slots: 5000\n", "\(path):2: table-slots 5000: a power of two"),
+            ("\noutput: 'file:/no/such/folder/x'\n", "\(path):2: output: open file:/no/such/folder/x: "),
             ("\ninventory: /no/such/file\n", "\(path):2: inventory: cannot read /no/such/file"),
         ] {
             let lines = try run.refuse(text)

@@ -244,6 +244,35 @@ import Testing
         #expect(origins["table-slots"] == "[\"131072\"] default")
     }
 
+    /// The package's file has `pin: true`, and `weir run --no-pin` beside it is no contradiction.
+    @Test func whatExcludesAnotherOverridesItFromALaterSource() throws {
+        let path = try Self.file("pin: true\nkubernetes: true\n")
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let options = ["--config", path, "--no-pin"]
+        let resolved = ResolvedSettings(arguments: options, environment: ["WEIR_KUBECONFIG": "/k"])
+        #expect(resolved.arguments == ["--kubeconfig=/k"])
+        let both = try Self.file("pin: true\nno-pin: true\n")
+        defer { try? FileManager.default.removeItem(atPath: both) }
+        #expect(ResolvedSettings(file: both).arguments == ["--pin", "--no-pin"])
+        let off = ResolvedSettings(arguments: ["--config", path], environment: ["WEIR_NO_PIN": "false"])
+        #expect(off.arguments == ["--pin", "--kubernetes"])
+    }
+
+    @Test func aFailureHasThePlaceOfTheSettingBehindIt() throws {
+        let outputs = "output: [stdout, 'file:/x/y;max-size=1M']\n"
+        let path = try Self.file("log-level: info\nhttp-token-file: /etc/tok\n" + outputs)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let resolved = ResolvedSettings(arguments: ["--config", path, "--report", "/r"], environment: [:])
+        for (text, place) in [
+            ("/etc/tok: open: info is missing", ":2: http-token-file: "), ("open file:/x/y: full", ":3: output: "),
+            ("output: file:/x/y", ":3: "),
+        ] {
+            #expect(resolved.fault(behind: text) == path + place + text)
+        }
+        #expect(resolved.fault(behind: "/r: full") == nil)
+        #expect(resolved.fault(behind: "stdout and info") == nil)
+    }
+
     @Test func theDefaultFileMayBeMissingAndANamedOneMayNot() {
         #expect(ResolvedSettings(arguments: [], environment: [:], defaultPath: "/nonexistent").faults == [])
         #expect(ResolvedSettings(arguments: ["--config", "/nonexistent"], environment: [:]).faults.count == 1)

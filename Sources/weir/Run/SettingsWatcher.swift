@@ -88,21 +88,14 @@ final class SettingsWatcher: Sendable {
             }
             noteInForce(settings, former, restarts)
         } catch let failure as SettingsFailure {
-            for fault in failure.faults { logger.error("\(fault); the settings stay as they were") }
-        } catch {
-            logger.error("\(Self.place(of: error, in: settings)): \(error); the settings stay as they were")
-        }
-    }
-
-    /// The location of the setting that cannot be applied.
-    private static func place(of error: any Error, in settings: ResolvedSettings) -> String {
-        let name: String? =
-            switch error as? AgentError {
-            case .output: "output"
-            case .inventory: "inventory"
-            default: nil
+            // A filter comes with two lines that show the place in it.
+            for fault in failure.faults {
+                logger.error("\("\(fault)".prefix { $0 != "\n" }); the settings stay as they were")
             }
-        return name.flatMap { settings.entries[$0]?.origin }.map { "\($0)" } ?? settings.path ?? "settings"
+        } catch {
+            let fault = settings.fault(behind: "\(error)") ?? "\(settings.path ?? "settings"): \(error)"
+            logger.error("\(fault); the settings stay as they were")
+        }
     }
 
     /// Logs the settings in force, and those that need a restart.
@@ -150,7 +143,14 @@ extension ResolvedSettings {
         if text.hasPrefix("The value "), let option = words.first, let reason = text.firstRange(of: ">': ") {
             text = "\(option.dropFirst(2)): \(text[reason.upperBound...])"
         }
-        return SettingFault(named ?? path.map { .file(path: $0, line: 0) } ?? .option, text)
+        guard let origin = named ?? path.map({ .file(path: $0, line: 0) }), origin != .option else {
+            return SettingFault(.option, text)
+        }
+        // In a file, and in the environment, settings have no dashes before them.
+        for option in words where Setting.named(String(option.dropFirst(2))) != nil {
+            text = text.replacing(option, with: option.dropFirst(2))
+        }
+        return SettingFault(origin, text.replacing("filter: filter:", with: "filter:"))
     }
 }
 

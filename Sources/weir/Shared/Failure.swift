@@ -14,10 +14,10 @@ enum Failure {
     static func exit(with error: any Error) -> Never {
         switch error {
         case let error as AgentError:
-            say("error: \(error)")
+            say("error: \(placed(error))")
             Glibc.exit(error.isUnsupported ? unsupported : failed)
         case let error as CommandFailure:
-            say("error: \(error)")
+            say("error: \(placed(error))")
             Glibc.exit(error.isUnsupported ? unsupported : failed)
         case let error as SettingsFailure:
             say("error: \(error)")
@@ -36,6 +36,13 @@ enum Failure {
             say("error: \(error)")
             Glibc.exit(failed)
         }
+    }
+
+    /// The error, for a run with the place and the name of the setting behind it.
+    private static func placed(_ error: any Error) -> String {
+        let words = CommandLine.arguments.dropFirst()
+        guard words.first == "run" else { return "\(error)" }
+        return Launch.settings(for: Array(words.dropFirst())).fault(behind: "\(error)") ?? "\(error)"
     }
 
     /// Handles an error of the argument parser: a request for help, or wrong usage.
