@@ -31,7 +31,8 @@ struct DoctorCommand: ParsableCommand {
         let run = try RunCommand.parse(Launch.arguments(for: options))
         let configuration = try run.agentConfiguration()
         let audit = try run.audit.examined(keepsChanges: run.store.store != nil || run.extendedFields)
-        let examinations = Doctor(configuration, audit: audit, running: Self.running(configuration)).examine()
+        var examinations = Doctor(configuration, audit: audit, running: Self.running(configuration)).examine()
+        if let store = run.store.store { examinations.append(Self.examine(store: store)) }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -44,6 +45,12 @@ struct DoctorCommand: ParsableCommand {
         case .degraded: throw ExitCode(1)
         case .missing: throw ExitCode(3)
         }
+    }
+
+    /// Examines the folder of the store.
+    private static func examine(store: String) -> Examination {
+        let folder = store.lastIndex(of: "/").map { String(store[...$0]) } ?? "."
+        return Doctor.folder("store", folder, cost: "no history for weir query, weir top and the page")
     }
 
     /// The socket on which a run answers that would have these settings; nil if none does.

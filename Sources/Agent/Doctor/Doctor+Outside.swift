@@ -2,7 +2,9 @@ import ClusterModel
 import ClusterSource
 import Datapath
 import Export
+import Glibc
 import Logging
+import Posix
 import Server
 
 // MARK: - Hooks
@@ -84,6 +86,22 @@ extension Doctor {
                 waiting: "records wait in memory, and are dropped when the queue is full"
             )
         }
+    }
+
+    /// Examines a folder that a run writes to, and makes where it is missing.
+    ///
+    /// - Parameters:
+    ///   - name: the name of the line.
+    ///   - path: the folder.
+    ///   - cost: the consequence of a folder that cannot be written to.
+    /// - Returns: ok if the folder, or the nearest one above it, can be written to.
+    package static func folder(_ name: String, _ path: String, cost: String) -> Examination {
+        var there = path
+        while access(there, F_OK) != 0, there != "/", there != "." { there = TrustedFile.folder(of: there) }
+        guard access(there, W_OK | X_OK) != 0 else { return Examination(name, .ok, path) }
+        let reason = String(cString: strerror(errno)).lowercased()
+        let fix = "give a folder that this user may write to, on a disk that is not read-only"
+        return Examination(name, .degraded, "\(there): \(reason)", cost: cost, fix: fix)
     }
 
     /// Examines the files of the inventory without which a run would not start.

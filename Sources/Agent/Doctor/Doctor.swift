@@ -144,13 +144,18 @@ extension Doctor {
         )
     }
 
+    /// Returns a reason that something cannot be collected, with a note if collecting it is not requested.
+    private static func reason(_ text: String, _ isAsked: Bool) -> String {
+        isAsked ? text : "not collected; it would lack: \(text)"
+    }
+
     private func sockets() -> Examination {
         let isAsked = !configuration.datapath.collects.isDisjoint(with: [.tcp, .process])
         if let error = DatapathSurvey.socketsFailure() {
             return Examination(
                 "sockets",
                 isAsked ? .degraded : .ok,
-                "\(error)",
+                Self.reason("\(error)", isAsked),
                 cost: isAsked ? "the fields tcp_* and process_* stay empty" : "",
                 fix: isAsked ? "use a kernel with type information (CONFIG_DEBUG_INFO_BTF); give CAP_PERFMON" : ""
             )
@@ -159,7 +164,7 @@ extension Doctor {
             return Examination(
                 "sockets",
                 isAsked ? .degraded : .ok,
-                reason,
+                Self.reason(reason, isAsked),
                 cost: isAsked ? "connections that are older than the run may have no fields tcp_* and process_*" : "",
                 fix: isAsked ? "use the host's PID namespace (hostPID: true)" : ""
             )
@@ -173,7 +178,7 @@ extension Doctor {
             return Examination(
                 "UDP sockets",
                 isAsked ? .degraded : .ok,
-                "\(error)",
+                Self.reason("\(error)", isAsked),
                 cost: isAsked ? "the fields process_* of UDP stay empty, or those of sockets made during the run" : "",
                 fix: isAsked ? "mount the host's /sys/fs/cgroup at /host/sys/fs/cgroup; give CAP_PERFMON" : ""
             )
@@ -188,7 +193,7 @@ extension Doctor {
             return Examination(
                 "programs of processes",
                 isAsked ? .degraded : .ok,
-                "\(error)",
+                Self.reason("\(error)", isAsked),
                 cost: isAsked ? "processes that end at once have neither path nor arguments" : "",
                 fix: isAsked ? "use a kernel with type information (CONFIG_DEBUG_INFO_BTF); give CAP_PERFMON" : ""
             )
@@ -204,7 +209,7 @@ extension Doctor {
             return Examination(
                 "containers",
                 isAsked ? .degraded : .ok,
-                "the root of the hierarchy of cgroup v2 is not visible, only a part of it or version 1",
+                Self.reason("the root of cgroup v2 is not visible, only a part of it or version 1", isAsked),
                 cost: isAsked
                     ? "no container_id of processes that ended; no owners of UDP sockets that are made during the run"
                     : "",
@@ -221,7 +226,7 @@ extension Doctor {
             return Examination(
                 "DNS messages",
                 isAsked ? .degraded : .ok,
-                "\(error)",
+                Self.reason("\(error)", isAsked),
                 cost: isAsked ? "dest_domains and the DNS log stay empty" : "",
                 fix: isAsked
                     ? "use a kernel whose JIT has tail calls in programs with functions (5.15; 6.0 on arm64)" : ""
@@ -237,7 +242,7 @@ extension Doctor {
                 .degraded,
                 "\(error)",
                 cost: "NAT is not resolved; services are named by the address that was called",
-                fix: "modprobe nf_conntrack_netlink"
+                fix: error.isUnsupported ? "see the reason" : "modprobe nf_conntrack_netlink"
             )
         }
         let accounting = Self.text(of: "/proc/sys/net/netfilter/nf_conntrack_acct")
@@ -314,7 +319,7 @@ extension Doctor {
             return Examination(
                 "clock",
                 .degraded,
-                "the kernel reports no obstacle",
+                "the kernel has it as not synchronised",
                 cost: "records of several nodes may not fit together",
                 fix: "run chrony or systemd-timesyncd"
             )
