@@ -117,7 +117,7 @@ private struct JSONMembers {
             guard let first = source.firstIndex(where: Self.isSpecial) else { return bytes.append(contentsOf: source) }
             // A byte becomes six at most; what is not written of that is never touched.
             bytes += [UInt8](unsafeUninitializedCapacity: 6 * source.count) { target, count in
-                target[..<first].initialize(fromContentsOf: source[..<first])
+                _ = target[..<first].initialize(fromContentsOf: source[..<first])
                 count = first
                 for byte in source[first...] {
                     target[count] = byte
