@@ -70,18 +70,19 @@ struct RestartScene {
         #expect(bpffs.pins.isEmpty)
     }
 
-    /// Makes the pinned table one of another version.
-    func beOfAnotherVersion() throws {
-        let pin = try #require(bpffs.pins.first { $0.hasSuffix("/agent") })
+    /// Makes the pinned table of this version one of another.
+    func beOfAnotherVersion(_ version: UInt32 = 5) throws {
+        let own = "/v\(WEIR_ABI_VERSION)-"
+        let pin = try #require(bpffs.pins.first { $0.hasSuffix("/agent") && $0.contains(own) })
         let agent = bpf_obj_get(pin)
         try #require(agent >= 0)
         defer { close(agent) }
         var (key, state) = (UInt32(0), weir_agent())
         try #require(bpf_map_lookup_elem(agent, &key, &state) == 0)
-        state.version = 5
+        state.version = version
         try #require(bpf_map_update_elem(agent, &key, &state, UInt64(BPF_ANY)) == 0)
         let folder = String(pin.dropLast("/agent".count))
-        let other = folder.replacing("/v\(WEIR_ABI_VERSION)-", with: "/v5-")
+        let other = folder.replacing(own, with: "/v\(version)-")
         try #require(other != folder && rename(folder, other) == 0)
     }
 

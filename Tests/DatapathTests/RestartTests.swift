@@ -39,6 +39,33 @@ extension KernelTests {
             #expect(!qdiscs.contains("clsact"))
         }
 
+        @Test("an agent that leaves its programs counting closes its account with its last scan")
+        func leavesWithABalancedAccount() throws {
+            let scene = try RestartScene()
+            let first = try scene.agent()
+            try scene.cable.send(times: 10)
+            try scene.arrive()
+            let (last, later) = try first.perform { datapath in
+                datapath.leave()
+                _ = try datapath.scan(closesEpoch: true) { _ in }
+                let last = datapath.finalAccounts
+                // Traffic does not wait for the report.
+                try scene.cable.send(times: 5)
+                try scene.arrive()
+                let isBehind = datapath.accounts.contains { !$0.isBalanced }
+                #expect(isBehind)
+                return (last, datapath.finalAccounts)
+            }
+            for accounts in [last, later] {
+                let account = try #require(accounts.first { $0.name == "eth0" })
+                #expect(account.isBalanced && account.ingress.seen.packets >= 10)
+            }
+            try first.die()
+            let second = try scene.agent()
+            try second.stop()
+            #expect(try second.account(of: "eth0").ingress.skb.packets == scene.entered())
+        }
+
         @Test("a flow that continues is not a new connection")
         func resumes() throws {
             let scene = try RestartScene()

@@ -323,7 +323,7 @@ final class Monitor {
         }
     }
 
-    private func take(_ batch: FlowBatch) {
+    func take(_ batch: FlowBatch) {
         dns += batch.dns
         for birth in batch.births {
             if living[birth.flowID] != nil { contradictions.append("\(birth.flowID) is born twice") }

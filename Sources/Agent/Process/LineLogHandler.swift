@@ -39,8 +39,16 @@ package struct LineLogHandler: LogHandler {
     /// Writes a line.
     package func log(event: LogEvent) {
         let fields = metadata.merging(event.metadata ?? [:]) { $1 }
-        writer.write(Self.line(event.level, "\(event.message)", fields, at: Clock.wall))
+        let line = Self.line(event.level, "\(event.message)", fields, at: Clock.wall)
+        writer.write(Self.isJournal ? "<\(event.level.priority)>\(line)" : line)
     }
+
+    /// Whether systemd's journal reads standard error, as it says in the environment (systemd.exec(5), JOURNAL_STREAM).
+    private static let isJournal: Bool = {
+        var status = stat()
+        guard let stream = getenv("JOURNAL_STREAM"), fstat(STDERR_FILENO, &status) == 0 else { return false }
+        return String(cString: stream) == "\(status.st_dev):\(status.st_ino)"
+    }()
 
     /// The line of a message, without its end.
     ///
@@ -75,6 +83,20 @@ package struct LineLogHandler: LogHandler {
         let date = "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2))"
         let time = "\(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))"
         return "\(date)T\(time).\(digits(Int32(nanoseconds / 1_000_000 % 1000), 3))Z"
+    }
+}
+
+extension Logger.Level {
+    /// The level as a priority of syslog (sd-daemon(3)), for `journalctl -p warning`.
+    fileprivate var priority: Int32 {
+        switch self {
+        case .trace, .debug: LOG_DEBUG
+        case .info: LOG_INFO
+        case .notice: LOG_NOTICE
+        case .warning: LOG_WARNING
+        case .error: LOG_ERR
+        case .critical: LOG_CRIT
+        }
     }
 }
 

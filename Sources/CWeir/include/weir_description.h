@@ -4,7 +4,9 @@
  *
  * The flows of such maps cannot be read. But the traffic of an interface, and the part of it that is in
  * records, are a few numbers; the other agent reports their difference, without the flows. It also
- * needs the files of the last flush, to cut off the records that were written behind it.
+ * needs the files of the last flush, to cut off the records that were written behind it; the table of
+ * a third agent that this one has read to its end; and the step that the agent had begun when it died,
+ * as far as totals are concerned.
  *
  * This struct never changes: another one is another format. A number is the offset of a member
  * in its struct, in bytes, unless something else is said. A pair is packets and bytes, 8 bytes each.
@@ -17,7 +19,7 @@
 #include "weir_abi.h"
 #include "weir_reported.h"
 
-#define WEIR_DESCRIPTION_FORMAT 1
+#define WEIR_DESCRIPTION_FORMAT 2
 
 struct weir_description {
 	__u32 format; /* WEIR_DESCRIPTION_FORMAT */
@@ -66,9 +68,21 @@ struct weir_description {
 	__u32 commit_wall; /* in a commit: 8 bytes */
 	__u32 commit_files; /* in a commit: device, inode and length of the first file, 8 bytes each */
 	__u32 commit_file_count; /* a number; an inode of 0 is no file */
+
+	/* The table that was read to its end; that is over when the epoch is committed. */
+	__u32 drained_epoch; /* 4 bytes; 0: none */
+	__u32 drained; /* the name of its folder: text that ends with 0 */
+	__u32 drained_size; /* bytes */
+
+	/* What was begun. Its loose counts count, whether those of the position are replaced or not. */
+	__u32 redo_phase; /* 4 bytes; 0: nothing */
+	__u32 redo_is_release; /* the phase in which a position is released: it is among what is gone */
+	__u32 redo_subject; /* 4 bytes: that position */
+	__u32 redo_position; /* 4 bytes: the index in "interface_reported" of the loose counts */
+	__u32 redo_loose; /* the first of two, as there */
 };
 
-WEIR_ASSERT(sizeof(struct weir_description) == 4 * 41);
+WEIR_ASSERT(sizeof(struct weir_description) == 4 * 49);
 
 /* The description of maps of this version. */
 static inline struct weir_description weir_describe(uint32_t cpus)
@@ -116,6 +130,14 @@ static inline struct weir_description weir_describe(uint32_t cpus)
 		.commit_wall = offsetof(struct weir_commit, wall),
 		.commit_files = offsetof(struct weir_commit, file),
 		.commit_file_count = WEIR_FILE_MARKS,
+		.drained_epoch = offsetof(struct weir_agent, drained_epoch),
+		.drained = offsetof(struct weir_agent, drained),
+		.drained_size = WEIR_LAYOUT_NAME,
+		.redo_phase = offsetof(struct weir_agent, redo.phase),
+		.redo_is_release = WEIR_REDO_RELEASE,
+		.redo_subject = offsetof(struct weir_agent, redo.subject),
+		.redo_position = offsetof(struct weir_agent, redo.position),
+		.redo_loose = offsetof(struct weir_agent, redo.loose),
 	};
 }
 

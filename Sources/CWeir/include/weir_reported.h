@@ -255,6 +255,18 @@ static inline void weir_commit_add_file(struct weir_commit *commit,
 	}
 }
 
+/* Notes that the table of a layout was read to its end, in an epoch. */
+static inline void weir_agent_set_drained(struct weir_agent *agent, const char *layout,
+					  uint32_t epoch)
+{
+	/* This name must not be beside the epoch of a table that was read before. */
+	agent->drained_epoch = 0;
+	weir_reported_barrier();
+	__builtin_strncpy(agent->drained, layout, WEIR_LAYOUT_NAME - 1);
+	weir_reported_barrier();
+	agent->drained_epoch = epoch;
+}
+
 /* The step that was begun. */
 static inline struct weir_redo *weir_agent_redo(struct weir_agent *agent)
 {

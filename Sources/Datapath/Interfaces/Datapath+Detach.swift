@@ -81,7 +81,12 @@ extension Datapath {
     private static func qdiscsMade(_ pins: PinFolder?) throws(DatapathError) -> Set<UInt32> {
         var made: Set<UInt32> = []
         for layout in pins?.layouts ?? [] {
-            guard let maps = try pins?.maps(layout: layout), let reported = maps.reported else { continue }
+            guard let maps = try pins?.maps(layout: layout), let reported = maps.reported else {
+                if let pins, let table = DescribedTable(layout, in: "\(pins.path)/\(layout)") {
+                    made.formUnion(table.ownedQdiscs)
+                }
+                continue
+            }
             for interface in try maps.foundInterfaces()
             where unsafe reported.interface(interface.position).pointee.owns_qdisc == 1 {
                 made.insert(interface.index)

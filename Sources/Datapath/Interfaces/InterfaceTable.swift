@@ -51,7 +51,8 @@ package struct InterfaceTable: ~Copyable {
             let places = range(position)
             guard unsafe accounts[places.lowerBound].pointee.ifindex == 0 else { continue }
             let header = link.hasEthernetHeader ? WEIR_LINK_ETHERNET : WEIR_LINK_NONE
-            for place in places {
+            // The first one last: it says that an interface is here, and all of its processors' accounts must be.
+            for place in places.reversed() {
                 unsafe accounts[place].pointee.link_header = header.rawValue
                 unsafe accounts[place].pointee.owner = owner(of: place - places.lowerBound)
                 unsafe accounts[place].pointee.flags = isUpper ? WEIR_INTERFACE_IS_UPPER : 0
@@ -64,8 +65,13 @@ package struct InterfaceTable: ~Copyable {
 
     /// Stops counting for the interface at a position, and keeps its counts.
     func hide(position: Int) {
-        for place in range(position) { unsafe weir_account_publish(accounts[place], 0) }
+        for place in range(position).reversed() {
+            unsafe weir_account_publish(accounts[place], accounts[place].pointee.ifindex | Self.hidden)
+        }
     }
+
+    /// The bit that makes an index invalid for the kernel and keeps its position taken.
+    private static let hidden: UInt32 = 1 << 31
 
     /// Sets whether a device that is not watched itself is stacked on the interface at a position.
     func setHasUpper(_ hasUpper: Bool, position: Int) {

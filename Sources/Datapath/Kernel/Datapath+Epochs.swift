@@ -180,24 +180,6 @@ extension weir_commit {
     }
 }
 
-extension weir_agent {
-    /// The name of the layout of a table that was read to its end.
-    var drainedLayout: String {
-        get {
-            var name = drained
-            return unsafe withUnsafeBytes(of: &name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-        }
-        set {
-            unsafe withUnsafeMutableBytes(of: &drained) { bytes in
-                unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
-                unsafe bytes.copyBytes(from: newValue.utf8.prefix(Int(WEIR_LAYOUT_NAME) - 1))
-            }
-        }
-    }
-}
-
 extension PinFolder {
     /// The name of the layout for a configuration.
     static func layout(_ configuration: DatapathConfiguration, reasons: Int) -> String {

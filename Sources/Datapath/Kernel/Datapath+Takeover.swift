@@ -232,8 +232,7 @@ extension Datapath {
         for account in accounts { past.add(account) }
         takeover.drained = predecessor.layout
         if let reported = programs.maps.reported {
-            unsafe reported.state.pointee.drainedLayout = predecessor.layout
-            unsafe reported.state.pointee.drained_epoch = reported.epoch
+            unsafe weir_agent_set_drained(reported.state, predecessor.layout, reported.epoch)
         }
     }
 }

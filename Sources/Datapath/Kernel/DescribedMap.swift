@@ -30,11 +30,28 @@ struct DescribedMap: ~Copyable {
         }
         return result == 0 ? DescribedValue(bytes: bytes) : nil
     }
+
+    /// Replaces the element at an index.
+    func store(_ value: DescribedValue, at index: Int) {
+        var key = UInt32(clamping: index)
+        unsafe value.bytes.withUnsafeBytes { bytes in
+            _ = unsafe bpf_map_update_elem(descriptor.number, &key, bytes.baseAddress, UInt64(BPF_ANY))
+        }
+    }
 }
 
 /// An element of a map of another version.
 struct DescribedValue {
-    fileprivate let bytes: [UInt8]
+    fileprivate var bytes: [UInt8]
+
+    fileprivate init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    /// Takes the bytes of a struct.
+    init(of value: some BitwiseCopyable) {
+        bytes = unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
+    }
 
     /// A number; 0 behind the end.
     private func number<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int) -> Number {
@@ -51,6 +68,11 @@ struct DescribedValue {
     /// The pair of packets and bytes at an index of an array of pairs.
     func pair(_ offset: Int, at index: Int = 0) -> TrafficCounters {
         TrafficCounters(packets: long(offset + index * 16), bytes: long(offset + index * 16 + 8))
+    }
+
+    /// Zeroes bytes, as far as they are there.
+    mutating func clear(_ offset: UInt32, size: UInt32) {
+        for place in Int(offset)..<Int(offset) + Int(size) where place < bytes.count { bytes[place] = 0 }
     }
 
     /// The whole as a struct; nil if it is longer.

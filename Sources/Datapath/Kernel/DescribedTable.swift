@@ -11,29 +11,26 @@ final class DescribedTable: FormerTable {
     let found: [FoundInterface]
     private(set) var unwritten = RemainderLedger.Counts()
 
-    private let description: weir_description
+    private let agent: DescribedAgent
     private let accounts: DescribedMap
     private let interfaces: DescribedMap
     private let reported: DescribedMap
-    private let agent: DescribedValue
 
     /// Opens the table in a folder; nil if it has no description, or one of another format.
     init?(_ layout: String, in path: String) {
-        guard let descriptions = DescribedMap("\(path)/description"),
-            descriptions.size >= MemoryLayout<weir_description>.size, let value = descriptions[0],
-            let description = weir_description(value), description.format == UInt32(WEIR_DESCRIPTION_FORMAT),
-            let accounts = DescribedMap("\(path)/accounts"), let interfaces = DescribedMap("\(path)/interfaces"),
-            let reported = DescribedMap("\(path)/interface_reported"), let agents = DescribedMap("\(path)/agent"),
-            let agent = agents[0]
+        guard let agent = DescribedAgent(in: path), let accounts = DescribedMap("\(path)/accounts"),
+            let interfaces = DescribedMap("\(path)/interfaces"),
+            let reported = DescribedMap("\(path)/interface_reported")
         else { return nil }
         self.layout = layout
-        self.description = description
-        found = Self.interfaces(accounts, description)
+        self.agent = agent
+        found = Self.interfaces(accounts, agent.description).filter { $0.position != agent.releasedPosition }
         self.accounts = accounts
         self.interfaces = interfaces
         self.reported = reported
-        self.agent = agent
     }
+
+    private var description: weir_description { agent.description }
 
     private static func interfaces(
         _ accounts: borrowing DescribedMap,
@@ -54,45 +51,11 @@ final class DescribedTable: FormerTable {
         found.filter { reported[$0.position]?.word(Int(description.reported_owns_qdisc)) == 1 }.map(\.index)
     }
 
-    private var committed: UInt32 { agent.word(Int(description.agent_committed)) }
-
-    var lastCommit: weir_commit? {
-        let place = Int(description.commit) + Int(committed & 1) * Int(description.commit_size)
-        let boot = agent.long(place + Int(description.commit_boot))
-        guard agent.word(place + Int(description.commit_epoch)) == committed, boot != 0 else { return nil }
-        var commit = weir_commit()
-        (commit.epoch, commit.boot) = (committed, Int64(bitPattern: boot))
-        commit.monotonic = Int64(bitPattern: agent.long(place + Int(description.commit_monotonic)))
-        commit.wall = Int64(bitPattern: agent.long(place + Int(description.commit_wall)))
-        let files = place + Int(description.commit_files)
-        unsafe withUnsafeMutableBytes(of: &commit.file) { bytes in
-            let marks = unsafe bytes.bindMemory(to: weir_file_mark.self)
-            for index in 0..<min(marks.count, Int(description.commit_file_count)) {
-                let file = files + index * 24
-                let (device, inode, length) = (agent.long(file), agent.long(file + 8), agent.long(file + 16))
-                unsafe marks[index] = weir_file_mark(device: device, inode: inode, length: length)
-            }
-        }
-        return commit
-    }
+    var lastCommit: weir_commit? { agent.lastCommit }
 
     var gone: RemainderLedger.Counts {
-        guard let value = reported[Int(description.reported_gone)] else { return .init() }
-        var counts = RemainderLedger.Counts()
-        for index in 0..<2 {
-            let place = Int(description.loose) + index * Int(description.loose_size)
-            guard value.word(place + Int(description.loose_epoch)) > committed else { continue }
-            let crossed = place + Int(description.loose_crossed)
-            let denied = place + Int(description.loose_denied)
-            counts += RemainderLedger.Counts(
-                ingress: value.pair(crossed),
-                egress: value.pair(crossed, at: 1),
-                deniedIngress: value.pair(denied),
-                deniedEgress: value.pair(denied, at: 1),
-                deniedUncounted: value.pair(denied, at: 2)
-            )
-        }
-        return counts
+        let index = Int(description.reported_gone)
+        return reported[index].map { agent.loose($0, at: index) } ?? .init()
     }
 
     func drain(
@@ -165,7 +128,7 @@ final class DescribedTable: FormerTable {
         for index in 0..<2 {
             let place = Int(description.version_first) + index * Int(description.version_size)
             let epoch = value.word(place + Int(description.version_epoch))
-            if epoch != 0, epoch <= committed, epoch > newest?.epoch ?? 0 { newest = (epoch, place) }
+            if epoch != 0, epoch <= agent.committed, epoch > newest?.epoch ?? 0 { newest = (epoch, place) }
         }
         return newest?.place
     }
@@ -202,13 +165,5 @@ extension RemainderLedger.Counts {
             deniedEgress: egress.account.denied.remainder,
             deniedUncounted: isCounted ? .zero : denied
         )
-    }
-}
-
-extension weir_description {
-    /// Takes a pinned description; nil if it is too short.
-    fileprivate init?(_ value: DescribedValue) {
-        guard let description = value.load(weir_description.self) else { return nil }
-        self = description
     }
 }

@@ -172,8 +172,11 @@ package final class PinFolder {
         }
     }
 
-    /// Removes the maps of a layout.
-    func remove(layout: String) { Self.removeFolder("\(path)/\(layout)") }
+    /// Removes the maps of a layout; first what says that all are there.
+    func remove(layout: String) {
+        _ = unsafe Glibc.unlink("\(path)/\(layout)/agent")
+        Self.removeFolder("\(path)/\(layout)")
+    }
 
     /// Removes everything but the maps of some layouts, and the folder.
     package func removeAll(but layouts: [String] = []) {
@@ -235,28 +238,16 @@ extension PinFolder {
     /// removed completely.
     ///
     /// A table's notes about another one are valid for this start only: a table of that layout may be created again, and have
-    /// counts of its own. An agent of either layout may be the next.
+    /// counts of its own. The next agent may have either layout, and either version.
     func settle() {
         for layout in layouts where unsafe access("\(path)/\(layout)/agent", F_OK) != 0 { remove(layout: layout) }
-        var marked: [SharedDescriptor] = []
+        var agents: [DescribedAgent] = []
         for layout in layouts {
-            let number = unsafe bpf_obj_get("\(path)/\(layout)/agent")
-            guard number >= 0 else { continue }
-            let agent = SharedDescriptor(owning: number)
-            guard let state = Self.state(agent.number), state.drained_epoch != 0 else { continue }
-            let drained = state.drainedLayout
-            if state.drained_epoch <= state.committed, drained != layout, drained.hasPrefix("v") {
-                remove(layout: drained)
-            }
-            marked.append(agent)
+            guard let agent = DescribedAgent(in: "\(path)/\(layout)") else { continue }
+            if let other = agent.written, other != layout, layouts.contains(other) { remove(layout: other) }
+            agents.append(agent)
         }
-        for agent in marked {
-            guard var state = Self.state(agent.number) else { continue }
-            var key: UInt32 = 0
-            state.drained_epoch = 0
-            state.drainedLayout = ""
-            _ = unsafe bpf_map_update_elem(agent.number, &key, &state, UInt64(BPF_ANY))
-        }
+        for agent in agents { agent.forgetDrained() }
     }
 
     /// Pins the maps of a layout, the agent's own last.
@@ -272,8 +263,11 @@ extension PinFolder {
 
     /// Pins the description of maps for other versions, unless it is there.
     func describe(_ maps: TableMaps) throws(DatapathError) {
-        let place = "\(path)/\(Self.layout(maps))/description"
-        guard unsafe access(place, F_OK) != 0 else { return }
+        let folder = "\(path)/\(Self.layout(maps))"
+        let place = "\(folder)/description"
+        guard DescribedAgent(in: folder) == nil else { return }
+        // One of an earlier format.
+        _ = unsafe Glibc.unlink(place)
         var (key, description) = (UInt32(0), weir_describe(maps.configuration.cpus))
         let size = UInt32(MemoryLayout<weir_description>.size)
         let map = FileDescriptor(
