@@ -36,31 +36,6 @@ struct SocketRecordTests {
         #expect(fixture.flush(at: 300).first?.tcp == nil)
     }
 
-    /// An established connection keeps its statistics in its allowed record, in intervals with denied packets and without.
-    @Test(arguments: [false, true]) func connectionsWithDeniedPacketsKeepTheirStatistics(dividesProcesses: Bool) {
-        var fixture = AggregatorFixture(dividesProcesses: dividesProcesses)
-        fixture.births(AggregatorFixture.birth(1))
-        fixture.delta(1, ingress: 100, egress: 200)
-        var socket = Self.socket(1, isNear: false, window: 10, rtt: 300)
-        socket.process = FlowProcess(id: 7, name: ProcessName(Array("curl".utf8)))
-        let lost = TrafficCounters(packets: 1, bytes: 60)
-        for interval in 1...3 as ClosedRange<Int64> {
-            fixture.batch {
-                $0.sockets = [socket]
-                guard interval < 3 else { return }
-                $0.deltas = [FlowDelta(flowID: 1, ingress: lost, egress: .zero)]
-                let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
-                $0.drops = [FlowDrop(flowID: 1, deniedIngress: lost, decision: reason)]
-            }
-            let records = fixture.flush(at: 100 + 100 * interval)
-            let allowed = records.filter { $0.action == .allow }
-            #expect(allowed.map { $0.tcp?.retransmissions } == [1], "\(records)")
-            let denied = records.filter { $0.action == .deny }
-            #expect(denied.count == (interval < 3 ? 1 : 0) && denied.allSatisfy { $0.tcp == nil }, "\(records)")
-            #expect(records.allSatisfy { ($0.processes?.id == 7) == dividesProcesses }, "\(records)")
-        }
-    }
-
     @Test func whatIsSaidOfAFlowWithoutANameIsKept() throws {
         var fixture = AggregatorFixture()
         let range = try #require(IPPrefix(IPAddress(10, 2, 0, 0), length: 16))

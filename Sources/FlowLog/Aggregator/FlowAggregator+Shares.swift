@@ -135,7 +135,7 @@ extension FlowAggregator {
 // MARK: - The flow of the own end
 
 extension FlowAggregator {
-    mutating func begin(_ connection: ResolvedFlow, _ reason: DropReason?, at place: UInt32) -> LedgerFlow {
+    private mutating func begin(_ connection: ResolvedFlow, _ reason: DropReason?, at place: UInt32) -> LedgerFlow {
         let begun = ledger.begin(connection, as: deniedFlows[place].flowID, for: deniedFlows[place].share)
         if begun.isNew { compare(connection, reason: reason) }
         return begun

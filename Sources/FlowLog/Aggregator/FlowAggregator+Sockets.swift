@@ -62,31 +62,13 @@ extension FlowAggregator {
         case .held(let place, _):
             held[place].add(socket)
         case .denied(let place):
-            guard (deniedFlows[place].localEnd == .near) == socket.isNear else { return }
-            add(socket, toDeniedAt: place)
+            guard let own = deniedFlows[place].own, (deniedFlows[place].localEnd == .near) == socket.isNear else {
+                return
+            }
+            ledger.add(socket, to: own.flow, in: own.group)
         case .waiting, .folded, .unused:
             break
         }
-    }
-}
-
-extension FlowAggregator {
-    /// Adds the statistics of a socket whose flow has denied packets.
-    ///
-    /// An established connection has allowed packets, too, and its statistics belong to their record. The record of the denied
-    /// packets has the process only, and is not written in an interval without denials.
-    private mutating func add(_ socket: FlowSocket, toDeniedAt place: UInt32) {
-        guard let own = deniedFlows[place].own else { return }
-        guard own.action == .deny, let statistics = socket.statistics, statistics.window.count > 0 else {
-            return ledger.add(socket, to: own.flow, in: own.group)
-        }
-        var owner = socket
-        owner.statistics = nil
-        ledger.add(owner, to: own.flow, in: own.group)
-        let allowed = deniedFlows[place].withVerdict(.allow, by: deniedFlows[place].connection.reporter)
-        let begun = begin(allowed, nil, at: place)
-        ledger.add(socket, to: begun.flow, in: begun.group)
-        ledger.end(begun.flow)
     }
 }
 
