@@ -4,7 +4,7 @@
  * congestion window, round-trip times, segment size, retransmissions, losses; and their owners.
  *
  * No packet is looked at. A socket is entered in a map when its connection is established, and taken
- * out when it is destroyed. The agent has all of them reported about once a second (BPF_PROG_TEST_RUN
+ * out when it is destroyed. The agent has all of them reported every few seconds (BPF_PROG_TEST_RUN
  * of weir_socket_pass); the last report of a socket is sent when it is destroyed. Both kinds go
  * through one ring. Sockets that are older than the programs are found once, by an iterator over the
  * files of all processes.

@@ -59,10 +59,10 @@ public enum FieldReference {
 
         The fields `tcp_*` are 0 without `weir run --collect tcp`, for other protocols, and where the reporting endpoint's
         socket is not known ([collect.md](collect.md#sockets)). Congestion window, round-trip times and segment size are
-        samples: about once a second while a connection sends or receives, and at its end; the mean is over these samples
-        and over all connections of the record. Retransmissions, losses and timeouts are exact: the counts of the sockets in
-        the interval. They concern the packets that the reporting endpoint sent; those of the other end are in its own
-        record.
+        samples: every five seconds and before each flush while a connection sends or receives, and at its end; the mean is
+        over these samples and over all connections of the record. Retransmissions, losses and timeouts are exact: the counts
+        of the sockets in the interval. They concern the packets that the reporting endpoint sent; those of the other end are
+        in its own record.
 
         """
 

@@ -25,6 +25,8 @@ struct RowFilter {
 
     /// The most rows that are recognised, not read.
     private static let knownLimit = 500_000
+    /// The most bytes of their keys: a pod chooses the length of some details, as of a process's arguments.
+    private static let knownByteLimit = 8 << 20
 
     /// Prepares a filter for flow keys.
     init(_ filter: Filter, keys: [StoredKey]) {
@@ -51,7 +53,8 @@ struct RowFilter {
         part.removeAll(keepingCapacity: true)
         withUnsafeBytes(of: Int32(key)) { part.append(contentsOf: $0) }
         rows.appendDetail(row, values: asked, to: &part)
-        guard let place = known.number(of: part, limit: Self.knownLimit) else { return try read(rows, row, key) }
+        let limit = known.byteCount < Self.knownByteLimit ? Self.knownLimit : matchOfKnown.count
+        guard let place = known.number(of: part, limit: limit) else { return try read(rows, row, key) }
         if place.isNew { matchOfKnown.append(try read(rows, row, key)) }
         return matchOfKnown[place.number]
     }

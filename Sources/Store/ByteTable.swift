@@ -16,6 +16,9 @@ package struct ByteTable {
     /// The number of keys; they are numbered from 0.
     var count: Int { hashes.count }
 
+    /// The bytes of all keys together.
+    package var byteCount: Int { arena.count }
+
     /// The bytes of a key.
     func bytes(of number: Int) -> [UInt8] { Array(arena[starts[number]..<starts[number + 1]]) }
 

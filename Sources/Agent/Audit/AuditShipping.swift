@@ -28,6 +28,9 @@ package struct AuditShipping: Sendable {
     /// Whether the objects of events are left out.
     package var redacts = false
 
+    /// Whether a run does not start without it; otherwise the log has a warning.
+    package var isRequired = true
+
     /// Whether changes are joined with verdicts, also without sinks.
     package var joinsVerdicts = false
 

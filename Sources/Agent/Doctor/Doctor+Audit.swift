@@ -45,15 +45,17 @@ extension Doctor {
     /// Examines the folder of the positions, and of what the webhook takes, without making it.
     private func state(_ audit: AuditShipping) -> Examination {
         let path = audit.statePath
+        let status = audit.isRequired ? Examination.Status.missing : .degraded
+        let cost = audit.isRequired ? "Weir does not start" : "the audit logs are not read"
         do throws(FileError) {
             let folder = try Self.existing(TrustedFile.folder(of: path))
             if folder == TrustedFile.folder(of: path) { try TrustedFile.check(path) }
         } catch {
             return Examination(
                 "audit state",
-                .missing,
+                status,
                 "\(path): \(error.path): \(error.reason)",
-                cost: "Weir does not start",
+                cost: cost,
                 fix: "\(error.advice); or give another path (--audit-state)"
             )
         }
@@ -61,9 +63,9 @@ extension Doctor {
             if running != nil { return Examination("audit state", .ok, "\(path), which a run of Weir has") }
             return Examination(
                 "audit state",
-                .missing,
+                status,
                 "\(path): another process has it",
-                cost: "Weir does not start",
+                cost: cost,
                 fix: "end that process, or give another path (--audit-state)"
             )
         }

@@ -36,6 +36,9 @@ struct ObjectOutline: Sendable {
     /// The longest object with an outline, bytes: a shorter one is never too large for an ``ObjectValue``.
     static let longest = 32 << 10
 
+    /// The most members: each is compared with all others.
+    private static let mostMembers = 256
+
     /// Finds the members; nil for what is better read as a whole: long objects, lists, members that are there twice, keys with
     /// escapes, and the API server's `Status`.
     ///
@@ -47,7 +50,9 @@ struct ObjectOutline: Sendable {
         let object = bytes.extracting(place)
         var reader = JSONReader(object)
         members.reserveCapacity(32)
-        guard (try? readRoot(&reader)) == true, !hasRepeatedKeys(in: object) else { return nil }
+        guard (try? readRoot(&reader)) == true, members.count <= Self.mostMembers, !hasRepeatedKeys(in: object) else {
+            return nil
+        }
     }
 
     // MARK: - Reading

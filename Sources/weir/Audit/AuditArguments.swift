@@ -106,6 +106,7 @@ struct AuditArguments: ParsableArguments {
         shipping.hostName = host
         shipping.cluster = cluster
         shipping.redacts = redact
+        shipping.isRequired = isAsked
         return shipping
     }
 
