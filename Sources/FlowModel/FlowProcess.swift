@@ -103,7 +103,7 @@ public struct FlowProcesses: Sendable, Hashable {
     private var ids: Few<UInt32>
     private var argumentTexts: Few<String>?
     private var containers: Few<String>?
-    /// Whether they are the processes beyond the names of which a group has records.
+    /// Whether this stands for the processes beyond the limit of names that have records in a group.
     private var areOthers = false
 
     /// Creates the set of one process.
@@ -143,7 +143,7 @@ public struct FlowProcesses: Sendable, Hashable {
     /// The number of different texts of arguments, at most ``limit``; 1 if there is one process.
     public var argumentCount: Int { id == nil ? argumentTexts?.count ?? 0 : argumentTexts == nil ? 0 : 1 }
 
-    /// Turns them into the processes beyond the names of which a group has records; their record has no name
+    /// Makes this stand for the processes beyond the limit of names that have records in a group; their record has no name
     /// (``FlowRecord/processLimit``).
     package mutating func beOthers() { areOthers = true }
 

@@ -39,7 +39,7 @@ struct PendingQueries {
 
     /// The number of queries that wait.
     var count: Int { times.count }
-    /// How many are remembered, also of those that no longer wait.
+    /// The number of remembered questions, including those that no longer wait.
     var remembered: Int { order.count }
 
     /// Notes a question; one that is asked again is as old as it was first.

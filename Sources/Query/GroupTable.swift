@@ -12,9 +12,9 @@ struct GroupTable {
     private let isOfKeys: Bool
     /// The group of each flow key; where details are asked for, of its rows without one.
     private var ofKey: [Int32]
-    /// The values of details that are asked for, by their places in ``StoreFields/detail``, ascending.
+    /// The details that the filter uses, by their places in ``StoreFields/detail``, ascending.
     private let asked: [Int]
-    /// For each name, which of ``asked`` has its value; nil if the flow key has it.
+    /// For each name, the index in ``asked`` of its value; nil if the flow key has it.
     private let sources: [Int?]
     /// Flow keys with the values of details that are asked for, and their groups.
     private var known = ByteTable()

@@ -5,10 +5,10 @@ import Store
 
 /// Decides which rows of a scan match a filter.
 ///
-/// Rows of the same flow key with the same values of details that are asked for match alike: only the first of them is read as a
-/// record.
+/// Rows with the same flow key and the same values of the details that the filter uses match alike: only the first of them is
+/// read as a record.
 struct RowFilter {
-    /// Whether counters or times are asked for, so that each row is read.
+    /// Whether the filter uses counters or times, so that each row is read.
     let needsCounters: Bool
     private let filter: Filter
     private let keys: [StoredKey]
@@ -16,9 +16,9 @@ struct RowFilter {
     private let isOfKeys: Bool
     /// For each flow key, whether its records can match; always true if the filter uses other fields.
     private let wanted: [Bool]
-    /// The values of details that are asked for, by their places in ``StoreFields/detail``, ascending.
+    /// The details that the filter uses, by their places in ``StoreFields/detail``, ascending.
     private let asked: [Int]
-    /// Flow keys with the values of details that are asked for, and whether they match.
+    /// Flow keys with the values of these details.
     private var known = ByteTable()
     private var matchOfKnown: [Bool] = []
     private var part: [UInt8] = []
@@ -39,7 +39,7 @@ struct RowFilter {
         needsCounters = asked.count < others.count
     }
 
-    /// Whether details are asked for.
+    /// Whether the filter uses details.
     var needsDetails: Bool { !asked.isEmpty }
 
     /// Whether rows of sums can match as records do.

@@ -43,7 +43,7 @@ package struct ResolvedSettings: Sendable {
         for (one, other) in Self.exclusive { letOverride(one, other) }
     }
 
-    /// Settings of which one excludes the other: in a source that is read later, it overrides the other.
+    /// Pairs of settings that exclude each other: the one from the source that is read later overrides the other.
     private static let exclusive = [("pin", "no-pin"), ("kubernetes", "kubeconfig")]
 
     private mutating func letOverride(_ one: String, _ other: String) {

@@ -7,25 +7,22 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// What an agent that was killed had begun and not ended, as agents of other versions find it.
+    /// Steps that a killed agent had begun, as agents of other versions find them.
     @Suite("Interrupted steps")
     struct InterruptedStepTests {
         @Test("a table whose records are written, and which is still there, is read by no version again")
         func everyVersionKnowsWhatWasRead() throws {
             let scene = try RestartScene()
             let first = try scene.agent()
-            try scene.cable.send(times: 10)
-            try scene.arrive()
+            try scene.deliver(10)
             try first.scanAndCommit()
-            try scene.cable.send(times: 500)
-            try scene.arrive()
+            try scene.deliver(500)
             try first.die()
             try scene.beOfAnotherVersion(5)
             let second = try scene.agent()
             try second.scanAndDieBehindCommit()
             try #require(scene.bpffs.pins.contains { $0.contains("/v5-") })
-            try scene.cable.send(times: 7)
-            try scene.arrive()
+            try scene.deliver(7)
             // Neither is of the version that comes now, as after a downgrade.
             try scene.beOfAnotherVersion(7)
             let last = try scene.agent()

@@ -8,7 +8,7 @@ import Server
 // MARK: - Audit logs
 
 extension Doctor {
-    /// Examines the logs that a run reads, what it notes about them, and what receives their events.
+    /// Examines the logs that a run reads, the file of its positions in them, and the outputs of their events.
     func auditing() async -> [Examination] {
         guard let audit else { return [] }
         let outputs = audit.outputs.flatMap {
@@ -17,7 +17,7 @@ extension Doctor {
         return audit.logs.map { Self.examine(log: $0) } + [state(audit)] + outputs + (await webhook(audit))
     }
 
-    /// What becomes of events that an output does not take.
+    /// The consequence for events that an output does not accept.
     private static let waiting =
         "the logs are read no further: events wait in the API server's files, until it removes them"
 
@@ -157,7 +157,7 @@ extension Doctor {
     ///   - configured: the output.
     ///   - name: the name of its line.
     ///   - spoolName: the name of the line of its spool.
-    ///   - waiting: what becomes of what it does not take.
+    ///   - waiting: the consequence for records that it does not accept.
     /// - Returns: a line for it, and one for its spool.
     static func examine(
         _ configured: OutputConfiguration,

@@ -43,7 +43,7 @@ package struct LineLogHandler: LogHandler {
         writer.write(Self.isJournal ? "<\(event.level.priority)>\(line)" : line)
     }
 
-    /// Whether systemd's journal reads standard error, as it says in the environment (systemd.exec(5), JOURNAL_STREAM).
+    /// Whether systemd's journal reads standard error (JOURNAL_STREAM of systemd.exec(5)).
     private static let isJournal: Bool = {
         var status = stat()
         guard let stream = getenv("JOURNAL_STREAM"), fstat(STDERR_FILENO, &status) == 0 else { return false }

@@ -75,7 +75,7 @@ package struct ObjectComparison: Sendable {
         if changes.count < Self.limit { changes.append(change) } else { omitted += 1 }
     }
 
-    /// Members of an object, and those of its spec: what an object asks for is mostly its spec, which needs no name.
+    /// The members of an object and of its spec; most objects consist of their spec, which therefore needs no name.
     private func rest(_ value: ObjectValue) -> ObjectValue {
         let spec = value["spec"].map { Array($0.members) } ?? []
         // Of equal keys the last one counts.

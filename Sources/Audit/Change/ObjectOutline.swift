@@ -1,7 +1,7 @@
 import ClusterModel
 import Glibc
 
-/// Where the members of an object are that changes are read from: one pass over its bytes, in which nothing is decoded.
+/// The places of the members of an object from which changes are read: found in one pass over its bytes, without decoding.
 ///
 /// Places count from the beginning of the object, so that they are the same in a copy of it.
 struct ObjectOutline: Sendable {

@@ -9,7 +9,7 @@ enum DropTreatment: Sendable, Hashable {
     case ignored
     /// The reason is not specific; the place in the kernel may be (``DropPlaces``).
     case byPlace
-    /// A failure that nobody decided.
+    /// A failure, not a decision of a policy or program.
     case failure
     /// Failure before the ingress program has counted the packet.
     case earlyFailure

@@ -51,7 +51,7 @@ package struct InterfaceTable: ~Copyable {
             let places = range(position)
             guard unsafe accounts[places.lowerBound].pointee.ifindex == 0 else { continue }
             let header = link.hasEthernetHeader ? WEIR_LINK_ETHERNET : WEIR_LINK_NONE
-            // The first one last: it says that an interface is here, and all of its processors' accounts must be.
+            // The first one last: it marks the position as taken, and the accounts of all processors must be ready then.
             for place in places.reversed() {
                 unsafe accounts[place].pointee.link_header = header.rawValue
                 unsafe accounts[place].pointee.owner = owner(of: place - places.lowerBound)

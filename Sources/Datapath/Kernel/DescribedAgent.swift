@@ -1,15 +1,15 @@
 import CWeir
 
-/// What an agent of any version noted of itself beside its pinned maps, as their description says where it is
+/// The state that an agent of any version keeps beside its pinned maps, read with their description
 /// (`weir_description.h`).
 final class DescribedAgent {
-    /// Where the numbers of all maps are.
+    /// The places of the numbers in all maps.
     let description: weir_description
 
     private let map: DescribedMap
     private var value: DescribedValue
 
-    /// Opens what is pinned in the folder of a table; nil without a description, or with one of another format.
+    /// Opens the pinned state in the folder of a table; nil without a description, or with one of another format.
     init?(in folder: String) {
         guard let descriptions = DescribedMap("\(folder)/description"),
             descriptions.size >= MemoryLayout<weir_description>.size,

@@ -172,7 +172,7 @@ package final class PinFolder {
         }
     }
 
-    /// Removes the maps of a layout; first what says that all are there.
+    /// Removes the maps of a layout; the agent's map first, whose presence means that all others are there.
     func remove(layout: String) {
         _ = unsafe Glibc.unlink("\(path)/\(layout)/agent")
         Self.removeFolder("\(path)/\(layout)")

@@ -23,7 +23,7 @@ package enum ConnectionFault {
         return withoutPlaces(text)
     }
 
-    /// What listens says nothing when TLS begins.
+    /// The listener does not answer the beginning of TLS.
     static let noHandshake = "no answer to the TLS handshake: does what listens there speak TLS?"
 
     private static let noAnswer =

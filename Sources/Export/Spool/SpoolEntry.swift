@@ -78,7 +78,7 @@ enum SpoolEntry {
         try file.writeAll(state, at: offset + stateOffset)
     }
 
-    /// What a damaged entry says of its batch, which may be wrong.
+    /// The batch of a damaged entry as its header has it; it may be wrong.
     struct Damage {
         /// The batch's number.
         let number: UInt64

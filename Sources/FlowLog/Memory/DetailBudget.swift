@@ -113,7 +113,7 @@ struct DetailBudget {
     }
 }
 
-/// The cost in bytes of values of which thousands are kept, each with its part of indexes, lists and what a flush needs for it.
+/// The memory of each kept value, in bytes, including its part of indexes, lists and the memory of a flush.
 enum DetailCost {
     /// A flow that is or was active in the interval.
     static let flow = 56

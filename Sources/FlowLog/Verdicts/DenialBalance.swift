@@ -22,7 +22,7 @@ struct DenialBalance {
     ///
     /// - Parameters:
     ///   - counted: packets of one direction.
-    ///   - isDenied: whether the flow was denied so far; a packet of which only the bytes were seen has the same verdict.
+    ///   - isDenied: whether the flow was denied so far; a packet whose bytes only were seen has the same verdict.
     ///   - later: the packets behind the counted ones, which will be counted next: where packets were allowed before, the
     ///     denied ones are the last of all.
     /// - Returns: both parts; their sum is the counted traffic.

@@ -91,7 +91,7 @@ struct CriterionCheck {
         guard !things.isEmpty else { return "no known endpoint or network set" }
         let asked = "\(criterion)"
         return things.map { thing in
-            // Labels that Calico adds by itself are told only where the selector names them.
+            // Labels that Calico adds are shown only if the selector names them.
             let labels = thing.labels.filter { asked.contains($0.key) || !CalicoLabel.isAdded($0.key) }.prefix(12)
             guard !labels.isEmpty else { return "a \(thing.name) without labels" }
             return "a \(thing.name) with " + labels.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")

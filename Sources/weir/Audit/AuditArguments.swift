@@ -88,7 +88,7 @@ struct AuditArguments: ParsableArguments {
         isAsked || (keepsChanges && Self.usual.contains { access($0, R_OK) == 0 })
     }
 
-    /// What a run would do with audit logs; nil for nothing.
+    /// Returns the shipping of audit logs that a run would start; nil if none.
     ///
     /// - Parameter keepsChanges: whether it keeps changes, or joins them with verdicts.
     /// - Returns: logs, outputs and listener.

@@ -111,7 +111,7 @@ extension TransportFailure {
     private static let otherName =
         "the server's certificate is not for this name or address; use an address that it names, or set tls-server-name"
 
-    /// What BoringSSL says of a certificate that is not signed by a known authority, or not valid now.
+    /// BoringSSL's message for a certificate that is not signed by a known authority, or not valid now.
     static let refusedCertificate =
         "the server's certificate is not signed by the configured certificate authority, or not valid now;"
         + " check certificate-authority and the clock"
