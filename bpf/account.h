@@ -281,8 +281,9 @@ static __always_inline __u32 usual_marks(const struct usual *usual)
 static __always_inline bool count_usual(const struct usual *usual, bool is_v4,
 					struct weir_account *account, struct addition *addition)
 {
-	__u64 packets = usual->lane >> WEIR_LANE_BYTES_BITS;
-	__u64 bytes = usual->lane & WEIR_LANE_BYTES;
+	__u64 packets = usual->packets;
+	__u64 bytes = usual->bytes;
+	__u64 lane = packets << WEIR_LANE_BYTES_BITS | bytes;
 	int direction = usual->direction;
 	__u32 self = account->owner;
 	__u64 place = 0;
@@ -293,7 +294,7 @@ static __always_inline bool count_usual(const struct usual *usual, bool is_v4,
 		account->seen.packets += packets;
 		account->seen.bytes += bytes;
 		if (LIKELY(!(usual->tcp_flags & TCP_SYN)) &&
-		    LIKELY(table_add_known(&usual->key, is_v4, self, usual->lane,
+		    LIKELY(table_add_known(&usual->key, is_v4, self, lane,
 					   usual->tcp_flags << WEIR_MARK_TCP_FLAGS(direction),
 					   direction, &place)))
 			return false;
@@ -302,7 +303,7 @@ static __always_inline bool count_usual(const struct usual *usual, bool is_v4,
 		pair_add_atomic(&account->seen, packets, bytes);
 	}
 	view_copy(&usual->key, is_v4, &addition->key);
-	addition->lane = usual->lane;
+	addition->lane = lane;
 	addition->marks = usual_marks(usual);
 	addition->place = place;
 	return true;
@@ -319,7 +320,7 @@ static __always_inline bool count_skb(struct __sk_buff *skb, int direction)
 	struct weir_account *account = account_at(position, direction);
 	struct addition addition;
 	struct usual usual;
-	__be16 type;
+	__u32 type;
 
 	if (UNLIKELY(!account || account->ifindex != ifindex)) {
 		position = position_of(ifindex, direction);

@@ -76,8 +76,8 @@ static __noinline int hash_unusual(struct __sk_buff *skb, int direction, bool wi
 static __always_inline void hash_usual(const struct usual *usual, bool is_v4, bool with_clock)
 {
 	struct weir_pair wire = {
-		.packets = usual->lane >> WEIR_LANE_BYTES_BITS,
-		.bytes = usual->lane & WEIR_LANE_BYTES,
+		.packets = usual->packets,
+		.bytes = usual->bytes,
 	};
 	struct weir_flow_key key;
 
@@ -89,7 +89,7 @@ static __always_inline void hash_usual(const struct usual *usual, bool is_v4, bo
 static __always_inline void hash_skb(struct __sk_buff *skb, int direction, bool with_clock)
 {
 	struct usual usual;
-	__be16 type = usual_begin(skb, WEIR_LINK_ETHERNET, 0, direction, &usual);
+	__u32 type = usual_begin(skb, WEIR_LINK_ETHERNET, 0, direction, &usual);
 
 	if (type == bpf_htons(ETH_P_IP) && LIKELY(usual_ipv4(&usual)))
 		hash_usual(&usual, true, with_clock);

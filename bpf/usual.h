@@ -36,24 +36,26 @@ struct usual {
 	const void *network; /* its IP header */
 	const void *end; /* of the linear part */
 	__u32 length; /* of the skb, from the IP header on */
+	__u32 position; /* of its interface */
 	int direction;
 	/* The result. */
 	struct key_view key;
-	__u64 lane; /* what it adds to a lane */
+	__u64 packets; /* on the wire */
+	__u64 bytes; /* IP bytes on the wire */
 	__u32 tcp_flags;
 };
 
 /* Finds the IP header of a packet; its EtherType, 0 if that is not where it usually is. */
-static __always_inline __be16 usual_begin(struct __sk_buff *skb, enum weir_link_header link,
-					  __u32 position, int direction, struct usual *usual)
+static __always_inline __u32 usual_begin(struct __sk_buff *skb, enum weir_link_header link,
+					 __u32 position, int direction, struct usual *usual)
 {
 	const void *data = (const void *)(long)skb->data;
-	__be16 type;
+	__u32 type;
 
 	usual->skb = skb;
 	usual->end = (const void *)(long)skb->data_end;
 	usual->direction = direction;
-	usual->key.upper = position << 16;
+	usual->position = position;
 	if (data + ETH_HLEN + USUAL_HEADERS > usual->end)
 		return 0;
 	usual->network = data + ETH_HLEN;
@@ -68,19 +70,21 @@ static __always_inline __be16 usual_begin(struct __sk_buff *skb, enum weir_link_
 }
 
 /*
- * Ports, flags and counts. header: bytes of the IP header; length: of the packet, by its header. The
- * value that is needed longest is loaded last: registers are scarce.
+ * Ports, flags and counts. state: of a slot of its flow; header: bytes of the IP header; length: of the
+ * packet, by its header. Registers are scarce: the value that is needed longest is loaded last, and
+ * packets and bytes become one word only where they are added to a lane.
  */
-static __always_inline bool usual_transport(struct usual *usual, __u32 header, __u32 length,
-					    __u8 protocol)
+static __always_inline bool usual_transport(struct usual *usual, enum weir_slot_state state,
+					    __u32 header, __u32 length, __u8 protocol)
 {
 	const void *transport = usual->network + header;
 	__u32 gso_size = skb_gso_size(usual->skb);
 	__u32 ports;
 
-	usual->key.upper |= protocol;
+	usual->key.upper = usual->position << 16 | state << 8;
 	usual->tcp_flags = 0;
-	usual->lane = 1ULL << WEIR_LANE_BYTES_BITS | length;
+	usual->packets = 1;
+	usual->bytes = length;
 	if (LIKELY(protocol == IPPROTO_TCP)) {
 		if (transport + sizeof(struct tcphdr) > usual->end)
 			return false;
@@ -91,17 +95,20 @@ static __always_inline bool usual_transport(struct usual *usual, __u32 header, _
 			if (!segments)
 				return false;
 			header += (LOAD(__u8, transport + TCP_OFFSET(data_offset)) >> 4) * 4;
-			usual->lane = (segments << WEIR_LANE_BYTES_BITS) + usual->length +
-				      (segments - 1) * header;
+			usual->packets = segments;
+			usual->bytes = usual->length + (segments - 1) * header;
 		} else if (length > usual->length || length < header + sizeof(struct tcphdr)) {
 			return false;
 		}
+		usual->key.upper |= IPPROTO_TCP;
 		usual->tcp_flags = LOAD(__u8, transport + TCP_OFFSET(flags));
 	} else if (protocol != IPPROTO_UDP || gso_size || length > usual->length ||
 		   length < header + sizeof(struct udphdr)) {
 		return false;
 	} else if (hand_on_dns(usual->skb, LOAD(__u32, transport), usual->direction)) {
 		return false;
+	} else {
+		usual->key.upper |= IPPROTO_UDP;
 	}
 	ports = LOAD(__u32, transport);
 	usual->key.ports = usual->direction == WEIR_INGRESS ? ports : ports << 16 | ports >> 16;
@@ -116,8 +123,7 @@ static __always_inline bool usual_ipv4(struct usual *usual)
 	if (LOAD(__u8, ip) != 0x45 || LOAD(__be16, ip + offsetof(struct iphdr, frag_off)) &
 					      bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET))
 		return false;
-	usual->key.upper |= WEIR_SLOT_LIVE_V4 << 8;
-	if (!usual_transport(usual, sizeof(struct iphdr),
+	if (!usual_transport(usual, WEIR_SLOT_LIVE_V4, sizeof(struct iphdr),
 			     bpf_ntohs(LOAD(__be16, ip + offsetof(struct iphdr, tot_len))),
 			     LOAD(__u8, ip + offsetof(struct iphdr, protocol))))
 		return false;
@@ -139,8 +145,7 @@ static __always_inline bool usual_ipv6(struct usual *usual)
 		return false;
 	usual->key.near = usual->direction == WEIR_INGRESS ? source : destination;
 	usual->key.far = usual->direction == WEIR_INGRESS ? destination : source;
-	usual->key.upper |= WEIR_SLOT_LIVE_V6 << 8;
-	return usual_transport(usual, sizeof(struct ipv6hdr),
+	return usual_transport(usual, WEIR_SLOT_LIVE_V6, sizeof(struct ipv6hdr),
 			       bpf_ntohs(LOAD(__be16, ip + offsetof(struct ipv6hdr, payload_len))) +
 				       sizeof(struct ipv6hdr),
 			       LOAD(__u8, ip + offsetof(struct ipv6hdr, nexthdr)));
