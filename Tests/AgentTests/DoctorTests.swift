@@ -1,4 +1,5 @@
 import Agent
+import Export
 import Foundation
 import Lab
 import Testing
@@ -69,6 +70,22 @@ struct DoctorTests {
             #expect(found["output"]?.seen.contains(seen) == true)
             #expect(found["output"]?.seen.contains("KiB are free") == true)
         }
+    }
+
+    /// In both cases 6 MiB are free.
+    @Test(arguments: [(0, Examination.Status.degraded), (4 << 20, .ok)])
+    func spoolNeedsFreeSpaceUpToItsLimit(_ spooled: Int, _ status: Examination.Status) throws {
+        let disk = folder.file("disk")
+        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
+        try #require(mount("tmpfs", disk, "tmpfs", 0, "size=\(6 + spooled >> 20)m") == 0)
+        defer { umount2(disk, Int32(MNT_DETACH)) }
+        let spoolFolder = Spool.folder(of: try OutputSpecification(parsing: "tcp:127.0.0.1:9"), in: disk)
+        try FileManager.default.createDirectory(atPath: spoolFolder, withIntermediateDirectories: false)
+        try Data(count: spooled).write(to: URL(fileURLWithPath: spoolFolder + "/0000000000000001.segment"))
+        let (_, found) = try examine(["--output", "tcp:127.0.0.1:9", "--spool-dir", disk, "--spool-max-size", "8M"])
+        let spool = try #require(found["spool"])
+        #expect(spool.status == status)
+        if status == .degraded { #expect(spool.seen.contains("8 MiB more than now, and 6 MiB are free")) }
     }
 
     @Test func aReaderThatIsAwayIsNoReasonNotToStart() throws {

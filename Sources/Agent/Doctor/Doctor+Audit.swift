@@ -211,14 +211,15 @@ extension Doctor {
         }
         let limit = configured.options.spoolBytes
         let seen = "\(folder), up to \(limit >> 20) MiB"
-        guard let free = OutputProbe.freeBytes(for: .file(path: existing + "/spool")), free < limit else {
+        let missing = limit - Spool.bytes(in: Spool.folder(of: configured.specification, in: folder))
+        guard let free = OutputProbe.freeBytes(for: .file(path: existing + "/spool")), free < missing else {
             return [Examination(name, .ok, seen)]
         }
         return [
             Examination(
                 name,
                 .degraded,
-                "\(seen), and \(free >> 20) MiB are free",
+                "\(seen), \(missing >> 20) MiB more than now, and \(free >> 20) MiB are free",
                 cost: "if the reader is away until the disk is full, what follows waits in memory only",
                 fix: "free the disk, or give the spool less (--spool-max-size)"
             )

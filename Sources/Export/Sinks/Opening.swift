@@ -53,7 +53,7 @@ final class Opening: @unchecked Sendable {
     func openSpool(_ lastFlush: BatchOrigin?) throws(OutputError) {
         guard !mustOpenNow, let folder = options.spoolFolder else { return }
         do throws(FileError) {
-            let own = folder + "/" + Self.name(of: specification)
+            let own = Spool.folder(of: specification, in: folder)
             spool = OutputSpool(
                 try Spool(folder: own, limit: options.spoolBytes, lastFlush: lastFlush),
                 dropsOldest: options.spoolDropsOldest
@@ -65,17 +65,6 @@ final class Opening: @unchecked Sendable {
                 advice: error.advice
             )
         }
-    }
-
-    /// A folder name that is unique to the output.
-    private static func name(of output: OutputSpecification) -> String {
-        let kept = output.description.utf8.map { byte in
-            0x30...0x39 ~= byte || 0x41...0x5a ~= byte || 0x61...0x7a ~= byte || byte == UInt8(ascii: ".") ? byte : 0x2d
-        }
-        // Outputs may differ only in the part that the description leaves out.
-        let whole = if case .http(let destination) = output { destination.written } else { output.description }
-        let checksum = String(SpoolEntry.checksum(Array(whole.utf8)[...]), radix: 16)
-        return String(decoding: kept.prefix(100), as: UTF8.self) + "-" + checksum
     }
 
     /// Throws if a file with a secret is readable by all users.

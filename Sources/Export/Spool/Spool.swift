@@ -79,13 +79,7 @@ package final class Spool {
     }
 
     private func find() throws(SystemError) {
-        for name in try FolderEntry.names(in: folder) where name.hasSuffix(".segment") {
-            guard let number = UInt64(name.dropLast(8), radix: 16),
-                let size = FolderEntry.identity(of: folder + "/" + name)?.size
-            else { continue }
-            segments.append((number, size))
-        }
-        segments.sort { $0.number < $1.number }
+        segments = try Self.segments(in: folder)
         bytes = segments.reduce(0) { $0 + $1.size }
         let saved = try position.read(20, at: 0)
         guard saved.count == 20,
@@ -95,6 +89,35 @@ package final class Spool {
         let offset = Int(clamping: SpoolEntry.number(saved[8..<16]))
         while let first = segments.first, first.number < segment { removeFirst() }
         cursor = Place(segment: segment, offset: offset)
+    }
+
+    /// The segments in a folder, ascending.
+    private static func segments(in folder: String) throws(SystemError) -> [(number: UInt64, size: Int)] {
+        var segments: [(number: UInt64, size: Int)] = []
+        for name in try FolderEntry.names(in: folder) where name.hasSuffix(".segment") {
+            guard let number = UInt64(name.dropLast(8), radix: 16),
+                let size = FolderEntry.identity(of: folder + "/" + name)?.size
+            else { continue }
+            segments.append((number, size))
+        }
+        return segments.sorted { $0.number < $1.number }
+    }
+
+    /// The folder of an output's spool in a folder of spools: its name is unique to the output.
+    package static func folder(of output: OutputSpecification, in folder: String) -> String {
+        let kept = output.description.utf8.map { byte in
+            0x30...0x39 ~= byte || 0x41...0x5a ~= byte || 0x61...0x7a ~= byte || byte == UInt8(ascii: ".") ? byte : 0x2d
+        }
+        // Outputs may differ only in the part that the description leaves out.
+        let whole = if case .http(let destination) = output { destination.written } else { output.description }
+        let checksum = String(SpoolEntry.checksum(Array(whole.utf8)[...]), radix: 16)
+        return folder + "/" + String(decoding: kept.prefix(100), as: UTF8.self) + "-" + checksum
+    }
+
+    /// The size of all segments in a folder, in bytes; 0 if the folder cannot be read.
+    package static func bytes(in folder: String) -> Int {
+        let segments = try? Self.segments(in: folder)
+        return segments?.reduce(0) { $0 + $1.size } ?? 0
     }
 
     /// Discards the batches that were written after a flush; they are in the last segments.
