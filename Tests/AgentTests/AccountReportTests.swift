@@ -35,7 +35,7 @@ struct AccountReportTests {
         #"{"denied":{"flows":\#(zero),"overflow":\#(zero),"remainder":\#(zero),"seen":\#(zero)},"flows":\#(zero),"gap":\#(zero),"lost":\#(zero),"not_ip":\#(zero),"overflow":\#(zero),"remainder":\#(zero),"seen":\#(zero),"skb":\#(zero),"#
         + #""unparsed":\#(zero),"unparsed_reasons":{"extension":0,"link":0,"network":0,"transport":0}}"#
 
-    @Test func jsonIsOneLineWithTheKeysThatToolsRead() {
+    @Test func encodesAsOneLineOfJSON() {
         let report = AccountReport([account("cali1", 7, unit: 5, remainder: 1)])
         let ingress =
             #"{"denied":{"flows":{"bytes":300,"packets":5},"overflow":{"bytes":40,"packets":1},"#
@@ -70,7 +70,7 @@ struct AccountReportTests {
         #expect(report.balanced)
     }
 
-    @Test func whatIsMissingOnOneInterfaceIsNotMadeUpForByAnother() {
+    @Test func balanceIsCheckedPerInterface() {
         var short = account("a", 1, unit: 5)
         var long = account("b", 2, unit: 5)
         short.ingress.seen.packets += 1
@@ -85,12 +85,12 @@ struct AccountReportTests {
         #expect(!AccountReport([bytes]).balanced)
     }
 
-    @Test func aReportIsReadBackAsItWasWritten() throws {
+    @Test func reportRoundTripsThroughJSON() throws {
         let report = AccountReport([account("a", 1, unit: .max / 200), account("b", 2, unit: 1)])
         #expect(try JSONDecoder().decode(AccountReport.self, from: Data(report.json.utf8)) == report)
     }
 
-    @Test func noInterfacesAreBalanced() {
+    @Test func reportWithoutInterfacesIsBalanced() {
         let report = AccountReport([])
         #expect(report.balanced)
         #expect(report.json.contains(#""interfaces":[]"#))

@@ -6,7 +6,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Changes of audit logs on their way to the store.
+/// The delivery of changes in audit logs to the store.
 @Suite struct AuditChangeSinkTests {
     private final class Sink: AuditChangeSink {
         private let changes = Mutex<[AuditChange]>([])
@@ -24,7 +24,7 @@ import Testing
 
         func take(_ verdicts: [VerdictChange], of change: ChangeKey) -> Bool { true }
 
-        /// Whether nothing can be kept, as on a full disk.
+        /// Makes the sink refuse all changes, as on a full disk, or accept them again.
         func fill(_ isFull: Bool) { refused.withLock { $0 = isFull ? 0 : nil } }
 
         /// The number of refused calls.
@@ -56,7 +56,7 @@ import Testing
         fclose(file)
     }
 
-    @Test func withoutOutputsChangesThatConcernPoliciesArriveOnce() throws {
+    @Test func deliversPolicyChangesOnceWithoutOutputs() throws {
         let denied = AuditLine.text("denied").replacing("201", with: "403")
         try append(
             AuditLine.text("1") + AuditLine.text("1") + AuditLine.text("secret", resource: "secrets") + "broken\n"
@@ -70,7 +70,7 @@ import Testing
         #expect(sink.ids == ["1", "pod", "denied", "2"])
         #expect(sink.all[2].outcome == .denied)
         #expect(shipper.counts.malformed == 1)
-        // Another run goes on behind what was read.
+        // The next run resumes behind the last event that was read.
         try append(AuditLine.text("3"))
         let next = try start()
         #expect(eventually { sink.ids.count == 5 })
@@ -86,7 +86,7 @@ import Testing
         #expect(sink.all[0].changes.isEmpty)
     }
 
-    @Test func outputsAndSinksGetTheSameEvents() throws {
+    @Test func outputsReceiveAllEventsAndSinksPolicyChanges() throws {
         try append(AuditLine.text("1") + AuditLine.text("lease", resource: "leases"))
         let shipper = try start { $0.outputs = [OutputConfiguration(.file(path: folder.file("shipped.log")))] }
         #expect(eventually { shipper.counts.shipped == 2 && sink.ids == ["1"] })
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test func whatASinkCannotKeepIsPassedAgainAndNothingBehindItIsRead() throws {
+    @Test func sinkRefusalBlocksReadingUntilRetrySucceeds() throws {
         let output = { (shipping: inout AuditShipping) in
             shipping.outputs = [OutputConfiguration(.file(path: folder.file("shipped.log")))]
         }
@@ -118,8 +118,8 @@ import Testing
         #expect(shipped() == ["1", "2", "3"])
     }
 
-    /// Positions that were noted would leave the changes out of the store for good.
-    @Test func whatASinkDidNotKeepComesAgainInTheNextRun() throws {
+    /// If the position were saved anyway, the store would never receive the changes.
+    @Test func nextRunDeliversChangesThatSinkRefused() throws {
         let output = { (shipping: inout AuditShipping) in
             shipping.outputs = [OutputConfiguration(.file(path: folder.file("shipped.log")))]
         }
@@ -135,7 +135,7 @@ import Testing
         let second = try start(output)
         #expect(eventually { sink.ids == ["1", "2", "3"] })
         second.finish()
-        // The file was cut back to what both had.
+        // The shipper truncated the file to the events that file and sink both had.
         #expect(shipped() == ["1", "2", "3"])
     }
 }

@@ -17,7 +17,7 @@ import Yams
         try ChildProcess([WeirProgram.path, "audit"] + arguments, keepingIn: folder)
     }
 
-    @Test func changesAreLinesAndFailuresAreMarked() throws {
+    @Test func printsChangesAndMarksFailures() throws {
         let path = folder.file("audit.log")
         let denied = AuditLine.text("d").replacing("201", with: "403")
         try (try String(contentsOfFile: Self.log, encoding: .utf8) + denied + "broken\n").write(
@@ -47,13 +47,13 @@ import Yams
             (["changes", "--stage", "Panic"], 0), (["changes", "--stage", "ResponseComplete"], 7),
         ] as [([String], Int)]
     )
-    func optionsChoose(_ arguments: [String], _ count: Int) throws {
+    func optionsSelectEvents(_ arguments: [String], _ count: Int) throws {
         let process = try run(arguments + [Self.log])
         #expect(process.wait() == 0, "\(process.errors)")
         #expect(process.output.split(separator: "\n").count == count, "\(process.output)")
     }
 
-    @Test func aStoreHasChangesOnlyOfWhatItWasGiven() throws {
+    @Test func rejectsMissingStoreAndConflictingOptions() throws {
         let none = try run(["changes", "--store", folder.file("none.db")])
         #expect(none.wait() == 1)
         #expect(none.errors.contains("none.db"))
@@ -61,7 +61,7 @@ import Yams
         #expect(try run(["changes", "--store", folder.file("x.db"), "-o", "raw"]).wait() == 2)
     }
 
-    @Test func rawEventsAboutCredentialsAreLeftOut() throws {
+    @Test func omitsRawEventsAboutCredentials() throws {
         let path = folder.file("audit.log")
         let secret = AuditLine.text("s", resource: "secrets", object: #"{"data":"c2VjcmV0"}"#)
         try (secret + AuditLine.text("1")).write(toFile: path, atomically: true, encoding: .utf8)
@@ -74,7 +74,7 @@ import Yams
         }
     }
 
-    @Test func aRequestIsExplained() throws {
+    @Test func explainsRequestByAuditID() throws {
         let process = try run(["explain", "4312bc1c-891e-44b3-a39a-448d1332c101", "--utc", Self.log])
         #expect(process.wait() == 0, "\(process.errors)")
         for text in [
@@ -88,7 +88,7 @@ import Yams
         #expect(unknown.wait() == 1)
     }
 
-    @Test func aFollowedFileMayComeLater() throws {
+    @Test func tailFollowsFileCreatedLater() throws {
         let path = folder.file("later.log")
         let process = try run(["tail", "--follow", "--utc", path])
         let file = try #require(fopen(path, "a"))
@@ -99,7 +99,7 @@ import Yams
         #expect(process.wait() == 0)
     }
 
-    @Test func thePrintedPolicyPassesItsOwnCheck() throws {
+    @Test func printedAuditPolicyPassesCheck() throws {
         let printed = try run(["policy"])
         #expect(printed.wait() == 0)
         let path = folder.file("policy.yaml")
@@ -117,7 +117,7 @@ import Yams
         #expect(old.output.contains("removed in Kubernetes 1.24"))
     }
 
-    @Test func policiesThatChangedAreCounted() throws {
+    @Test func policyAuditReportCountsChangedPolicies() throws {
         let report = { (arguments: [String]) throws in
             let process = try ChildProcess([WeirProgram.path, "report", "policy-audit"] + arguments, keepingIn: folder)
             #expect(process.wait() == 0, "\(process.errors)")
@@ -133,7 +133,7 @@ import Yams
         #expect((object["events"] as? [Any])?.count == 3)
         let yaml = try report(["--format", "yaml", "--since", "2026-11-21T11:50:20Z", Self.log])
         #expect(yaml.contains("\n- kind: Event\n  apiVersion: audit.k8s.io/v1\n  level: "))
-        // What another program reads of both is the same.
+        // Another parser reads the same report from YAML as from JSON.
         let read = try #require(try Yams.load(yaml: yaml) as? [String: Any])
         let sorted = { (value: Any) in try JSONSerialization.data(withJSONObject: value, options: .sortedKeys) }
         #expect(try sorted(read) == sorted(object))

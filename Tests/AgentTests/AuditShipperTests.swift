@@ -5,7 +5,7 @@ import Lab
 import Synchronization
 import Testing
 
-/// Audit logs on their way to outputs.
+/// The shipping of audit logs to outputs.
 @Suite struct AuditShipperTests {
     private let folder: TemporaryFolder
     private let recorder = LogRecorder()
@@ -39,7 +39,7 @@ import Testing
 
     private func ids() throws -> [String] { try objects().compactMap { $0["auditID"] as? String } }
 
-    @Test func eventsArriveWithOriginAndWithoutCredentials() throws {
+    @Test func shipsEventsWithOriginAndWithoutCredentials() throws {
         try append(
             AuditLine.text("1") + "broken\n" + AuditLine.text("2", resource: "secrets") + AuditLine.text("3").dropLast()
         )
@@ -58,12 +58,12 @@ import Testing
         #expect(recorder.has("are no audit events"))
     }
 
-    @Test func anotherRunGoesOnAndCutsOffWhatWasNotNoted() throws {
+    @Test func nextRunResumesAndTruncatesUncommittedOutput() throws {
         try append(AuditLine.text("1") + AuditLine.text("2"))
         let first = try AuditShipper(try shipping(), logger: recorder.logger)
         #expect(eventually { first.counts.shipped == 2 })
         first.finish()
-        // What a run had written when it was killed, before it noted that.
+        // The output of a run that was killed after it wrote these lines and before it saved its position.
         try append(AuditLine.text("3"))
         try append(#"{"auditID":"3"}"# + "\n" + #"{"audit"#, to: "shipped.log")
         try append(AuditLine.text("4"))
@@ -80,12 +80,12 @@ import Testing
         ("file:/x;max-size=1M", false),
         ("clickhouse:http://db:8123", false), ("file:/x;with-host", false), ("file:/x;filter=bytes_in > 0", true),
     ])
-    func filtersAreForFlowRecords(_ text: String, _ selects: Bool) throws {
+    func onlyFilterOptionSelectsRecords(_ text: String, _ selects: Bool) throws {
         #expect(try OutputConfiguration(parsing: text).selectsRecords == selects)
     }
 
-    /// A run that was killed before it noted a batch: the next one makes the same batch, and no larger one.
-    @Test func aBatchThatWasUnderWayIsMadeAgain() throws {
+    /// After a run ends before it commits a batch, the next run sends the same batch again, and no larger one.
+    @Test func nextRunRepeatsInFlightBatchUnchanged() throws {
         try append(AuditLine.text("1") + AuditLine.text("2"))
         let socket = folder.file("reader.sock")
         let away = try shipping { $0.outputs.append(OutputConfiguration(.unix(path: socket))) }
@@ -106,8 +106,8 @@ import Testing
         #expect(try ids() == ["1", "2", "3"])
     }
 
-    /// A batch that was delivered and could not be noted is noted with the next write of the state, as one batch.
-    @Test func whatCouldNotBeNotedIsNotedLater() throws {
+    /// If the state cannot be written after a delivery, its next write includes the batch, as one batch.
+    @Test func retriesFailedWriteOfState() throws {
         func flush() -> Int? {
             let noted = folder.lines("state/audit.state").first { $0.hasPrefix("noted ") }
             return noted?.split(separator: " ").last.flatMap { Int($0) }
@@ -126,13 +126,13 @@ import Testing
         #expect(try ids() == ["1", "2"])
     }
 
-    @Test func aStateHasOneOwner() throws {
+    @Test func rejectsSecondShipperForSameState() throws {
         let first = try AuditShipper(try shipping(), logger: recorder.logger)
         #expect(throws: AgentError.self) { try AuditShipper(try shipping(), logger: recorder.logger) }
         first.finish()
     }
 
-    @Test func whileAnOutputIsAwayNothingIsReadBeyondOneBatch() throws {
+    @Test func unavailableOutputLosesNoEvents() throws {
         let socket = folder.file("reader.sock")
         let away = try shipping { $0.outputs = [OutputConfiguration(.unix(path: socket))] }
         try append(
@@ -143,7 +143,7 @@ import Testing
         shipper.finish()
         #expect(shipper.counts.shipped == 0)
         #expect(try String(contentsOfFile: folder.file("kube-audit.log"), encoding: .utf8).count > 5_000_000)
-        // Nothing was noted as shipped: a later run with another output has all of it.
+        // No event counts as shipped: a later run with another output ships all of them.
         let file = try AuditShipper(try shipping(), logger: recorder.logger)
         #expect(eventually { file.counts.shipped == 5000 })
         file.finish()
@@ -151,10 +151,10 @@ import Testing
     }
 }
 
-/// `weir run` with an audit log, killed again and again.
+/// `weir run` with an audit log, killed repeatedly.
 @Suite(.serialized, .needsRoot)
 struct AuditKillTests {
-    /// A file, a server that has a spool, and a slow one that has none: most kills hit a batch that is on its way.
+    /// A file, a server that has a spool, and a slow one that has none: most kills hit a batch that is in flight.
     @Test func everyEventArrivesOnceAcrossKillsAndRotations() throws {
         let folder = try TemporaryFolder()
         let bpffs = try BPFFileSystem()
@@ -170,7 +170,7 @@ struct AuditKillTests {
             "--audit-state", folder.file("audit.state"),
         ]
         let total = 3000
-        // From here on every event counts.
+        // Every event that is written from here on must arrive.
         var process = try start(arguments, in: cable.node, folder)
         #expect(eventually { folder.has("audit.state") || process.hasEnded }, "\(process.errors)")
         let writer = try BackgroundWork<Void> { Self.write(total, to: log) }
@@ -197,7 +197,7 @@ struct AuditKillTests {
         try spooled.end()
         #expect(try ids(folder.lines("shipped.log").map(String.init)) == Array(0..<total))
         for server in [direct, spooled] {
-            // Each is stored under its identifier: one that came under two is there twice.
+            // The server stores events by identifier: an event with two identifiers would be there twice.
             #expect(try ids(server.records).sorted() == Array(0..<total))
             #expect(server.faults.conflicts == 0)
         }

@@ -55,7 +55,7 @@ struct AuditWebhookTests {
         return try #require(line.flatMap { $0.split(separator: " ").last }.flatMap { Int($0) }, "\(text)")
     }
 
-    @Test func whatIsAnsweredIsKeptOnceAlsoAcrossRuns() throws {
+    @Test func keepsAcknowledgedEventsOnceAcrossRuns() throws {
         let first = try start()
         #expect(try post(["1", "2"]) == 200)
         #expect(try post(["2", "3", "3"]) == 200)
@@ -76,11 +76,11 @@ struct AuditWebhookTests {
         #expect(lstat(folder.file("audit.state.webhook.log"), &status) == 0 && status.st_mode & 0o777 == 0o600)
     }
 
-    /// An answer is a promise: what an output could not take is shipped by a later run, also by one that does not listen.
-    @Test func whatOutputsDoNotTakeWaitsInTheJournal() throws {
+    /// A later run ships acknowledged events that an output could not take, even if that run does not listen.
+    @Test func laterRunShipsUndeliveredEventsFromJournal() throws {
         let away = try start(output: "unix:" + folder.file("reader.sock"))
         #expect(try post(["1", "2"]) == 200)
-        // The output says that it did not deliver its records.
+        // The output logs that it did not deliver its records.
         away.process.signal(SIGTERM)
         #expect(away.process.wait() == 0, "\(away.process.errors)")
         let later = try start(listens: false)
@@ -88,7 +88,7 @@ struct AuditWebhookTests {
         try later.finish()
     }
 
-    @Test func credentialsAreNotEvenKept() throws {
+    @Test func journalHoldsNoEventsAboutSecrets() throws {
         let run = try start()
         let body = AuditPost.body([AuditLine.text("1", resource: "secrets", object: #""hidden""#), AuditLine.text("2")])
         #expect(try post(body) == 200)
@@ -98,7 +98,7 @@ struct AuditWebhookTests {
         try run.finish()
     }
 
-    @Test func hostileBodiesAreAnsweredAndHarmNothing() throws {
+    @Test func answersMalformedAndOversizedBodies() throws {
         let run = try start()
         let head = #"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":"#
         let long = String(repeating: "x", count: 10 << 20)
@@ -124,8 +124,8 @@ struct AuditWebhookTests {
         try run.finish()
     }
 
-    /// A body whose end does not come is no batch, whatever came of it.
-    @Test func aBodyThatBreaksOffIsNotKept() throws {
+    /// A request with an incomplete body adds no events, even if the received part is valid.
+    @Test func discardsIncompleteRequestBody() throws {
         let run = try start()
         let body = AuditPost.body([AuditLine.text("1")])
         let chunk = "\(String(body.utf8.count, radix: 16))\r\n\(body)\r\n"
@@ -144,7 +144,7 @@ struct AuditWebhookTests {
         try run.finish()
     }
 
-    @Test func otherMethodsAndPathsAreNothing() throws {
+    @Test func rejectsOtherMethodsAndPaths() throws {
         let run = try start()
         var other = post
         other.options = ["-X", "PUT"]
@@ -156,7 +156,7 @@ struct AuditWebhookTests {
         try run.finish()
     }
 
-    @Test func manyAtATimeArriveOnceEach() throws {
+    @Test func keepsEachEventOfConcurrentRequestsOnce() throws {
         let run = try start()
         let senders = try (0..<40).map { sender in
             try post.start(AuditPost.body((0..<50).map { AuditLine.text("\(sender)-\($0)") }))
@@ -171,7 +171,7 @@ struct AuditWebhookTests {
         #expect(try ids().count == 2000)
     }
 
-    @Test func onlyCertificateAndTokenLetIn() throws {
+    @Test func requiresClientCertificateAndToken() throws {
         for name in ["server", "client", "other"] {
             let made = try ChildProcess(
                 [
@@ -232,7 +232,7 @@ struct AuditWebhookTests {
             "others could forge events"
         ),
     ])
-    func whatIsNotSafeIsRefused(_ options: [String], _ reason: String) throws {
+    func rejectsUnsafeConfiguration(_ options: [String], _ reason: String) throws {
         try Data("0123456789abcdef\n".utf8).write(to: URL(fileURLWithPath: folder.file("open")))
         chmod(folder.file("open"), 0o644)
         let listen = options.contains("--audit-listen") ? [] : ["--audit-listen", "9466"]
@@ -258,7 +258,7 @@ struct AuditWebhookTests {
 
     private var path: String { folder.file("a.webhook.log") }
 
-    @Test func aLineThatAKilledProcessDidNotFinishIsCutOff() throws {
+    @Test func truncatesIncompleteLastLine() throws {
         try Data("one\ntwo\nthr".utf8).write(to: URL(fileURLWithPath: path))
         let journal = try AuditJournal(path)
         #expect(folder.text("a.webhook.log") == "one\ntwo\n")
@@ -269,8 +269,8 @@ struct AuditWebhookTests {
         #expect(folder.text("a.webhook.log").isEmpty)
     }
 
-    /// The kernel reports a failed write to the disk once, and may forget what was to be written.
-    @Test func whatTheDiskDidNotTakeIsWrittenAgain() throws {
+    /// The kernel reports a failed write to the disk once, and may drop the data.
+    @Test func rewritesDataAfterFailedSync() throws {
         let failing = Mutex(0)
         let path = path
         let journal = try AuditJournal(path) { file throws(SystemError) in
@@ -279,7 +279,7 @@ struct AuditWebhookTests {
                 return count > 0
             }
             guard fails else { return try file.synchronize() }
-            // What a page is that was never written and is read again.
+            // A page that was never written is read back as zeros.
             try? Data(repeating: 0, count: (try? file.status().size) ?? 0).write(to: URL(fileURLWithPath: path))
             throw SystemError("fsync", code: EIO)
         }
@@ -288,7 +288,7 @@ struct AuditWebhookTests {
         failing.withLock { $0 = 3 }
         let failed = journal.append(Array("two\n".utf8))
         #expect(failed.fault?.code == EIO && failed.kept == 4)
-        // Nothing more is taken while it fails.
+        // The journal takes no more data while the sync fails.
         let refused = journal.append(Array("three\n".utf8))
         #expect(refused.fault?.code == EIO && refused.kept == 0)
         #expect(journal.append([]).fault == nil)
@@ -297,7 +297,7 @@ struct AuditWebhookTests {
         #expect(folder.text("a.webhook.log").dropFirst(before.count) == "two\nthree\n")
     }
 
-    @Test func fullFilesAreNumberedAndReadInOrder() throws {
+    @Test func rotatesFullFilesWithIncreasingNames() throws {
         #expect(AuditJournal.name(after: nil, of: "/x/a.log") == "/x/a-0000-00-00T00-00-00.001.log")
         #expect(
             AuditJournal.name(after: "/x/a-0000-00-00T00-00-09.999.log", of: "/x/a.log")
@@ -319,7 +319,7 @@ struct AuditWebhookTests {
 /// Cases that need root: a full disk, and a killed process.
 @Suite(.serialized, .needsRoot)
 struct AuditWebhookRunTests {
-    @Test func aFullDiskRefusesAndRepeatsNothing() throws {
+    @Test func appendsRemainingLinesOnceAfterFullDisk() throws {
         let folder = try TemporaryFolder()
         let disk = folder.file("disk")
         mkdir(disk, 0o700)
@@ -337,12 +337,12 @@ struct AuditWebhookRunTests {
         #expect(journal.append(lines).fault == nil)
         let text = try String(contentsOfFile: disk + "/a.log", encoding: .utf8)
         let whole = text.split(separator: "\n").filter { $0.utf8.count == line.count - 1 }
-        // Every line is there once, and beside them one that was torn.
+        // Every line is there once, and at most one partial line.
         #expect(whole.count == 30)
         #expect(text.split(separator: "\n").count <= 31)
     }
 
-    @Test func everyEventThatWasAnsweredArrivesOnceAcrossKills() throws {
+    @Test func deliversAcknowledgedEventsOnceAcrossKills() throws {
         let folder = try TemporaryFolder()
         let bpffs = try BPFFileSystem()
         let cable = try Cable()

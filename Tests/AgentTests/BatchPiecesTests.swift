@@ -3,7 +3,7 @@ import Testing
 
 @testable import Agent
 
-/// A batch in pieces says what the whole says, in an order that a consumer can take.
+/// The pieces of a batch together hold its items, in an order that a consumer can process.
 struct BatchPiecesTests {
     private static func birth(_ flowID: UInt32) -> FlowBirth {
         let address = IPAddress(10, 0, 0, 1)
@@ -15,7 +15,7 @@ struct BatchPiecesTests {
         FlowDelta(flowID: flowID, ingress: TrafficCounters(packets: 1, bytes: UInt64(flowID)), egress: .zero)
     }
 
-    @Test func aSmallBatchStaysWhole() {
+    @Test func smallBatchIsNotSplit() {
         var batch = FlowBatch()
         batch.births = (0..<3).map(Self.birth)
         batch.ends = [1]
@@ -24,10 +24,10 @@ struct BatchPiecesTests {
         #expect(pieces.map(\.ends) == [[1]])
     }
 
-    @Test(arguments: [1, 2, 3, 7]) func everythingIsInOneOfThem(size: Int) throws {
+    @Test(arguments: [1, 2, 3, 7]) func piecesContainEachItemOnce(size: Int) throws {
         var batch = FlowBatch()
         batch.births = (0..<20).map(Self.birth)
-        // 90 began before; the order is another one.
+        // Flow 90 began before this batch; the deltas are in another order than the births.
         batch.deltas = [90].map(Self.delta) + (0..<20).reversed().map(Self.delta)
         batch.drops = [19, 0, 90].map { FlowDrop(flowID: $0) }
         batch.sockets = [7, 90].map { FlowSocket(flowID: $0, isNear: true, statistics: TCPStatistics()) }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Agent
 
-/// New flows without time for each: sums stay exact, and what began before goes on.
+/// The reduction of new flows to sums: totals stay exact, and flows that began before are kept.
 struct BatchReductionTests {
     private static let host = IPAddress(10, 0, 0, 1)
     private static let pod = IPAddress(10, 1, 0, 7)
@@ -33,14 +33,14 @@ struct BatchReductionTests {
         reduction.reduce(batch, isOwn: { $0 == Self.host }, isWorkload: { $0 == Self.pod })
     }
 
-    @Test func packetsOfNewFlowsAreAddedUpByInterfaceAndLocalAddress() {
+    @Test func sumsNewFlowsByInterfaceAndLocalAddress() {
         var reduction = BatchReduction()
         var batch = FlowBatch()
         batch.births = [
             birth(1, Self.pod, Self.world, .workload), birth(2, Self.pod, Self.host, .workload),
             birth(3, Self.world, Self.host, .host), birth(4, Self.world, Self.pod, .host),
         ]
-        // 9 began before.
+        // Flow 9 began before.
         batch.deltas = [delta(1, 1, 2), delta(2, 10, 20), delta(3, 5, 0), delta(4, 7, 7), delta(9, 100, 100)]
         batch.sockets = [1, 9].map { FlowSocket(flowID: $0, isNear: true, statistics: TCPStatistics()) }
         batch.ends = [2, 9]
@@ -77,7 +77,7 @@ struct BatchReductionTests {
         )
         #expect(reduction.flows == 4)
 
-        // What comes later of a flow that was taken out goes the same way; a number that ended may begin anew.
+        // Later packets of a reduced flow are summed, too; the number of an ended flow may be used again.
         var next = FlowBatch()
         next.births = [birth(2, Self.pod, Self.world, .workload)]
         next.deltas = [delta(1, 3, 0), delta(2, 4, 0)]
@@ -89,7 +89,7 @@ struct BatchReductionTests {
     }
 
     /// Drops of such a flow belong to the record of the interface that reports it.
-    @Test func aNumberThatIsBornAgainAsAnotherInterfacesAndDroppedIsNotTakenOut() {
+    @Test func keepsDroppedFlowThatReusesNumberOfReducedFlow() {
         var reduction = BatchReduction()
         var batch = FlowBatch()
         batch.births = [birth(1, Self.pod, Self.world, .workload)]
@@ -104,7 +104,7 @@ struct BatchReductionTests {
         #expect(rest.remainders.isEmpty)
     }
 
-    @Test func whatIsDeniedStaysDenied() {
+    @Test func remaindersCountDeniedPackets() {
         let denied = TrafficCounters(packets: 3, bytes: 300)
         var reduction = BatchReduction()
         var batch = FlowBatch()

@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Testing
 
-/// CSV for spreadsheets: whatever writes it, no name is a formula.
+/// CSV for spreadsheets: in the output of each command, no name is a formula.
 @Suite struct CSVTests {
     private static let name = "=HYPERLINK(1)"
 

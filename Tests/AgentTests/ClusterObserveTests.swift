@@ -8,7 +8,8 @@ import Testing
     private let server: ChildProcess
     private let kubeconfig: String
 
-    /// Lists four pods: one answers, one cannot be reached, one wants a token, one sends what could harm a terminal.
+    /// Lists five pods: one answers, one cannot be reached, one requires a token, one sends control characters, and one is
+    /// pending.
     private static let program = #"""
         import http.server, json, sys, time, urllib.parse
         record = open(sys.argv[1]).read()
@@ -74,7 +75,7 @@ import Testing
         try ChildProcess([WeirProgram.path, "observe", "--kubeconfig", kubeconfig] + options, keepingIn: folder)
     }
 
-    @Test func recordsOfAllNodesAreShownAndSilentNodesAreNamed() throws {
+    @Test func printsRecordsOfAllNodesAndNamesFailedNodes() throws {
         let process = try observe(["-o", "json"])
         let isShown = eventually {
             let errors = process.errors
@@ -95,7 +96,7 @@ import Testing
         #expect(process.wait() == 0, "\(process.errors)")
     }
 
-    @Test func nodesAreChosenAndTokensShown() throws {
+    @Test func selectsNodesAndSendsToken() throws {
         let token = folder.file("token")
         try Data("0123456789abcdef\n".utf8).write(to: URL(fileURLWithPath: token))
         chmod(token, 0o644)
@@ -115,7 +116,7 @@ import Testing
         #expect(process.wait() == 0, "\(process.errors)")
     }
 
-    @Test func aClusterWithoutAgentsIsAFailure() throws {
+    @Test func failsWithoutAgents() throws {
         let process = try observe(["--agents", "elsewhere"])
         #expect(process.wait() == 1)
         #expect(process.errors.hasPrefix("error: agents in namespace elsewhere: "), "\(process.errors)")
@@ -124,7 +125,7 @@ import Testing
     @Test(arguments: [
         ["--node", "x"], ["--kubeconfig", "x", "--since", "1h"], ["--kubeconfig", "x", "--agents", ""],
     ])
-    func wrongUsageIsRefused(_ options: [String]) throws {
+    func rejectsWrongUsage(_ options: [String]) throws {
         let process = try ChildProcess([WeirProgram.path, "observe"] + options, keepingIn: folder)
         #expect(process.wait() == 2, "\(process.errors)")
     }

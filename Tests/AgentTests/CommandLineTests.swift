@@ -17,7 +17,7 @@ struct CommandLineTests {
         try namespace.start(program + arguments, keepingIn: folder)
     }
 
-    /// Exactly one line says what is wrong, and nothing looks like a crash.
+    /// Expects an exit code, exactly one line with an error, and no sign of a crash.
     private func expectError(
         _ process: ChildProcess,
         exit code: Int32,
@@ -50,7 +50,7 @@ struct CommandLineTests {
         "run --file-max-size 0", "run --file-mode 777777", "run --file-max-age soon", "run --output file:x;max-files=x",
         "run --max-label-bytes -1", "run --max-label-bytes 16385", "run --max-label-bytes many",
     ])
-    func wrongUsageIsOneLineAndExitCodeTwo(_ line: String) throws {
+    func wrongUsagePrintsOneLineAndExitsWithTwo(_ line: String) throws {
         let process = try weir(line.split(separator: " ").map(String.init))
         try expectError(process, exit: 2)
     }
@@ -69,14 +69,14 @@ struct CommandLineTests {
         ("bench everything", "error: weir bench has no command 'everything'; it has datapath, "),
         ("frobnicate", "error: weir has no command 'frobnicate'; it has run, "),
     ])
-    func anUnknownCommandSuggestsTheNearest(_ line: String, _ said: String) throws {
+    func suggestsNearestCommand(_ line: String, _ said: String) throws {
         let process = try weir(line.split(separator: " ").map(String.init))
         try expectError(process, exit: 2)
         #expect(process.errors.hasPrefix(said), "\(process.errors)")
     }
 
     /// Every option of every command, as the parser lists them.
-    @Test func anEmptyValueIsAnErrorThatNamesTheOption() throws {
+    @Test func rejectsEmptyValueOfEachOption() throws {
         let dump = try weir(["--experimental-dump-help"])
         #expect(dump.wait() == 0)
         let help = try JSONDecoder().decode(CommandHelp.self, from: Data(dump.output.utf8))
@@ -88,13 +88,13 @@ struct CommandLineTests {
                 waiting.append((path.joined(separator: " "), option, try weir(path + words)))
             }
             guard waiting.count >= 4 else { continue }
-            try expectEmpty(waiting)
+            try expectEmptyValueError(waiting)
             waiting = []
         }
-        try expectEmpty(waiting)
+        try expectEmptyValueError(waiting)
     }
 
-    private func expectEmpty(_ all: [(line: String, option: String, process: ChildProcess)]) throws {
+    private func expectEmptyValueError(_ all: [(line: String, option: String, process: ChildProcess)]) throws {
         for (line, option, process) in all {
             try expectError(process, exit: 2)
             let said = "error: \(option): the value is empty; give one, or leave the option out\nsee: weir"
@@ -102,14 +102,14 @@ struct CommandLineTests {
         }
     }
 
-    @Test func anEmptyPathOfTheSettingsIsNamed() throws {
+    @Test func rejectsEmptySettingsPath() throws {
         let process = try weir(["run"], program: ["/usr/bin/env", "WEIR_CONFIG=", WeirProgram.path])
         try expectError(process, exit: 2)
         #expect(process.errors.contains("error: WEIR_CONFIG: config: the path is empty"), "\(process.errors)")
     }
 
     @Test(arguments: ["", "run ", "lab ", "bench ", "bench datapath ", "bench drain ", "bench encode "])
-    func everyCommandExplainsItselfAndKnowsItsVersion(_ command: String) throws {
+    func commandsPrintHelpAndVersion(_ command: String) throws {
         let words = command.split(separator: " ").map(String.init)
         let help = try weir(words + ["--help"])
         #expect(help.wait() == 0)
@@ -134,7 +134,7 @@ struct CommandLineTests {
         ("mount --bind /dev/null /sys/kernel/btf/vmlinux", 3, "something else is mounted over it"),
         ("ulimit -f 0", 1, "the limit of the size of files (ulimit -f, LimitFSIZE=)"),
     ])
-    func whatIsMissingAroundItIsSaid(_ change: String, _ code: Int, _ said: String) throws {
+    func describesUnsuitableEnvironment(_ change: String, _ code: Int, _ said: String) throws {
         // The text goes through a pipe: the limit of the size of files is for this text's file, too.
         let script = "F=\(folder.file("bytes")); { (\(change); exec \"$0\" \"$@\") 2>&1; echo \"exit $?\"; } | cat >&2"
         let process = try weir(
@@ -153,7 +153,7 @@ struct CommandLineTests {
     // MARK: Files
 
     @Test(arguments: ["--output file:/nonexistent/folder/log", "--report /nonexistent/folder/report"])
-    func aFileThatCannotBeWrittenIsFoundBeforeTheStart(_ options: String) throws {
+    func rejectsUnwritableFileBeforeStart(_ options: String) throws {
         let words = options.split(separator: " ").map(String.init)
         let process = try weir(["run", "--duration", "10s", "--interface", "lo"] + words)
         try expectError(process, exit: 1)
@@ -161,7 +161,7 @@ struct CommandLineTests {
         #expect(!process.errors.contains("watching"))
     }
 
-    @Test func aLinkOfSomebodyElseIsNotFollowed() throws {
+    @Test func rejectsSymbolicLinkOfAnotherUser() throws {
         let place = folder.file("open")
         mkdir(place, 0o777)
         chmod(place, 0o1777)
@@ -175,7 +175,7 @@ struct CommandLineTests {
         #expect(!folder.has("target"))
     }
 
-    @Test func aReportThatCannotBeWrittenLeavesNoOtherFile() throws {
+    @Test func unwritableReportLeavesNoOutputFile() throws {
         let options = ["--output", "file:" + folder.file("log"), "--report", "/nonexistent/report"]
         try expectError(try weir(["run"] + options), exit: 1)
         #expect(!folder.has("log"))
@@ -205,9 +205,9 @@ struct CommandLineTests {
             missing: "missing CAP_NET_ADMIN: "
         ),
     ])
-    func whoMayNotDoItIsToldWhatIsMissing(_ privileges: Privileges) throws {
-        // The build's folder may be closed to others. Not copied by this process: a child that another test starts
-        // meanwhile would have the file open for writing, and nobody can run such a file.
+    func namesMissingCapabilities(_ privileges: Privileges) throws {
+        // The build's folder may be closed to others. This process does not copy it: a child that another test starts meanwhile
+        // would have the file open for writing, and such a file cannot be run.
         let copy = folder.file("weir")
         try namespace.command(["cp", WeirProgram.path, copy])
         let process = try weir(["run"], program: ["setpriv"] + privileges.arguments + [copy])
@@ -220,20 +220,20 @@ struct CommandLineTests {
 
     // MARK: Pipes
 
-    /// A disk that is full behind standard error or standard output; the exit code is what is left to say.
+    /// Standard error or standard output on a full disk: only the exit code can report the failure.
     @Test(arguments: [
         ("rnu 2>/dev/full", 2), ("run --nope 2>/dev/full", 2), ("config check nofile 2>/dev/full", 1),
         ("observe --from nofile 2>/dev/full", 1), ("--help >/dev/full", 1),
         ("policy explain '3|application|yaobank/application.allow-customer|deny|-1' >/dev/full", 1),
         ("schema openapi >/dev/full", 1), ("--help | head -n 1", 0),
     ])
-    func whatCannotBeWrittenIsNoSuccess(_ words: String, _ status: Int32) throws {
+    func exitCodeReportsFailedWrites(_ words: String, _ status: Int32) throws {
         let shell = try ChildProcess(["/bin/sh", "-c", "\(WeirProgram.path) \(words)"], keepingIn: folder)
         #expect(shell.wait() == status, "\(shell.errors)")
         #expect(words.contains("2>") || status == 0 || shell.errors.contains("write standard output: "))
     }
 
-    @Test func aPipeWhoseReaderLeavesEndsTheRun() throws {
+    @Test func runEndsWhenPipeReaderCloses() throws {
         let cable = try Cable()
         let status = folder.file("status")
         let run = "\(WeirProgram.path) run --flush-interval 1s --poll-interval 100ms"

@@ -26,8 +26,8 @@ struct ConfigurationRunTests {
         return path
     }
 
-    /// The table and the options of `weir run` are the same.
-    @Test func everyOptionIsASetting() throws {
+    /// The table of settings has exactly the options of `weir run`.
+    @Test func everyOptionHasSetting() throws {
         struct Tool: Decodable {
             struct Name: Decodable { var name: String }
             struct Argument: Decodable {
@@ -43,7 +43,7 @@ struct ConfigurationRunTests {
         let options = (tool.command.arguments ?? []).flatMap { $0.names?.map(\.name) ?? [] }
         let known = Set(Setting.all.map(\.name))
         #expect(Set(options).subtracting(["config", "help", "h", "version"]) == known)
-        // Defaults that the parser knows are those of the table.
+        // The defaults of the parser are those of the table.
         for argument in tool.command.arguments ?? [] {
             guard let value = argument.defaultValue, let name = argument.names?.first?.name else { continue }
             guard let setting = Setting.named(name), setting.kind != .flag else { continue }
@@ -51,7 +51,7 @@ struct ConfigurationRunTests {
         }
     }
 
-    @Test func whatIsInForceIsShownWithItsOrigin() throws {
+    @Test func showPrintsEffectiveSettingsWithOrigin() throws {
         let path = try write("flush-interval: 1m\noutput: ['file:/tmp/x', 'tcp:localhost:1']\n")
         let process = try weir(
             ["config", "show", "--config", path, "--host", "h", "--kubernetes"],
@@ -78,7 +78,7 @@ struct ConfigurationRunTests {
         ("table-slots: 5000", ":1: table-slots 5000: a power of two"),
         ("http-key: /x", ":1: http-certificate and http-key belong together"),
     ])
-    func aBadFileIsOneClearLine(_ text: String, _ said: String) throws {
+    func rejectsInvalidFileWithOneLine(_ text: String, _ said: String) throws {
         let path = try write(text)
         let check = try weir(["config", "check", path])
         #expect(check.wait() == 1)
@@ -90,7 +90,7 @@ struct ConfigurationRunTests {
         #expect(run.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }.count == 1)
     }
 
-    @Test func theReferenceIsAFileThatCanBeUsed() throws {
+    @Test func referenceYAMLPassesCheck() throws {
         let reference = try weir(["config", "reference", "--yaml"])
         let path = try write(reference.output)
         let check = try weir(["config", "check", path])
@@ -98,8 +98,8 @@ struct ConfigurationRunTests {
         #expect(check.output == "\(path): 0 settings, all can be used\n")
     }
 
-    /// A ConfigMap that is mounted changes by a link to a folder that is exchanged.
-    @Test func aChangedFileIsReadAndABrokenOneChangesNothing() throws {
+    /// A mounted ConfigMap changes by the replacement of a symbolic link to a folder.
+    @Test func reloadsChangedFileAndIgnoresInvalidOne() throws {
         for (name, text) in [
             ("one", "log-level: info\n"), ("two", "log-level: debug\nhost: other\n"), ("bad", "log-level: ["),
         ] {

@@ -7,7 +7,7 @@ import Testing
 /// Drops by other programs and by the kernel's own checks are exactly the denied records.
 @Suite(.serialized, .needsRoot)
 struct DeniedByProgramsTests {
-    /// A program on an interface of the node, and a way that leads through it.
+    /// A program on an interface of the node, and a path through it.
     struct Case: Sendable, CustomTestStringConvertible {
         var program: DroppingProgram
         var interface: String
@@ -17,7 +17,7 @@ struct DeniedByProgramsTests {
         var policies: [String]?
         var reason: String
         var arguments: [String] = []
-        /// A ping socket hears of what its own node's queues refuse, and tries again without end.
+        /// A ping socket gets errors from its own node's queues, and retries without end.
         var attempts: [Attempt] { Attempt.all.filter { source != .node || $0.proto != .icmp } }
         var testDescription: String {
             "\(program) on \(interface), \(source) → \(destination) \(arguments.joined(separator: " "))"
@@ -107,7 +107,7 @@ struct DeniedByProgramsTests {
         }
 
     @Test(arguments: cases)
-    func programsThatDropDeny(_ test: Case) throws {
+    func packetsDroppedByProgramsAreDenied(_ test: Case) throws {
         let lab = try PolicyNode()
         let program = try test.program.attach(to: test.interface, in: lab.node)
         let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"] + test.arguments)
@@ -142,8 +142,8 @@ struct DeniedByProgramsTests {
         }
         expectSame(try weir.verdicts(), expected)
         let total = sent.values.reduce(Count(), +)
-        // All of it, by the kernel's own counters; what this node sends leaves no trace on the cable, and veth counts
-        // nothing for its sender that XDP drops.
+        // The kernel's own counters have the same total, except for packets of this node, which never reach the cable, and for
+        // those that XDP drops, which veth does not count for their sender.
         if test.source != .node, test.program != .xdp(isGeneric: false) {
             #expect(try lab.wire(test.source == .remote ? .outside : test.source).sent == total)
         }
@@ -154,8 +154,8 @@ struct DeniedByProgramsTests {
 
     // MARK: The kernel's own checks
 
-    /// An address that the node has no way to.
-    @Test func theReversePathFilterDenies() throws {
+    /// An address that the node has no route to.
+    @Test func reversePathFilterDropIsDenied() throws {
         let lab = try PolicyNode()
         try lab.node.setSysctl("net.ipv4.conf.eth0.rp_filter", "1")
         let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"])
@@ -171,8 +171,8 @@ struct DeniedByProgramsTests {
         #expect(try weir.report().balanced)
     }
 
-    /// A socket that takes nothing.
-    @Test func aSocketsFilterDenies() throws {
+    /// A socket with a filter that accepts nothing.
+    @Test func socketFilterDropIsDenied() throws {
         let lab = try PolicyNode()
         let socket = try lab.node.run { try RefusingSocket.open(port: Attempt.port) }
         defer { close(socket) }
@@ -209,9 +209,9 @@ struct DeniedByProgramsTests {
         )
     }
 
-    /// Nobody decided anything where nobody listens: allowed, though the packets were dropped.
+    /// Without a listener the packets are dropped, but no policy or program decided so: the action is allow.
     @Test(arguments: [false, true])
-    func aClosedPortIsNoDenial(isIPv6: Bool) throws {
+    func dropAtClosedPortIsAllowed(isIPv6: Bool) throws {
         let lab = try PolicyNode()
         let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"])
         let path = TrafficPath(
@@ -241,7 +241,7 @@ struct DeniedByProgramsTests {
                 port: 9,
                 enforced: PolicyNode.profile,
                 pending: PolicyNode.profile,
-                // A reset for each SYN; what answers datagrams is a flow of its own.
+                // A reset for each SYN; the errors for datagrams are a flow of their own.
                 inbound: isTCP ? Count(3, 3 * (header + 20)) : Count(),
                 outbound: isTCP ? Count(3, 3 * (header + 40)) : Count(7, 7 * (header + 11)),
                 flows: isTCP ? 3 : 1,

@@ -23,7 +23,7 @@ struct DeniedChangeTests {
         )
     }
 
-    /// The client may or may not call the database; a staged policy may want otherwise.
+    /// Policies that allow or deny the client the database, and a staged one that denies it.
     private static func policies(_ action: String, staged: Bool = false) -> String {
         let kinds = staged ? ["StagedNetworkPolicy", "NetworkPolicy"] : ["NetworkPolicy"]
         return kinds.map { kind in
@@ -57,7 +57,7 @@ struct DeniedChangeTests {
         }
     }
 
-    /// Waits until the client's records of all three connections say something that they did not say before.
+    /// Waits until all three connections have new records of the client that meet a condition.
     private func wait(_ weir: WeirRun, for name: String, _ isRight: (VerdictRecord) -> Bool) throws {
         let known = weir.lines.count
         let isThere = eventually(within: .seconds(20)) {
@@ -69,7 +69,7 @@ struct DeniedChangeTests {
 
     // MARK: Allow, deny, allow
 
-    @Test func aVerdictThatChangesSplitsTheCounters() throws {
+    @Test func verdictChangeSplitsCounters() throws {
         let weir = try lab.run(["--poll-interval", "50ms"])
         let traffic = try traffic()
         try wait(weir, for: "allowed") { $0.action == "allow" && $0.pending == Self.allowed }
@@ -131,16 +131,16 @@ struct DeniedChangeTests {
         func number(_ records: [VerdictRecord], _ of: (VerdictRecord) -> Int) -> Int {
             records.reduce(0) { $0 + of($1) }
         }
-        // Allowed, denied by one rule, denied against another one that allows it by then, allowed.
+        // Allowed, denied by one rule, denied although the new rule allows it by then, allowed.
         let byRule = denied.filter { $0.enforced == Self.denied }
         #expect(number(byRule) { $0.started } == 1)
         #expect(number(byRule) { $0.completed } == 1)
         #expect(number(denied) { $0.completed } == number(denied) { $0.started })
-        // What ends and comes back within an interval began and ended once there.
+        // A verdict that ends and returns within an interval starts and completes once there.
         let (started, completed) = (number(allowed) { $0.started }, number(allowed) { $0.completed })
         #expect(started >= 2)
         #expect(completed >= 1 && completed <= started)
-        // Who is called knows nothing of it.
+        // The records of the destination do not change.
         let theirs = records.filter { $0.reporter == "dst" }
         #expect(theirs.allSatisfy { $0.enforced == PolicyNode.profile && $0.action == "allow" })
         #expect(number(theirs) { $0.started } == 1)
@@ -149,7 +149,7 @@ struct DeniedChangeTests {
 
     // MARK: Staged
 
-    @Test func aStagedPolicyChangesWhatIsPending() throws {
+    @Test func stagedPolicyChangesPendingPolicies() throws {
         let weir = try lab.run()
         let traffic = try traffic()
         try wait(weir, for: "allowed") { $0.action == "allow" && $0.pending == Self.allowed }
@@ -164,7 +164,7 @@ struct DeniedChangeTests {
         let own = try weir.verdicts().filter { $0.reporter == "src" }
         #expect(own.allSatisfy { $0.enforced == Self.allowed && $0.action == "allow" && $0.completed == 0 })
         #expect(own.reduce(0) { $0 + $1.started } == 3)
-        // It changes once there, and once back.
+        // The pending policies change once, and then change back.
         for port in 2000...2002 {
             let pending = own.filter { $0.port == port }.map(\.pending)
             #expect(zip(pending, pending.dropFirst()).filter { $0 != $1 }.count == 2)

@@ -17,7 +17,7 @@ struct DeniedDisagreementTests {
     /// Calls the web server's port 7 from the database until the records of several intervals have it, and the log has the
     /// disagreement `lines` times.
     ///
-    /// What begins within a second of the start may have begun before; it has records and is no disagreement.
+    /// A flow that begins within a second of the start may be older: it has records, but is not logged.
     private func callRepeatedly(
         _ weir: WeirRun,
         in lab: PolicyNode,
@@ -41,9 +41,9 @@ struct DeniedDisagreementTests {
         try #require(isThere, "\(weir.lines)")
     }
 
-    /// Nobody's policy forbids the database to call the web server.
+    /// No policy denies the database the web server.
     @Test(arguments: [false, true])
-    func whatPoliciesAllowIsDropped(showsAll: Bool) throws {
+    func recordsAndLogsDropsOfAllowedTraffic(showsAll: Bool) throws {
         let lab = try PolicyNode()
         try lab.node.nft(
             """
@@ -74,8 +74,8 @@ struct DeniedDisagreementTests {
         }
     }
 
-    /// A policy that nobody enforces.
-    @Test func whatPoliciesDenyIsLetThrough() throws {
+    /// A policy that no firewall enforces.
+    @Test func recordsAndLogsPassedTrafficThatPoliciesDeny() throws {
         let lab = try PolicyNode(
             policies: """
                 apiVersion: projectcalico.org/v3
@@ -99,11 +99,11 @@ struct DeniedDisagreementTests {
         #expect(count(Self.dropped, in: weir) == 0)
     }
 
-    // MARK: Nobody knows policies
+    // MARK: Without policies
 
-    /// A host of which nothing is told: what is dropped is denied, by nobody's policy.
+    /// A host without an inventory: dropped packets are denied, without a policy.
     @Test(arguments: [false, true])
-    func aPlainHostHasDenialsWithoutPolicies(isIPv6: Bool) throws {
+    func hostWithoutInventoryRecordsDenialsWithoutPolicies(isIPv6: Bool) throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         try cable.node.nft(
@@ -124,7 +124,7 @@ struct DeniedDisagreementTests {
         )
         let before = try cable.counters
         try send(cable.toNode(isIPv6: isIPv6), port: 2000)
-        // The firewall's refusal is told to who sends.
+        // The sender gets the firewall's error.
         #expect(throws: LabError.self) { try send(cable.toPeer(isIPv6: isIPv6), port: 2001) }
         try cable.waitUntilQuiet()
         try weir.finish()

@@ -2,7 +2,7 @@ import Agent
 import Lab
 import Testing
 
-/// Denied packets at full speed, while the kernel's table is read all the time: not one of them is taken for allowed.
+/// Denied packets at full speed, while the kernel's table is read all the time: none of them is recorded as allowed.
 @Suite(.serialized, .needsRoot)
 struct DeniedFloodTests {
     private let lab: PolicyNode
@@ -23,9 +23,9 @@ struct DeniedFloodTests {
         )
     }
 
-    /// One flow, or ever new ones.
+    /// One flow, or many new ones.
     @Test(arguments: [1, 20_000])
-    func aFloodIsDeniedToThePacket(flows: Int) throws {
+    func recordsEachPacketOfFloodAsDenied(flows: Int) throws {
         let weir = try lab.run(["--flush-interval", "1s", "--poll-interval", "10ms"])
         let (client, database) = (
             try lab.address(of: .client, isIPv6: false, towards: .db),
@@ -38,7 +38,7 @@ struct DeniedFloodTests {
         let sender = try FrameSender("eth0", in: try lab.namespace(of: .client))
         let count = 200_000
         try sender.send(frame, times: count) { frame, number in
-            // The source port, behind the headers of Ethernet and IP; the checksum stays wrong, and nobody looks.
+            // The source port, behind the headers of Ethernet and IP; the checksum stays wrong, and nothing checks it.
             let port = UInt16(truncatingIfNeeded: 3000 + number * flows / count)
             frame[34] = UInt8(port >> 8)
             frame[35] = UInt8(port & 0xff)

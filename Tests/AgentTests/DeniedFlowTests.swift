@@ -6,7 +6,7 @@ import Testing
 /// Packets that the firewall drops or refuses, on every path through the node, are exactly the denied records.
 @Suite(.serialized, .needsRoot)
 struct DeniedFlowTests {
-    /// A way through the node that is closed, and what both ends record of it.
+    /// A path through the node that the firewall closes, and the records of both ends.
     struct Way: Sendable, CustomTestStringConvertible {
         var source: PolicyNode.Place
         var destination: PolicyNode.Place
@@ -15,12 +15,12 @@ struct DeniedFlowTests {
         var testDescription: String { "\(source) → \(destination)" }
     }
 
-    /// The record of an end.
+    /// The expected record of an end.
     struct Side: Sendable {
         var reporter: String
         var action: String
         var policies: [String]?
-        /// Whether the reporting end sees the packets pass its interface, and so what is answered.
+        /// Whether the packets pass the interface of the reporting end, and so do the answers.
         var isOnTheWay: Bool
     }
 
@@ -54,7 +54,7 @@ struct DeniedFlowTests {
         ),
         Way(source: .outside, destination: .node, hook: "input", records: [destination(nil, isOnTheWay: true)]),
         Way(source: .node, destination: .outside, hook: "output", records: [source("deny", nil, isOnTheWay: false)]),
-        // Nobody's policy forbids these two; who sent it records it.
+        // No policy denies these two; the source records them.
         Way(source: .db, destination: .node, hook: "input", records: [source("deny", PolicyNode.profile)]),
         Way(source: .node, destination: .db, hook: "output", records: [source("deny", nil, isOnTheWay: false)]),
     ]
@@ -68,7 +68,7 @@ struct DeniedFlowTests {
     }
 
     @Test(arguments: ways, ["drop", "reject"])
-    func bothEndsRecordWhatTheirPoliciesSay(_ way: Way, verdict: String) throws {
+    func bothEndsRecordVerdictsOfTheirPolicies(_ way: Way, verdict: String) throws {
         let lab = try PolicyNode()
         try close(way, verdict, in: lab)
         let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"])
@@ -152,7 +152,7 @@ struct DeniedFlowTests {
 
     // MARK: Sums
 
-    /// Both ends' records are what their cables carried, and what never reached a cable because it was denied.
+    /// The records of both ends have the packets on their cables and those that were denied before they reached a cable.
     private func expectAccounted(_ records: [VerdictRecord], _ way: Way, in lab: PolicyNode) throws {
         for pod in [PolicyNode.Place.client, .web, .db] {
             let own = records.reported(by: try lab.end(pod, isIPv6: false, towards: .node).name)

@@ -4,10 +4,10 @@ import Foundation
 import Lab
 import Testing
 
-/// Denied behind address translation: records name who would have answered, and the service that was called.
+/// Denials behind address translation: records name the backend and the service.
 @Suite(.serialized, .needsRoot)
 struct DeniedServiceTests {
-    /// A call of a translated address, and what is recorded of it.
+    /// A call of a translated address, and its expected records.
     struct Case: Sendable, CustomTestStringConvertible {
         var source: PolicyNode.Place
         var called: String
@@ -57,7 +57,7 @@ struct DeniedServiceTests {
         ]
 
     @Test(arguments: cases)
-    func recordsNameTheBackend(_ test: Case) throws {
+    func recordsNameBackend(_ test: Case) throws {
         let lab = try PolicyNode()
         let family = test.isIPv6 ? "ip6" : "ip"
         let backend = try lab.address(of: .web, isIPv6: test.isIPv6, towards: test.source)
@@ -124,7 +124,7 @@ struct DeniedServiceTests {
     /// Denied at the uplink, when the source already has the node's address: before the last hook of the firewall, or by a
     /// program.
     @Test(arguments: [true, false])
-    func whatLeavesBehindMasqueradeIsItsPods(isProgram: Bool) throws {
+    func attributesMasqueradedDropsToPod(isProgram: Bool) throws {
         let lab = try PolicyNode()
         let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms", "--attach", "clsact"])
         var program: AttachedProgram?

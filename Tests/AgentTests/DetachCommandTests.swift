@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized, .needsRoot)
 struct DetachCommandTests {
     @Test(arguments: ["auto", "clsact"])
-    func whatARunLeavesIsRemovedWithoutAWordTooMany(_ attach: String) throws {
+    func removesStateOfEndedRunOnly(_ attach: String) throws {
         let folder = try TemporaryFolder()
         let bpffs = try BPFFileSystem()
         let cable = try Cable()
@@ -17,7 +17,7 @@ struct DetachCommandTests {
         }
         let weir = try WeirRun(in: cable.node, folder, ["--pin", "--bpffs", bpffs.path, "--attach", attach])
         #expect(try detach() == (1, "", "error: weir (process \(weir.process.id)) counts here: end it first\n"))
-        // A second run says that, too, and nothing of what else is taken.
+        // A second run reports the same process, and no other resource that is in use.
         let store = folder.file("flows.db")
         let config = folder.file("weir.yaml")
         try "store: \(store)\noutput: stdout\n".write(toFile: config, atomically: true, encoding: .utf8)

@@ -34,7 +34,7 @@ import Testing
         )
     }
 
-    @Test func saysWhoDisagreesAndWhy() {
+    @Test func logsEndpointsPolicyAndReason() {
         let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         log.note([Self.mismatch(connections: 3), Self.mismatch(port: 2048, observed: .allow, proto: .icmp)], now: 0)
@@ -48,9 +48,9 @@ import Testing
         )
     }
 
-    /// A pair that disagrees every ten seconds is named at once, and then after pauses that double up to a day; each time
-    /// with the connections since the last time.
-    @Test func pausesGrow() {
+    /// A pair that disagrees every ten seconds is logged at once, and then after pauses that double up to a day; each line has
+    /// the connections since the line before.
+    @Test func pausesDoubleUpToOneDay() {
         let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         var named: [Int64] = []
@@ -66,11 +66,11 @@ import Testing
         #expect(named.first == 0)
         #expect(pauses.prefix(11) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
         #expect(pauses.dropFirst(11).allSatisfy { $0 == 24 * 60 } && pauses.count > 11)
-        // All but those that are still to be told.
+        // All but those that are not logged yet.
         #expect(connections == ((named.last ?? 0) * 6 + 1) * 2)
     }
 
-    @Test func pairsHavePausesOfTheirOwn() {
+    @Test func eachPairHasItsOwnPause() {
         let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         log.note([Self.mismatch(), Self.mismatch(from: "api")], now: 0)
@@ -81,8 +81,8 @@ import Testing
         #expect(recorder.take().map { $0.contains("connections=2") } == [true])
     }
 
-    /// An endpoint that tries all ports is named once.
-    @Test func portsDoNotTellPairsApart() {
+    /// An endpoint that tries all ports is logged once.
+    @Test func portsDoNotDistinguishPairs() {
         let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         log.note((1...1000).map { Self.mismatch(port: $0) }, now: 0)
@@ -91,7 +91,7 @@ import Testing
         #expect(recorder.take() == [])
     }
 
-    @Test func showsAllIfAsked() {
+    @Test func logsEachMismatchIfShowsAll() {
         let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: true)
         for _ in 0..<5 { log.note([Self.mismatch(), Self.mismatch(port: 81)], now: 7) }
@@ -100,8 +100,8 @@ import Testing
         #expect(lines.allSatisfy { $0.contains("connections=1 ") })
     }
 
-    /// Pairs without end are forgotten, not remembered without end: the first one is named anew.
-    @Test func memoryIsBounded() {
+    /// The log keeps a limited number of pairs: after many others the first one is logged anew.
+    @Test func forgetsPairsBeyondLimit() {
         let recorder = LogRecorder()
         var log = DisagreementLog(recorder.logger, showsAll: false)
         log.note([Self.mismatch()], now: 0)

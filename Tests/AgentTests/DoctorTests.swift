@@ -26,7 +26,7 @@ struct DoctorTests {
         return (status, Dictionary(found.map { ($0.name, $0) }) { $0.status == .ok ? $1 : $0 })
     }
 
-    @Test func aMachineThatRunsTheTestsIsGoodEnough() throws {
+    @Test func testMachineMeetsRequirements() throws {
         let (status, found) = try examine(["--output", "file:" + folder.file("flows.log")])
         #expect(status == 0 || status == 1)
         for name in [
@@ -34,11 +34,11 @@ struct DoctorTests {
         ] {
             #expect(found[name]?.status == .ok, "\(name): \(String(describing: found[name]))")
         }
-        // Nothing is left, and nothing was written.
+        // The command leaves no files.
         #expect(!folder.has("flows.log") && !folder.has("weir.sock"))
     }
 
-    @Test func whatIsMissingHasItsCostAndItsCure() throws {
+    @Test func missingFindingHasCostAndFix() throws {
         let (status, found) = try examine(["--output", "file:/nonexistent/flows.log"])
         #expect(status == 3)
         let output = try #require(found["output"])
@@ -46,8 +46,8 @@ struct DoctorTests {
         #expect(output.cost == "Weir does not start" && !output.fix.isEmpty)
     }
 
-    /// Nothing else is looked at, which takes a second and more.
-    @Test func aMissingInventoryIsSaidAtOnce() throws {
+    /// The command skips all other checks, which take a second or more.
+    @Test func missingInventoryIsOnlyFinding() throws {
         let (status, found) = try examine(["--inventory", folder.file("none.yaml")])
         #expect(status == 3)
         #expect(found.count == 1)
@@ -55,7 +55,7 @@ struct DoctorTests {
     }
 
     @Test(arguments: [(1, 1 << 20, "the disk is full"), (64, 62 << 20, "the disk is full soon"), (200, 0, nil)])
-    func aFullDiskIsSaid(_ megabytes: Int, _ used: Int, _ seen: String?) throws {
+    func reportsFullDisk(_ megabytes: Int, _ used: Int, _ seen: String?) throws {
         let disk = folder.file("disk")
         try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
         try #require(mount("tmpfs", disk, "tmpfs", 0, "size=\(megabytes)m") == 0)
@@ -88,20 +88,20 @@ struct DoctorTests {
         if status == .degraded { #expect(spool.seen.contains("8 MiB more than now, and 6 MiB are free")) }
     }
 
-    @Test func aReaderThatIsAwayIsNoReasonNotToStart() throws {
+    @Test func unreachableOutputIsDegraded() throws {
         let (_, found) = try examine(["--output", "tcp:127.0.0.1:9"])
         #expect(found["output"]?.status == .degraded)
         #expect(found["output"]?.seen.contains("Connection refused") == true)
     }
 
-    @Test func socketsAreExaminedAsARunReadsThem() throws {
+    @Test func reportsSocketAccess() throws {
         let (_, found) = try examine(["--collect", "tcp,process"])
         let seen = try #require(found["sockets"]?.seen)
         #expect(["they can be read", "only processes of this container can be seen"].contains(seen))
     }
 
     /// In a container the hierarchy of cgroups begins at the container's own, unless the host's is mounted.
-    @Test(arguments: [false, true]) func anInvisibleRootOfCgroupsIsSaid(isHidden: Bool) throws {
+    @Test(arguments: [false, true]) func reportsInvisibleCgroupRoot(isHidden: Bool) throws {
         let hiding = "mount -t tmpfs none /sys/fs/cgroup && exec \"$0\" \"$@\""
         let hidden = ["unshare", "--mount", "--propagation", "private", "sh", "-c", hiding, WeirProgram.path]
         let (_, found) = try examine(["--collect", "process"], program: isHidden ? hidden : [WeirProgram.path])
@@ -116,8 +116,8 @@ struct DoctorTests {
         }
     }
 
-    /// After the installation the service has the address.
-    @Test func aRunThatGoesOnIsNoOtherProgram() throws {
+    /// After an installation the service listens on the address.
+    @Test func distinguishesActiveRunFromOtherListener() throws {
         let places = ["--http", "127.0.0.1:9464", "--socket", folder.file("weir.sock"), "--no-pin"]
         let weir = try WeirRun(in: cable.node, folder, places)
         let (_, found) = try examine(places)
@@ -133,7 +133,7 @@ struct DoctorTests {
         #expect(isTaken)
     }
 
-    @Test func auditLogsAndWhatTakesTheirEventsAreExamined() throws {
+    @Test func examinesAuditLogsOutputsAndState() throws {
         let state = ["--audit-state", folder.file("none/audit.state")]
         let away = ["--audit-output", "tcp:127.0.0.1:9;spool=\(folder.file("spool"))"]
         let (status, found) = try examine(["--audit-log", folder.file("kube-audit.log")] + away + state)
@@ -164,7 +164,7 @@ struct DoctorTests {
     ]
 
     @Test(arguments: lifetimes)
-    func theCertificateOfTheAuditWebhookIsExamined(_ days: Int, _ status: Examination.Status, _ seen: String) throws {
+    func examinesAuditWebhookCertificate(_ days: Int, _ status: Examination.Status, _ seen: String) throws {
         let (certificate, key) = (folder.file("w.crt"), folder.file("w.key"))
         let kind = "ec -pkeyopt ec_paramgen_curve:P-256"
         try Self.openssl("req -newkey \(kind) -nodes -subj /CN=w -keyout \(key) -out \(certificate).csr")
@@ -196,7 +196,7 @@ struct DoctorTests {
         try #require(process.terminationStatus == 0)
     }
 
-    @Test func missingPrivilegesAreNamed() throws {
+    @Test func namesMissingCapabilities() throws {
         let (status, found) = try examine(
             program: ["setpriv", "--inh-caps=-all", "--bounding-set=-net_admin,-syslog,-sys_admin", WeirProgram.path]
         )
@@ -206,7 +206,7 @@ struct DoctorTests {
         #expect(found["programs"]?.status == .missing)
     }
 
-    @Test func otherProgramsOnTheHooksAreShown() throws {
+    @Test func reportsOtherProgramsOnHooks() throws {
         try cable.node.command(["tc", "qdisc", "add", "dev", "eth0", "clsact"])
         try cable.node.command([
             "tc", "filter", "add", "dev", "eth0", "egress", "pref", "7", "bpf", "da", "bytecode", "1,6 0 0 4294967295",

@@ -1,11 +1,11 @@
 import Foundation
 import Testing
 
-/// The examples of README.md and docs run as they are written, from the top of a clone, and print what is said.
+/// The examples of README.md and docs run as they are written, from the top of a clone, and print the output that is shown.
 ///
-/// A block of `console` has commands behind `$ ` and what they print, with `…` for what is left out. A block of `sh` has
-/// commands that succeed. What cannot run here says behind `sh` or `console` what it needs, as in `sh needs=cluster`. A
-/// block of `yaml` with a path behind it is that file.
+/// A block of `console` has commands behind `$ ` and their output, with `…` for omitted parts. A block of `sh` has commands
+/// that succeed. A block that cannot run here declares its needs behind `sh` or `console`, as in `sh needs=cluster`. A block of
+/// `yaml` with a path behind it is that file.
 @Suite struct DocumentationTests {
     private let folder: TemporaryFolder
 
@@ -25,7 +25,7 @@ import Testing
         var needs: String? { info.first { $0.hasPrefix("needs=") }.map { String($0.dropFirst(6)) } }
     }
 
-    /// A command and what it prints.
+    /// A command and its output.
     struct Example: Sendable, CustomTestStringConvertible {
         var place: String
         var command: String
@@ -87,7 +87,7 @@ import Testing
 
     static let scripts: [Block] = blocks.filter { $0.language == "sh" && $0.needs == nil }
 
-    /// Runs a script at the top of the clone, with `weir` in `PATH`; what it prints, and how it ended.
+    /// Runs a script at the top of the clone, with `weir` in `PATH`, and returns its exit status and output.
     private func run(_ script: String) throws -> (status: Int32, output: String) {
         let bin = folder.file("bin")
         try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(arguments: examples)
-    func examplesPrintWhatTheDocumentsSay(_ example: Example) throws {
+    func examplesPrintDocumentedOutput(_ example: Example) throws {
         let (status, output) = try run(example.command)
         #expect(status < 2, "\(output)")
         let lines = output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
@@ -112,14 +112,14 @@ import Testing
         #expect(status == 0, "\(block.testDescription)\n\(output)")
     }
 
-    @Test func whatCannotRunSaysWhy() {
+    @Test func blocksDeclareKnownNeeds() {
         for block in Self.blocks where block.needs != nil {
             #expect(Self.needs.contains(block.needs ?? ""), "\(block.testDescription): needs=\(block.needs ?? "")")
         }
         #expect(Self.examples.count >= 8 && !Self.scripts.isEmpty)
     }
 
-    @Test func filesThatAreShownAreThoseOfTheRepository() throws {
+    @Test func yamlBlocksEqualTheirFiles() throws {
         let shown = Self.blocks.filter { $0.language == "yaml" && $0.info.count == 2 }
         #expect(!shown.isEmpty)
         for block in shown {
@@ -133,7 +133,7 @@ import Testing
 
     // MARK: Comparing
 
-    /// Whether lines are what is expected, where a line `…` stands for any lines and a `…` within one for any text.
+    /// Whether lines match the expected ones, where a line `…` stands for any lines and a `…` within one for any text.
     static func matches(_ lines: [String], _ expected: [String]) -> Bool {
         func trimmed(_ lines: [String]) -> ArraySlice<String> {
             lines.lastIndex { !$0.isEmpty }.map { lines[...$0] } ?? []
@@ -163,7 +163,7 @@ import Testing
         return true
     }
 
-    @Test func whatIsExpectedIsCompared() {
+    @Test func comparisonAcceptsEllipses() {
         #expect(Self.matches(["a", "b", "c", ""], ["a", "…", "c"]))
         #expect(Self.matches(["a", "c"], ["a", "  …", "c", ""]))
         #expect(Self.matches(["ab cd ef"], ["ab…ef"]))

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized, .needsRoot)
 struct ExactnessTests {
     @Test(arguments: TrafficCase.all)
-    func recordsSayWhatCrossedTheWire(_ traffic: TrafficCase) throws {
+    func recordsEqualWireCounters(_ traffic: TrafficCase) throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let (received, sent) = (try WireCounters(in: cable.node), try WireCounters(in: cable.peer))
@@ -35,8 +35,8 @@ struct ExactnessTests {
         #expect(try copy.value().split(separator: "\n") == weir.lines)
     }
 
-    /// Everything is a flow that is reported, and the device counted the same packets: frames have an Ethernet header of
-    /// 14 bytes more.
+    /// Expects that every packet is in a reported flow, and that the device counted the same packets, with an Ethernet header
+    /// of 14 bytes more.
     private func check(_ report: AccountReport, _ sums: RecordSums, _ counters: InterfaceCounters) throws {
         #expect(report.balanced)
         #expect(report.interfaces.map(\.name) == ["eth0"])
@@ -54,7 +54,7 @@ struct ExactnessTests {
         #expect(Count(ingress.skb) == counters.received)
     }
 
-    /// Says where records and wire differ; the whole of both would fill screens.
+    /// Reports the first differences of records and wire only, because both in full would fill screens.
     private func expectSame(
         _ records: [WireTuple: Count],
         _ wire: [WireTuple: Count],
@@ -71,9 +71,9 @@ struct ExactnessTests {
         )
     }
 
-    // MARK: Not all is a flow of this host
+    // MARK: Packets without records
 
-    @Test func whatNobodyHereSentOrGotIsInTheAccountOnly() throws {
+    @Test func packetsWithoutRecordAreInAccount() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let weir = try WeirRun(in: cable.node, folder)
@@ -103,7 +103,7 @@ struct ExactnessTests {
 
     // MARK: VLANs
 
-    @Test func packetsBehindTagsAreFlowsLikeOthers() throws {
+    @Test func vlanTaggedPacketsAreFlows() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let weir = try WeirRun(in: cable.node, folder)

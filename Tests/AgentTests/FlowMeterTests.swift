@@ -36,7 +36,7 @@ struct FlowMeterTests {
         )
     }
 
-    @Test func aWorkloadHasWhatItsRecordsSay() throws {
+    @Test func sumsRecordsByWorkload() throws {
         var meter = FlowMeter(limit: 10)
         let (web, other) = (Self.pod("web"), Self.pod("web"))
         meter.add(Self.record(web))
@@ -54,8 +54,8 @@ struct FlowMeterTests {
         #expect(meter.entries[0].counts == FlowMeter.Counts())
     }
 
-    /// A cluster may have any number of names: there are so many series, and no packet is missing in their sum.
-    @Test func namesWithoutEndAreBoundedAndAddUp() {
+    /// The number of series is limited, whatever the number of names, and their sum has every packet.
+    @Test func boundsSeriesAndKeepsTotal() {
         var meter = FlowMeter(limit: 10)
         for number in 0..<1_000 { meter.add(Self.record(Self.pod("pod-\(number)"), at: 10 + Int64(number) % 60)) }
         #expect(meter.entries.count == 11)
@@ -63,8 +63,8 @@ struct FlowMeterTests {
         #expect(meter.entries[0].counts.sent.packets == 990)
     }
 
-    /// A workload that has been quiet for long enough gives up its place, a busy one does not.
-    @Test func aQuietWorkloadGivesUpItsPlace() throws {
+    /// A new workload replaces one that has been quiet for long enough, and never a busy one.
+    @Test func replacesQuietWorkloadWhenFull() throws {
         var meter = FlowMeter(limit: 2)
         let (old, busy, new) = (Self.pod("old"), Self.pod("busy"), Self.pod("new"))
         meter.add(Self.record(old, packets: 7, at: 10))
@@ -75,7 +75,7 @@ struct FlowMeterTests {
         meter.add(Self.record(new, at: 11 + FlowMeter.quietTime))
         #expect(meter.entries.map(\.workload) == ["*", "new-*", "busy-*"])
         #expect(meter.entries.map(\.counts.sent.packets) == [8, 1, 2])
-        // It comes back when there is no room: it counts for the others.
+        // There is no room when the old workload returns: its packets count in the series of the others.
         meter.add(Self.record(old, at: 12 + FlowMeter.quietTime))
         #expect(meter.entries.map(\.counts.sent.packets) == [9, 1, 2])
     }

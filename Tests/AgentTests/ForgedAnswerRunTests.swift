@@ -2,8 +2,7 @@ import Foundation
 import Lab
 import Testing
 
-/// A pod sends under another one's address, and the other one gets the answers: nothing of it is recorded as begun by the
-/// other one.
+/// A pod sends from the address of another pod, which gets the answers: no record names the other pod as the source.
 @Suite(.serialized, .needsRoot)
 struct ForgedAnswerRunTests {
     /// An echo request (RFC 792) with identifier 0x77 and sequence number 1.
@@ -17,7 +16,7 @@ struct ForgedAnswerRunTests {
         try FrameSender("eth0", in: try lab.namespace(of: place)).send(frame)
     }
 
-    /// Policies that deny the web server all that comes, and let it send.
+    /// Policies that deny all ingress of the web server, and do not restrict its egress.
     private static let policies = """
         apiVersion: projectcalico.org/v3
         kind: NetworkPolicy
@@ -26,7 +25,7 @@ struct ForgedAnswerRunTests {
 
         """
 
-    @Test func answersToForgedPacketsAreNotTheVictims() throws {
+    @Test func victimOfForgedPacketsIsNotTheSource() throws {
         let lab = try PolicyNode(policies: Self.policies)
         let weir = try lab.run()
         let victim = try lab.address(of: .web, isIPv6: false, towards: .outside)
@@ -44,7 +43,7 @@ struct ForgedAnswerRunTests {
         // An echo reply and a refusal.
         let isAnswered = try eventually { try lab.wire(.web).received.packets >= before.received.packets + 2 }
         try #require(isAnswered, "the answers did not arrive")
-        // Somebody elsewhere has sent under the victim's address, and this host sees the answer only.
+        // A sender elsewhere forged the victim's address, and only the answer passes this host.
         let answer = Packet.tcp(
             from: outside,
             port: Self.ports.other,

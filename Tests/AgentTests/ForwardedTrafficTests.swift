@@ -3,7 +3,7 @@ import Foundation
 import Lab
 import Testing
 
-/// A gateway between two networks, with host endpoints on both interfaces, and a firewall that does what their policies say.
+/// A gateway between two networks, with host endpoints on both interfaces, and a firewall that enforces their policies.
 private struct Gateway {
     let gateway: NetworkNamespace
     let client: NetworkNamespace
@@ -194,7 +194,7 @@ struct ForwardedTrafficTests {
     }
 
     @Test(arguments: [false, true])
-    func recordsAreWhatTheInterfacesCarried(isIPv6: Bool) throws {
+    func recordsEqualInterfaceCounters(isIPv6: Bool) throws {
         let lab = try Gateway()
         let (server, gateway) = isIPv6 ? ("2001:db8:2::20", "2001:db8:1::1") : ("198.51.100.20", "192.0.2.1")
         let weir = try lab.run(["--poll-interval", "20ms"])
@@ -254,7 +254,7 @@ struct ForwardedTrafficTests {
         #expect(!weir.process.errors.contains("traffic is in no record"))
     }
 
-    /// Without the option nothing that is forwarded is in a record.
+    /// Without the option no record has forwarded traffic.
     @Test func forwardedTrafficIsInNoRecordByDefault() throws {
         let lab = try Gateway()
         let weir = try lab.run(["--policy-scope", "endpoint"])
@@ -264,7 +264,7 @@ struct ForwardedTrafficTests {
     }
 
     /// Many flushes while connections begin: whichever interface is read first, no record is empty, and none counts twice.
-    @Test func noRecordIsEmptyWhereverAnIntervalEnds() throws {
+    @Test func noRecordIsEmptyAtIntervalBoundary() throws {
         let lab = try Gateway()
         let weir = try lab.run(["--poll-interval", "10ms", "--flush-interval", "1s"])
         let path = try lab.path(to: "198.51.100.20")

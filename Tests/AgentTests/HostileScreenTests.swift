@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Testing
 
-/// Names of the cluster on screens: they move no cursor, change no colours and turn no direction.
+/// Names of cluster objects on a terminal: they do not move the cursor, change colours or reverse the direction of text.
 @Suite struct HostileScreenTests {
     private let folder: TemporaryFolder
     private let flows: String
@@ -31,7 +31,7 @@ import Testing
         [WeirProgram.path] + screen.map { $0 == "FLOWS" ? flows : $0 == "BANK" ? inventory : $0 }
     }
 
-    @Test(arguments: screens) func namesAreShownAndDoNothing(_ screen: [String]) throws {
+    @Test(arguments: screens) func escapesHostileNames(_ screen: [String]) throws {
         let process = try ChildProcess(words(screen), keepingIn: folder)
         let status = process.wait()
         #expect(status == 0 || (screen[0] == "policy" && status == 1), "\(process.errors)")
@@ -94,7 +94,7 @@ import Testing
         ["query", "--from", "FLOWS", "--group-by", "\u{1b}[2J\u{202e}"], ["observe", "--from", "\u{1b}[2J\u{202e}"],
         ["query", "--from", "FLOWS", "--filter", "\u{1b}[2J\u{202e}"], ["top", "\u{1b}[2J\u{202e}"],
     ])
-    func objectsAndArgumentsAreShownAndDoNothing(_ words: [String]) throws {
+    func escapesHostileObjectsAndArguments(_ words: [String]) throws {
         let hostile = try hostileInventory()
         let process = try ChildProcess(
             [WeirProgram.path] + words.map { $0 == "FLOWS" ? flows : $0 == "HOSTILE" ? hostile : $0 },
@@ -103,20 +103,20 @@ import Testing
         let status = try #require(process.wait())
         #expect(0...2 ~= status, "\(process.errors)")
         let text = process.output + process.errors
-        // The filter's errors have blanks in their places, so that the mark stays below what it marks.
+        // The filter's errors replace them by blanks, so that the mark stays below the marked text.
         #expect(text.contains("1b") || words.contains("--filter"), "\(text.prefix(1000))")
         #expect(
             HostileNames.harm(in: text).isEmpty,
             "\(HostileNames.harm(in: text).prefix(5)) in \(text.debugDescription.prefix(2000))"
         )
-        // What is JSON stays JSON.
+        // JSON output stays valid.
         for line in process.output.split(separator: "\n") where words.contains("--json") {
             #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
         }
     }
 
     /// On a terminal of 80 columns no line is wider, and there is no escape sequence but Weir's own colours.
-    @Test(arguments: screens) func linesFitATerminal(_ screen: [String]) throws {
+    @Test(arguments: screens) func linesFitTerminalWidth(_ screen: [String]) throws {
         let process = try ChildProcess(
             ["/usr/bin/python3", "-c", HostileNames.terminal, "80"] + words(screen),
             keepingIn: folder
@@ -136,7 +136,7 @@ import Testing
     @Test(arguments: [
         (40, ["SOURCE", "DEST", "PORT", "CONN▼"]), (80, ["CONN▼", "BYTES", "PACKETS", "DENIED"]),
     ])
-    func aNarrowTopHasFewerNumbers(_ width: Int, _ titles: [String]) throws {
+    func narrowTopShowsFewerColumns(_ width: Int, _ titles: [String]) throws {
         let process = try ChildProcess(
             ["/usr/bin/python3", "-c", HostileNames.terminal, "\(width)"]
                 + words(["top", "pairs", "--from", "FLOWS", "--once"]),

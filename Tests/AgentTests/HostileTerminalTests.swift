@@ -50,15 +50,15 @@ import Testing
         ["status", "--socket", "\u{1b}[2J\u{202e}"], ["doctor", "--interface", "\u{1b}[2J\u{202e}"],
         ["ui", "--from", "\u{1b}[2J\u{202e}"], ["\u{1b}[2J\u{202e}"],
     ])
-    func nothingReachesTheTerminalButWhatPrints(_ words: [String]) throws {
+    func outputContainsNoHarmfulCharacters(_ words: [String]) throws {
         let text = try shown(words)
         let harm = HostileNames.harm(in: text)
         #expect(harm.isEmpty, "\(harm.prefix(5)) in \(text.debugDescription.prefix(2000))")
         #expect(!text.isEmpty)
     }
 
-    /// An agent may be another program: what it answers is not trusted either.
-    @Test(arguments: [["status"], ["status", "-o", "json"]]) func anAgentIsNotTrusted(_ words: [String]) throws {
+    /// The program behind the socket may not be an agent: its answers are not trusted either.
+    @Test(arguments: [["status"], ["status", "-o", "json"]]) func escapesAgentAnswers(_ words: [String]) throws {
         let socket = folder.file("socket")
         let agent = try ChildProcess(
             ["/usr/bin/python3", "-c", Self.agent, socket, files["STATUS"] ?? ""],

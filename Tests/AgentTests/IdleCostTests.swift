@@ -2,7 +2,7 @@ import Foundation
 import Lab
 import Testing
 
-/// The cost of a run on a node where nothing happens.
+/// The cost of a run on an idle node.
 @Suite(.needsRoot)
 struct IdleCostTests {
     /// The most resident memory in KiB; a program that is not optimized has more code, of which 11 MiB are the HTTP server's.
@@ -14,11 +14,11 @@ struct IdleCostTests {
         #endif
     }
 
-    @Test func anIdleRunIsSmall() throws {
+    @Test func idleRunStaysWithinBudgets() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let weir = try WeirRun(in: cable.node, folder)
-        // What only the start needed is given back when it is over.
+        // The run returns memory that only its start needed.
         let isOver = try eventually {
             try memory("VmHWM", of: weir.process) - memory("VmRSS", of: weir.process) > 4 << 10
         }

@@ -3,10 +3,10 @@ import Foundation
 import Lab
 import Testing
 
-/// Interfaces that come, change and go under a run, and their roles.
+/// Interfaces that appear, change and disappear during a run, and their roles.
 @Suite(.serialized, .needsRoot)
 struct InterfaceTests {
-    @Test func anInterfaceIsFollowedFromItsBirthToItsEnd() throws {
+    @Test func followsInterfaceFromCreationToDeletion() throws {
         let folder = try TemporaryFolder()
         let (node, peer) = (try NetworkNamespace(), try NetworkNamespace())
         let weir = try WeirRun(in: node, folder, watching: [], ["--interface", "dyn*"])
@@ -41,7 +41,7 @@ struct InterfaceTests {
         #expect(records.reduce(0) { $0 + $1.flowsCompleted } == Set(records.map(\.forwardTuple)).count)
     }
 
-    @Test func aPatternThatMatchesNothingIsAnErrorForAShortRun() throws {
+    @Test func limitedRunRejectsPatternWithoutMatch() throws {
         let folder = try TemporaryFolder()
         let node = try NetworkNamespace()
         let process = try node.start(
@@ -53,8 +53,8 @@ struct InterfaceTests {
         #expect(process.output == "")
     }
 
-    /// Without patterns there is nothing that fails to match: interfaces may come while it runs.
-    @Test func aShortRunWaitsForItsFirstInterface() throws {
+    /// Without patterns the run waits: interfaces may appear while it runs.
+    @Test func limitedRunWaitsForFirstInterface() throws {
         let folder = try TemporaryFolder()
         let node = try NetworkNamespace()
         let report = folder.path + "/first.json"
@@ -72,7 +72,7 @@ struct InterfaceTests {
     }
 
     /// A connection between two pods crosses two interfaces, and each side has its record.
-    @Test func twoPodsGiveARecordOfEachSide() throws {
+    @Test func recordsBothSidesOfPodConnection() throws {
         let folder = try TemporaryFolder()
         let network = try LabNetwork(pods: ["a", "b"])
         let weir = try WeirRun(
@@ -96,7 +96,7 @@ struct InterfaceTests {
         #expect(Set(source.keys) == Set(destination.keys))
         for (tuple, count) in source {
             #expect(tuple.source == "\(a.ipv4)" && tuple.destination == "\(b.ipv4)")
-            // Mirrored: what one side sent is what the other got.
+            // Mirrored: the outbound counts of one side are the inbound counts of the other.
             #expect(count.inbound == destination[tuple]?.outbound)
             #expect(count.outbound == destination[tuple]?.inbound)
         }

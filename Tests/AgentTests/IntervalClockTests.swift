@@ -2,7 +2,7 @@ import Testing
 
 @testable import Agent
 
-/// The seconds of intervals, whatever happens to the clocks.
+/// The seconds of intervals across changes of the clocks.
 struct IntervalClockTests {
     /// A flush: how much each clock went on since the one before, in milliseconds, and the interval that it ends.
     struct Flush: Sendable {
@@ -111,7 +111,7 @@ struct IntervalClockTests {
             ]
         ),
     ])
-    func eachIntervalIsWhatItWas(_ course: Course) {
+    func intervalsFollowClockChanges(_ course: Course) {
         let million: Int64 = 1_000_000
         let origin: Int64 = 1_000_000_000
         var now = ClockReading(
@@ -134,7 +134,7 @@ struct IntervalClockTests {
         }
     }
 
-    @Test func aWakeUpIsKeptUntilItIsTakenAndEndsOneWait() {
+    @Test func wakeUpSignalEndsExactlyOneWait() {
         let wakeUp = WakeUp()
         #expect(!wakeUp.wait(atMost: .zero))
         for _ in 0..<100_000 { wakeUp.signal() }

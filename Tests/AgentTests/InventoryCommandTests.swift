@@ -111,7 +111,7 @@ import Testing
             "service      shop/cart dns 53/udp, called by its address",
             "service      shop/cart http 80/tcp, called by its address"
         ),
-        // Nobody's namespace: the global set goes first.
+        // Without a namespace the global set takes precedence.
         Question(
             "203.0.113.9",
             "type         ns",
@@ -120,7 +120,7 @@ import Testing
             "labels       none",
             "why          in 203.0.113.0/24 of GlobalNetworkSet partners, a global set (PATH:33)"
         ),
-        // The set of the other end's namespace, though its range is wider.
+        // The set of the other end's namespace takes precedence, though its range is wider.
         Question(
             "--from 10.0.1.5 203.0.113.9",
             "name         banks",
@@ -136,7 +136,7 @@ import Testing
             "why          nothing that is known has this address; a pod that is not known yet may have it"
         ),
     ])
-    func anAddressIsExplained(_ question: Question) throws {
+    func lookupExplainsAddress(_ question: Question) throws {
         let path = try write(Self.cluster, to: "a.yaml")
         let words = question.arguments.split(separator: " ").map(String.init)
         let process = try run(["lookup", "--host", "elsewhere", "--inventory", path] + words)
@@ -176,7 +176,7 @@ import Testing
         var passed_over: [Reason]
     }
 
-    @Test func answersComeAsJSON() throws {
+    @Test func lookupPrintsJSON() throws {
         let path = try write(Self.cluster, to: "a.yaml")
         let process = try run(["lookup", "--inventory", path, "--json", "10.0.1.5", "10.96.0.7:80/tcp", "8.8.8.8"])
         #expect(process.wait() == 0, "\(process.errors)")
@@ -195,7 +195,7 @@ import Testing
         #expect(answers.map(\.proto) == [nil, "tcp", nil])
     }
 
-    @Test func severalFilesAreOneInventory() throws {
+    @Test func lookupReadsAllFilesOfFolder() throws {
         _ = try write(Self.cluster, to: "a.yaml")
         let other = try write(
             #"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"x","namespace":"y"},"status":{"podIP":"10.0.9.9"}}"#,
@@ -207,7 +207,7 @@ import Testing
         #expect(process.output.contains("an address of Pod y/x (\(other):1)"), "\(process.output)")
     }
 
-    @Test func aBrokenInventoryIsNamedWithItsLine() throws {
+    @Test func namesFileAndLineOfInvalidInventory() throws {
         let path = try write(Self.cluster + "- {", to: "a.yaml")
         let process = try run(["lookup", "--inventory", path, "10.0.1.5"])
         #expect(process.wait() == 1)
@@ -216,7 +216,7 @@ import Testing
         #expect(process.errors.split(separator: "\n").count == 1)
     }
 
-    @Test func aServerThatDoesNotAnswerIsWaitedForAndNamed() throws {
+    @Test func namesServerThatDoesNotAnswer() throws {
         let kubeconfig = """
             {apiVersion: v1, kind: Config, current-context: c,
              contexts: [{name: c, context: {cluster: k, user: u}}],
@@ -246,7 +246,7 @@ import Testing
         "lookup --kubernetes --kubeconfig k 10.0.0.1", "lookup --kubeconfig= 10.0.0.1", "lookup --timeout x 10.0.0.1",
         "check", "check --frobnicate", "frobnicate",
     ])
-    func wrongUsageIsOneLineAndExitCodeTwo(_ line: String) throws {
+    func wrongUsagePrintsOneLineAndExitsWithTwo(_ line: String) throws {
         let process = try run(line.split(separator: " ").map(String.init))
         #expect(process.wait() == 2, "\(process.errors)")
         #expect(process.errors.split(separator: "\n").count { $0.hasPrefix("error: ") } == 1, "\(process.errors)")
@@ -254,7 +254,7 @@ import Testing
     }
 
     @Test(arguments: ["", "lookup ", "check "])
-    func everyCommandExplainsItself(_ command: String) throws {
+    func commandsPrintHelpWithExamples(_ command: String) throws {
         let help = try run(command.split(separator: " ").map(String.init) + ["--help"])
         #expect(help.wait() == 0)
         #expect(help.output.contains("USAGE: weir inventory \(command)"), "\(help.output)")
@@ -263,7 +263,7 @@ import Testing
 
     // MARK: Check
 
-    @Test func aGoodFileIsSummedUp() throws {
+    @Test func checkSummarizesValidFile() throws {
         let path = try write(Self.cluster, to: "a.yaml")
         let process = try run(["check", path])
         #expect(process.wait() == 0, "\(process.errors)")
@@ -277,7 +277,7 @@ import Testing
         #expect(process.errors == "")
     }
 
-    @Test func findingsAreToldAsACompilerDoes() throws {
+    @Test func checkPrintsFindingsWithFileAndLine() throws {
         let twice = "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"
         let warned = try write(twice + "---\n" + twice + "---\n{kind: Secret, apiVersion: v1}\n", to: "a.yaml")
         let process = try run(["check", warned])
@@ -297,7 +297,7 @@ import Testing
         #expect(failing.errors == "")
     }
 
-    @Test func findingsComeAsJSON() throws {
+    @Test func checkPrintsJSON() throws {
         struct Line: Decodable {
             var path: String?
             var line: Int?

@@ -3,7 +3,7 @@ import Foundation
 import Lab
 import Testing
 
-/// Runs that are killed at any moment, and those that go on with what they left.
+/// Runs that are killed at any moment, and the runs that resume their state.
 @Suite(.serialized, .needsRoot)
 struct KillTests {
     /// The number of runs to kill; without it, as many as fit into the time.
@@ -14,7 +14,7 @@ struct KillTests {
     @Test(arguments: [
         ("auto", [16_384]), ("clsact", [16_384]), ("auto", [16_384, 32_768]), ("clsact", [16_384, 32_768]),
     ])
-    func nothingIsLostAndNothingIsRepeated(_ attach: String, _ tables: [Int]) throws {
+    func countsEachPacketOnceAcrossKills(_ attach: String, _ tables: [Int]) throws {
         let folder = try TemporaryFolder()
         let bpffs = try BPFFileSystem()
         let cable = try Cable()
@@ -24,7 +24,7 @@ struct KillTests {
             "--poll-interval", "100ms",
         ]
         func table(_ run: Int) -> [String] { ["--table-slots", "\(tables[run % tables.count])"] }
-        // What passes before the first run watches is nobody's.
+        // No run counts packets that pass before the first run watches.
         var process = try start(arguments + table(0), in: cable.node, folder)
         let isWatching = eventually { process.errors.contains("watching eth0 ") || process.hasEnded }
         try #require(isWatching && !process.hasEnded, "\(process.errors)")
@@ -64,9 +64,9 @@ struct KillTests {
         print("killed \(killed) times (\(attach), tables of \(tables) slots): \(sum) in records")
     }
 
-    /// Files that are rotated meanwhile, and a server that is away at times and does not say of everything that it has it: what a
-    /// killed run left in files and in the spool is neither lost nor made a second time.
-    @Test func rotatedFilesAndServersGetEverythingOnce() throws {
+    /// Files rotate meanwhile, and a server is unreachable at times and does not acknowledge all records that it stored: the
+    /// records that a killed run left in files and in the spool are neither lost nor repeated.
+    @Test func rotatedFilesAndServerHaveEachRecordOnce() throws {
         let folder = try TemporaryFolder()
         let bpffs = try BPFFileSystem()
         let cable = try Cable()

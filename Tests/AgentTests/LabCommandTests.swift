@@ -2,11 +2,11 @@ import Foundation
 import Lab
 import Testing
 
-/// `weir lab`, as somebody who tries the program runs it.
+/// `weir lab`, as a new user runs it.
 @Suite(.serialized, .needsRoot)
 struct LabCommandTests {
     private let folder: TemporaryFolder
-    /// An empty folder that the lab might leave something in: its own and its temporary one.
+    /// The working folder of the lab, which is also its temporary folder: nothing may be left in it.
     private let workplace: TemporaryFolder
     private let namespace: NetworkNamespace
 
@@ -23,7 +23,7 @@ struct LabCommandTests {
         )
     }
 
-    @Test func recordsAreOnStandardOutputAndTheAccountIsBalanced() throws {
+    @Test func printsRecordsAndBalancedAccount() throws {
         let process = try lab(["--duration", "2s", "--flush-interval", "1s", "--json"])
         let namespaces = try namespacesOfRunningLab(process)
         #expect(process.wait() == 0, "\(process.errors)")
@@ -34,13 +34,13 @@ struct LabCommandTests {
             #expect(record?.count == 58)
         }
         #expect(process.errors.contains("  balanced: seen = "))
-        // Both directions of three interfaces, held against the kernel's counters.
+        // Both directions of three interfaces, compared with the kernel's counters.
         #expect(process.errors.split(separator: "\n").count { $0.hasSuffix("   the same") } == 6, "\(process.errors)")
         try expectNothingIsLeft(of: process, namespaces)
     }
 
     @Test(arguments: [SIGINT, SIGTERM])
-    func anInterruptedLabStillGivesItsAccount(_ signal: Int32) throws {
+    func interruptedLabPrintsAccount(_ signal: Int32) throws {
         let process = try lab(["--duration", "60s", "--flush-interval", "1s", "--json"])
         let namespaces = try namespacesOfRunningLab(process)
         try #require(eventually { process.output.contains("\n") }, "\(process.errors)")
@@ -50,7 +50,7 @@ struct LabCommandTests {
         try expectNothingIsLeft(of: process, namespaces)
     }
 
-    @Test func aKilledLabLeavesNothing() throws {
+    @Test func killedLabLeavesNothing() throws {
         let process = try lab(["--duration", "60s", "--flush-interval", "1s", "--json"])
         let namespaces = try namespacesOfRunningLab(process)
         try #require(eventually { process.output.contains("\n") }, "\(process.errors)")
@@ -61,7 +61,7 @@ struct LabCommandTests {
 
     // MARK: Scenarios
 
-    @Test func theBankIsToldAndExplained() throws {
+    @Test func yaobankScenarioExplainsDenial() throws {
         let process = try lab(["--scenario", "yaobank", "--duration", "2s"])
         #expect(process.wait() == 0, "\(process.errors)")
         for text in [
@@ -79,13 +79,13 @@ struct LabCommandTests {
             #expect(process.output.contains(text), "no \"\(text)\" in \(process.output)")
         }
         #expect(process.output.split(separator: "\n").count { $0.hasSuffix("   the same") } == 6, "\(process.output)")
-        // A busy machine is no fault of the run.
+        // A busy machine causes this warning, which is no fault of the run.
         let errors = process.errors.split(separator: "\n").filter { !$0.contains("records are made more slowly") }
         #expect(errors.isEmpty)
         #expect(workplace.contents == [])
     }
 
-    @Test func theBankCanBeKept() throws {
+    @Test func keepWritesFilesToEmptyFolderOnly() throws {
         let kept = workplace.file("bank")
         let process = try lab(["--scenario", "yaobank", "--duration", "1s", "--json", "--keep", kept])
         #expect(process.wait() == 0, "\(process.errors)")
@@ -100,7 +100,7 @@ struct LabCommandTests {
     }
 
     @Test(arguments: [SIGINT, SIGTERM])
-    func anInterruptedBankIsExplainedAndLeavesNothing(_ signal: Int32) throws {
+    func interruptedScenarioLeavesNothing(_ signal: Int32) throws {
         let process = try lab(["--scenario", "yaobank", "--duration", "60s", "--flush-interval", "1s", "--json"])
         let namespaces = try namespacesOfRunningLab(process, says: "Weir watches the node")
         process.signal(signal)
@@ -109,7 +109,7 @@ struct LabCommandTests {
         try expectNothingIsLeft(of: process, namespaces)
     }
 
-    @Test func aScenarioThatIsNotThereIsAnErrorThatListsThem() throws {
+    @Test func unknownScenarioListsScenarios() throws {
         let process = try lab(["--scenario", "bank"])
         #expect(process.wait() == 2)
         #expect(process.errors.contains("unknown scenario 'bank'; scenarios are: yaobank"), "\(process.errors)")
@@ -118,9 +118,9 @@ struct LabCommandTests {
         #expect(help.output.contains("  yaobank: "))
     }
 
-    // MARK: What is left
+    // MARK: Leftovers
 
-    /// Waits until the lab has said what it is, before its traffic begins, and returns the network namespaces that it
+    /// Waits until the lab has printed its introduction, before its traffic begins, and returns the network namespaces that it
     /// holds then, such as `net:[4026532788]`.
     private func namespacesOfRunningLab(
         _ process: ChildProcess,
@@ -136,7 +136,7 @@ struct LabCommandTests {
         return namespaces
     }
 
-    /// A namespace lives by processes and mounts only; so without these, nothing in it is left.
+    /// Only processes and mounts keep a namespace alive: without these, nothing in it is left.
     private func expectNothingIsLeft(of process: ChildProcess, _ namespaces: Set<String>) throws {
         // No process of its group.
         #expect(kill(-process.id, 0) == -1 && errno == ESRCH)

@@ -9,7 +9,7 @@ struct LifeTests {
     // MARK: End
 
     @Test(arguments: [0, 2, 5])
-    func aSignalRightAfterTheLastPacketLosesNothing(_ milliseconds: UInt32) throws {
+    func signalAfterLastPacketLosesNothing(_ milliseconds: UInt32) throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let wire = try WireCounters(in: cable.node)
@@ -27,8 +27,8 @@ struct LifeTests {
         #expect(Count(report.totals.ingress.seen) == Count(3_000, 300_000))
     }
 
-    /// The same as timeout(1) does, which signals its child and then the process group.
-    @Test func aSignalThatComesTwiceLosesNothing() throws {
+    /// The program timeout(1) does the same: it signals its child and then the process group.
+    @Test func repeatedSignalsLoseNothing() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         for pause in [0, 0, 0, 100, 300, 1_000, 3_000, 10_000] as [UInt32] {
@@ -45,11 +45,11 @@ struct LifeTests {
         }
     }
 
-    /// Hundreds of thousands of flows are new to the agent when it is asked to stop.
+    /// Hundreds of thousands of flows are new to the agent when it gets the signal to stop.
     ///
-    /// How many of them are in records one by one depends on the machine; that all packets are, and that it takes ten seconds
-    /// at the most, does not.
-    @Test func aStopIsOverInTenSecondsWhateverWaits() throws {
+    /// The number of flows with records of their own depends on the machine. On every machine all packets are in records, and
+    /// the stop takes ten seconds at the most.
+    @Test func stopWithManyNewFlowsEndsWithinTenSeconds() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let weir = try WeirRun(
@@ -70,7 +70,7 @@ struct LifeTests {
         #expect(RecordSums(try weir.records()).totalReceived.packets >= UInt64(flows))
     }
 
-    @Test func aHangUpChangesNothing() throws {
+    @Test func hangUpSignalLosesNothing() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let weir = try WeirRun(in: cable.node, folder, ["--flush-interval", "1h"])
@@ -83,7 +83,7 @@ struct LifeTests {
         #expect(RecordSums(try weir.records()).totalReceived == Count(10, 1_000))
     }
 
-    @Test func aRunEndsByItselfWhenItsTimeIsOver() throws {
+    @Test func runEndsAfterDuration() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let start = ContinuousClock.now
@@ -100,7 +100,7 @@ struct LifeTests {
     // MARK: Restart
 
     /// Two connections that outlive a run, one to the node and one from it.
-    @Test func aSecondRunGoesOnWithConnectionsThatAreRunning() throws {
+    @Test func secondRunKeepsOrientationOfRunningConnections() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let wire = try WireCounters(in: cable.node)
@@ -108,7 +108,7 @@ struct LifeTests {
         let calling = try Call(from: cable.node, to: cable.peer, "10.1.0.2", port: 5202, folder)
         for _ in 0..<2 {
             let weir = try WeirRun(in: cable.node, folder)
-            // So many packets of each connection have come: both are in the table, in any order.
+            // After so many packets of each connection both are in the table.
             let before = try arrivals(wire)
             let areBusy = try eventually {
                 let now = try arrivals(wire)
@@ -148,7 +148,7 @@ struct LifeTests {
     }
 }
 
-/// A connection with steady traffic until this object goes: iperf3's.
+/// A connection of iperf3 with steady traffic for the lifetime of this object.
 private struct Call {
     private let server: ChildProcess
     private let client: ChildProcess

@@ -21,13 +21,13 @@ struct LineLogHandlerTests {
             ),
         ] as [(String, [String: String], String)]
     )
-    func theMessageComesFirstAndNothingForgesALine(_ message: String, _ fields: [String: String], _ line: String) {
+    func writesMessageFirstAndEscapesControlCharacters(_ message: String, _ fields: [String: String], _ line: String) {
         let metadata = fields.mapValues { Logger.MetadataValue.string($0) }
         let written = LineLogHandler.line(.info, message, metadata, at: Self.time)
         #expect(written == "2026-11-28T15:01:19.042Z " + line)
     }
 
-    @Test func aLogThatNobodyReadsHoldsNobodyUp() throws {
+    @Test func fullPipeDoesNotBlockWriter() throws {
         var ends: [Int32] = [-1, -1]
         try #require(pipe(&ends) == 0)
         defer { for end in ends { close(end) } }
@@ -36,7 +36,7 @@ struct LineLogHandlerTests {
         let long = String(repeating: "x", count: 30_000)
         for _ in 0..<6 { writer.write(long) }
         #expect(ContinuousClock.now - start < .seconds(10))
-        // What is there is read; then the next line says what is missing.
+        // After a read the next write first reports the number of omitted lines.
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
         #expect(read(ends[0], &bytes, bytes.count) > 60_000)
         writer.write("next")
@@ -45,7 +45,7 @@ struct LineLogHandlerTests {
         #expect(text.hasSuffix(" lines of the log were left out: their reader did not keep up\nnext\n"), "\(text)")
     }
 
-    @Test func aLogWhoseReaderIsGoneHoldsNobodyUp() throws {
+    @Test func closedPipeDoesNotBlockWriter() throws {
         var ends: [Int32] = [-1, -1]
         try #require(pipe(&ends) == 0)
         close(ends[0])

@@ -34,7 +34,7 @@ struct LiveObserveTests {
         #expect(isTrue)
     }
 
-    @Test func newRecordsOfTheAgentAreShown() throws {
+    @Test func observePrintsNewRecordsOfAgent() throws {
         let agent = try start()
         let all = try weir(["observe", "--socket", socket, "-o", "json"])
         let some = try weir(["observe", "--socket", socket, "-o", "compact", "--port", "4711", "--protocol", "udp"])
@@ -51,7 +51,7 @@ struct LiveObserveTests {
         try agent.finish()
     }
 
-    @Test func anAgentThatIsGoneIsSaidAndWaitedFor() throws {
+    @Test func observeReportsAndAwaitsStoppedAgent() throws {
         let agent = try start()
         let process = try weir(["observe", "--socket", socket, "-o", "json"])
         try send(to: 4711) { process.output.contains("4711") || process.hasEnded }
@@ -67,7 +67,7 @@ struct LiveObserveTests {
     }
 
     /// Earlier records come first, and nothing is shown twice.
-    @Test func aStoreIsShownAndThenWhatComes() throws {
+    @Test func followPrintsStoredThenNewRecords() throws {
         let store = folder.file("flows.db")
         let agent = try start(["--store", store])
         let count = { (port: Int, process: ChildProcess) in
@@ -95,7 +95,7 @@ struct LiveObserveTests {
         try agent.finish()
     }
 
-    @Test func topReadsTheAgentWhereThereIsNoStore() throws {
+    @Test func topReadsAgentWithoutStore() throws {
         let agent = try start()
         let process = try weir(["top", "ports", "--once", "-o", "json", "--socket", socket, "--port", "4711"])
         try send(to: 4711) { process.hasEnded }
@@ -104,14 +104,14 @@ struct LiveObserveTests {
         try agent.finish()
     }
 
-    @Test func withoutAnAgentThisMachineIsWatched() throws {
+    @Test func observeWatchesThisMachineWithoutAgent() throws {
         let process = try weir(["observe", "--socket", folder.file("none"), "-o", "json", "--interval", "1s"])
         try send(to: 4711) { process.output.contains("4711") || process.hasEnded }
         process.signal(SIGINT)
         #expect(process.wait() == 0, "\(process.errors)")
     }
 
-    @Test func statusIsOneScreen() throws {
+    @Test func statusFitsOneScreen() throws {
         let agent = try start()
         _ = try cable.toNode().udp(count: 100, size: 72, port: 4711)
         var text = ""

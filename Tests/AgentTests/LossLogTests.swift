@@ -57,7 +57,7 @@ struct LossLogTests {
             said: [(0, 1, 1), (10, 1, 2), (30, 1, 3), (501, 1, 4), (511, 1, 5), (531, 1, 6)]
         ),
     ])
-    func eachLossIsSaidWhenItHappens(_ course: Course) {
+    func logsLossesAtOnceThenInGrowingPauses(_ course: Course) {
         let recorder = LogRecorder()
         var log = LossLog(recorder.logger, counters: Self.counters)
         var said: [String] = []
@@ -75,7 +75,7 @@ struct LossLogTests {
         )
     }
 
-    @Test func countersAndOutputsDoNotWaitForOneAnother() {
+    @Test func countersAndOutputsHaveSeparatePauses() {
         let recorder = LogRecorder()
         var log = LossLog(recorder.logger, counters: Self.counters)
         var reading = LossReading()
@@ -107,7 +107,7 @@ struct LossLogTests {
 
     // MARK: The table
 
-    @Test func namesAreUniqueAndSayWhatIsCounted() {
+    @Test func counterNamesAreUniqueAndWellFormed() {
         let counters = LossCounter.all
         #expect(Set(counters.map(\.name)).count == counters.count)
         for counter in counters {
@@ -118,13 +118,13 @@ struct LossLogTests {
         }
     }
 
-    /// A reading in which every counter is another number makes every row of the table speak, with its own number.
-    @Test func everyCounterOfAReadingHasARow() {
+    /// With a different number in every counter of a reading, each row of the table reports its own number.
+    @Test func everyCounterOfReadingHasRow() {
         var reading = LossReading()
         (reading.datapath.packets, reading.datapath.deniedPackets) = (101, 102)
         (reading.datapath.missedDrops, reading.datapath.unparsedDrops) = (103, 104)
         (reading.verdicts.lost, reading.verdicts.crowdedOut) = (105, 106)
-        // Of what is in remainders, this is counted by itself.
+        // A part of the packets in remainders has a counter of its own.
         reading.datapath.unwrittenPackets = 130
         (reading.remainderPackets, reading.unrecordedDenials) = (130 + 107, 108)
         (reading.shortened.labelSets, reading.shortened.names, reading.shortened.policyTraces) = (109, 110, 111)
@@ -141,7 +141,7 @@ struct LossLogTests {
         #expect(totals.sorted() == Array(101...132))
     }
 
-    @Test func theManualHasEveryCounter() throws {
+    @Test func manualListsEveryCounter() throws {
         let manual = try String(
             contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent()
                 .appendingPathComponent("../../docs/operations.md"),

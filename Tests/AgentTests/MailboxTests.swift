@@ -4,9 +4,9 @@ import Testing
 
 @testable import Agent
 
-/// The other threads are not those of a pool, which other tests may hold.
+/// The tests start threads of their own, because other tests may occupy those of a pool.
 struct MailboxTests {
-    @Test func refusesMoreThanItsLimitAndForgetsNothing() {
+    @Test func refusesMessagesBeyondLimit() {
         let mailbox = Mailbox<Int>(limit: 3)
         #expect([1, 2, 3, 4].map { mailbox.offer($0) } == [true, true, true, false])
         #expect(mailbox.next() == 1)
@@ -17,8 +17,8 @@ struct MailboxTests {
         #expect((0..<4).map { mailbox.offer($0) } == [true, true, true, false])
     }
 
-    /// Large messages are fewer; one that is too large for any mailbox goes alone.
-    @Test func refusesMoreBytesThanItsLimit() {
+    /// The limit applies to the sum of bytes, but an empty mailbox accepts a message of any size.
+    @Test func refusesBytesBeyondLimit() {
         let mailbox = Mailbox<Int>(limit: 10, byteLimit: 100) { $0 }
         #expect([60, 50, 40, 1].map { mailbox.offer($0) } == [true, false, true, false])
         #expect(mailbox.next() == 60)
@@ -32,7 +32,7 @@ struct MailboxTests {
     }
 
     /// The mailbox does not keep taken messages alive.
-    @Test func forgetsWhatWasTaken() {
+    @Test func releasesTakenMessages() {
         final class Payload: Sendable {}
         let mailbox = Mailbox<Payload>(limit: 8)
         weak var payload: Payload?
@@ -46,7 +46,7 @@ struct MailboxTests {
         #expect(payload == nil)
     }
 
-    @Test func carriesEverythingInOrderBetweenTwoThreads() throws {
+    @Test func keepsOrderBetweenThreads() throws {
         let mailbox = Mailbox<Int>(limit: 4)
         let count = 50_000
         let sending = try BackgroundWork {
@@ -60,7 +60,7 @@ struct MailboxTests {
         try sending.value()
     }
 
-    @Test func aReceiverWaitsForAMessage() throws {
+    @Test func receiverWaitsForMessage() throws {
         let mailbox = Mailbox<String>(limit: 1)
         let sending = try BackgroundWork { mailbox.offer("late") }
         #expect(mailbox.next() == "late")

@@ -5,7 +5,7 @@ import Testing
 
 /// A pod that floods, the agent's resident memory, and the records of the pod beside it.
 ///
-/// Nothing here depends on how fast the machine is: how far the agent has come is read from what it has written.
+/// The test does not depend on the speed of the machine: it reads the agent's progress from its records.
 @Suite(.serialized, .needsRoot)
 struct MemoryLimitTests {
     private static let limit = 160 << 20
@@ -20,7 +20,7 @@ struct MemoryLimitTests {
         return kilobytes << 10
     }
 
-    /// Sends a quarter of both pods' flows after the other, four times: the quiet pod's begin while the table is full.
+    /// Sends the flows of both pods in four alternating parts, so that the quiet pod's flows begin while the table is full.
     private static func send(from attacker: NetworkNamespace, and victim: NetworkNamespace) throws {
         let destination = try LabAddress("10.9.9.9")
         let flood = try FlowSweep(flows: flooded, from: try LabAddress("10.1.0.2"), to: destination, port: 9)
@@ -37,7 +37,7 @@ struct MemoryLimitTests {
         }
     }
 
-    @Test func aFloodStaysWithinTheLimitAndCostsTheOtherPodNothing() throws {
+    @Test func floodStaysWithinLimitAndOtherPodLosesNothing() throws {
         let folder = try TemporaryFolder()
         let (node, attacker, victim) = (try NetworkNamespace(), try NetworkNamespace(), try NetworkNamespace())
         _ = try VethPair(VethEnd(node, interface: "flood0", addresses: ["10.1.0.1/16"]), VethEnd(attacker))

@@ -15,7 +15,7 @@ import Testing
         return "{\(members.joined(separator: ","))}"
     }
 
-    /// An allowed and a denied record.
+    /// The path of a file with ten allowed and ten denied records.
     private var file: String {
         get throws {
             let end = 1_764_338_400
@@ -39,7 +39,7 @@ import Testing
         try ChildProcess([WeirProgram.path] + arguments, keepingIn: folder)
     }
 
-    @Test func aFileIsShownAsATable() throws {
+    @Test func observePrintsFileAsTable() throws {
         let process = try run(["observe", "--utc", "--from", try file])
         #expect(process.wait() == 0, "\(process.errors)")
         let lines = process.output.split(separator: "\n")
@@ -57,13 +57,13 @@ import Testing
             (["--denied", "--filter", "num_flows > 15 || num_flows == 1"], 3),
         ] as [([String], Int)]
     )
-    func optionsChoose(_ options: [String], _ count: Int) throws {
+    func optionsSelectRecords(_ options: [String], _ count: Int) throws {
         let process = try run(["observe", "--from", try file, "-o", "json"] + options)
         #expect(process.wait() == 0, "\(process.errors)")
         #expect(process.output.split(separator: "\n").count == count)
     }
 
-    @Test func aLineThatIsNoRecordIsSaidAndTheOthersAreShown() throws {
+    @Test func reportsInvalidLineAndPrintsOthers() throws {
         let path = try file
         let handle = try #require(FileHandle(forWritingAtPath: path))
         try handle.seekToEnd()
@@ -80,13 +80,13 @@ import Testing
         ["--watch", "--last", "3"],
         ["--from", "x", "--last", "0"], ["--from", "x", "--since", "yesterday"],
     ])
-    func wrongUsageIsRefused(_ options: [String]) throws {
+    func rejectsWrongUsage(_ options: [String]) throws {
         let process = try run(["observe"] + options)
         #expect(process.wait() == 2)
         #expect(process.errors.contains("error: "))
     }
 
-    @Test func queriesAddUpAFile() throws {
+    @Test func querySumsRecordsOfFile() throws {
         let process = try run(["query", "--from", try file, "--group-by", "dest,port", "--sum", "connections,bytes"])
         #expect(process.wait() == 0, "\(process.errors)")
         #expect(
@@ -103,7 +103,7 @@ import Testing
     }
 
     /// The sums of `weir query` equal those of jq.
-    @Test func totalsAreThoseOfJQ() throws {
+    @Test func querySumsEqualJQ() throws {
         let path = try file
         let jq = try ChildProcess(
             ["jq", "-s", "map(select(.action == \"deny\") | .num_flows) | add", path],

@@ -3,7 +3,7 @@ import Foundation
 import Lab
 import Testing
 
-/// Super-packets: segments are counted as what they are on the wire.
+/// Super-packets: their segments are counted as on the wire.
 @Suite(.serialized, .needsRoot)
 struct OffloadTests {
     /// Bytes of headers of a TCP packet with timestamps; the opening packet of each side has 8 more bytes of options
@@ -12,9 +12,9 @@ struct OffloadTests {
         count.packets * ((isIPv6 ? 40 : 20) + 32) + 8
     }
 
-    /// Bytes of records are the payload that the sockets carried, and the headers of as many packets as they say.
+    /// Bytes of records are the payload of the sockets and the headers of the recorded packets.
     @Test(arguments: [false, true])
-    func bytesArePayloadAndHeaders(_ isIPv6: Bool) throws {
+    func bytesEqualPayloadPlusHeaders(_ isIPv6: Bool) throws {
         // A machine that is too busy sends some segments twice; such a round proves nothing.
         let isProven = try eventually(within: .seconds(120)) { try isRoundWithoutRetransmissions(isIPv6) }
         #expect(isProven)
@@ -49,7 +49,7 @@ struct OffloadTests {
         #expect(Count(report.totals.egress.skb) == counters.sent)
         #expect(Count(report.totals.ingress.seen) == received)
         #expect(Count(report.totals.egress.seen) == sent)
-        // Else nothing was tested.
+        // Otherwise there were no super-packets to test.
         #expect(report.totals.ingress.skb.packets < received.packets / 2)
         return true
     }
@@ -61,8 +61,8 @@ struct OffloadTests {
         return try #require(tcp.last.flatMap { Int($0[column]) })
     }
 
-    /// A foreign program's own count of what it sent.
-    @Test func iperfSaysTheSame() throws {
+    /// The payload agrees with the counts of iperf3.
+    @Test func payloadAgreesWithIperf() throws {
         let folder = try TemporaryFolder()
         let cable = try patientCable()
         let server = try cable.node.start(["iperf3", "-s", "-1"], keepingIn: folder)
@@ -78,9 +78,9 @@ struct OffloadTests {
         let flows = RecordSums(try weir.records()).received
         let data = try #require(flows.values.max { $0.bytes < $1.bytes })
         let payload = data.bytes - headers(of: data, isIPv6: false)
-        // The server ends the connection while the last of what it was sent may be on its way.
+        // The server ends the connection while the last segments may be in flight.
         #expect(payload >= end.received.bytes + 37)
-        // By the kernel's count: the client's own leaves out what is sent twice after its last look.
+        // By the kernel's count, because the client's own count omits retransmissions after its last reading.
         if try retransmissions(cable.peer) == 0 { #expect(payload <= end.sent.bytes + 37) }
         #expect(try weir.report().balanced)
     }

@@ -72,7 +72,7 @@ struct OutputConfigurationTests {
         ("stdout;filter=prot == 6", "stdout: filter: position 1: there is no field \"prot\"; did you mean proto?"),
         ("file:;filter=all()", "the path is empty"), ("nowhere;filter=all()", "it has no kind before a colon"),
     ])
-    func refuses(text: String, reason: String) {
+    func rejectsInvalidOption(text: String, reason: String) {
         let error = #expect(throws: (any Error).self) { try OutputConfiguration(parsing: text) }
         #expect("\(error.map { "\($0)" } ?? "")".contains(reason))
     }

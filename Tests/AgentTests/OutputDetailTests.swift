@@ -40,7 +40,7 @@ struct OutputDetailTests {
         )
     }
 
-    /// Writes six flushes of eight records to each of the outputs, and returns what is in their files.
+    /// Writes six flushes of eight records to each of the outputs, and returns the records of their files.
     private func written(_ options: [String]) throws -> [[[String: Any]]] {
         let folder = try TemporaryFolder()
         let configurations = try options.indices.map { index in
@@ -95,7 +95,7 @@ struct OutputDetailTests {
         #expect(sums(files[1], "allow") == [6] + all && sums(files[1], "deny") == [12] + all)
         #expect(sums(files[2], "allow") == [12] + all && sums(files[2], "deny") == [6] + all)
         #expect(sums(files[3], "allow") == [0, 0, 0, 0] && sums(files[3], "deny") == [12] + all)
-        // A filter sees the sums.
+        // A filter applies to the sums.
         #expect(sums(files[4], "allow") == [6] + all && sums(files[4], "deny") == [6] + all)
         #expect(files[1].allSatisfy { $0["source_port"] is NSNull })
     }
@@ -123,10 +123,10 @@ struct OutputDetailTests {
         )
     }
 
-    /// Behind: a level more with each flush; caught up: its own level after a while.
+    /// An output that is behind gets a coarser level with each flush, and its own level again after it has caught up.
     ///
-    /// What is written adds up all the time.
-    @Test func anOutputThatIsBehindGetsLess() throws {
+    /// The sums of the written records stay complete.
+    @Test func slowOutputGetsCoarserRecords() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("socket")
         let output = try Output(.unix(path: path), logger: LogRecorder().logger)
@@ -172,7 +172,7 @@ struct OutputDetailTests {
         #expect(flows == 40 * Int(number + 1))
     }
 
-    @Test func aTailersPositionIsRead() throws {
+    @Test func readsPositionFileOfTailer() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("flows.log")
         try Data(repeating: 0x61, count: 1_000).write(to: URL(fileURLWithPath: path))
@@ -184,7 +184,7 @@ struct OutputDetailTests {
         let inode = String(file.inode, radix: 16)
         #expect(try unread("/other\t10\t1\n\(path)\t00000000000003e0\t\(inode)\n") == 1_000 - 0x3e0)
         #expect(try unread("\(path)\tffffffffffffffff\t\(inode)\n") == 0)
-        // Rotated since: it is at another file.
+        // The file was rotated since: the position is in another file.
         #expect(try unread("\(path)\t0000000000000300\t1\n") == 1_000)
         #expect(try unread("\(path)\tx\ty\n") == nil && unread("") == nil)
         #expect(OutputEasing.unread(of: path, by: folder.file("nothing")) == nil)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// `weir policy check` on files as people break them: each finding has place, object, field and what would be right.
+/// `weir policy check` on files with usual mistakes: each finding has place, object, field and correction.
 @Suite struct PolicyCheckCommandTests {
     private let folder: TemporaryFolder
 
@@ -198,7 +198,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: cases) func findingsAreClear(_ test: Case) throws {
+    @Test(arguments: cases) func reportsFindingsWithLineObjectAndField(_ test: Case) throws {
         let path = folder.file("policy.yaml")
         try Data(test.text.utf8).write(to: URL(fileURLWithPath: path))
         let process = try ChildProcess([WeirProgram.path, "policy", "check", path], keepingIn: folder)
@@ -210,7 +210,7 @@ import Testing
     }
 
     /// Deep nesting in both languages, in a part of the object that is used.
-    @Test(arguments: ["policy.yaml", "policy.json"]) func deepNestingIsAFinding(_ name: String) throws {
+    @Test(arguments: ["policy.yaml", "policy.json"]) func reportsDeepNesting(_ name: String) throws {
         let deep = String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000)
         let text = #"""
             {"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": {"name": "p"},
@@ -224,8 +224,8 @@ import Testing
         #expect(process.output.hasSuffix("1 file, 0 policies: 1 error, 0 warnings\n"), "\(process.output)")
     }
 
-    /// 10 MB of rules with a field each that there is not: a few findings, and the number of the others.
-    @Test(.timeLimit(.minutes(5))) func tenMegabytesOfUnknownFieldsAreCounted() throws {
+    /// 10 MB of rules, each with an unknown field: a few findings, and the number of the others.
+    @Test(.timeLimit(.minutes(5))) func limitsAndCountsUnknownFields() throws {
         let rules = (0..<160_000).map { #"{"action":"Allow","soruce\#($0)":{"selector":"a"},"unknown":1}"# }
         let head = #"{"apiVersion":"projectcalico.org/v3","kind":"GlobalNetworkPolicy","metadata":{"name":"p"},"#
         let text = head + #""spec":{"ingress":[\#(rules.joined(separator: ","))]}}"#

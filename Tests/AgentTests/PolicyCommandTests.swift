@@ -46,7 +46,7 @@ import Testing
         "1|security|security.security-default-pass|pass|0", "2|platform|platform.platform-default-pass|pass|0",
     ]
 
-    @Test func theDatabaseOfTheBankIsDeniedAndAStagedPolicyWouldAllowIt() throws {
+    @Test func traceReportsDenialAndPendingStagedPolicy() throws {
         let path = try write(PolicyInventory.bank, to: "bank.yaml")
         let ends = ["--from", Self.customer, "--to", Self.database, "--port", "2379"]
         let process = try run(["trace", "--inventory", path, "--json"] + ends)
@@ -115,7 +115,7 @@ import Testing
             (["--port", "443", "--json"], 1, #""depends_on_domains":true"#),
         ] as [([String], Int32, String)]
     )
-    func rulesAskForDomainNames(_ options: [String], _ code: Int32, _ words: String) throws {
+    func traceEvaluatesDestinationDomain(_ options: [String], _ code: Int32, _ words: String) throws {
         let path = try write(Self.domains, to: "domains.yaml")
         let ends = ["--from", "shop/web-1", "--to", "203.0.113.9", "--expect", "allow"]
         let process = try run(["trace", "--inventory", path] + ends + options)
@@ -123,7 +123,7 @@ import Testing
         #expect(process.output.contains(words), "\(process.output)")
     }
 
-    @Test func namesOfLinesAndRecordsCount() throws {
+    @Test func traceReadsDomainsOfLinesAndRecords() throws {
         let path = try write(Self.domains, to: "domains.yaml")
         let record = #"""
             {"start_time":1,"source_type":"wep","source_namespace":"shop","source_name":"web-1","source_ip":"10.65.1.4",\#
@@ -172,7 +172,7 @@ import Testing
         """
 
     @Test(arguments: [("443", "allow", 0), ("80", "deny", 1)] as [(String, String, Int32)])
-    func hostEndpointsDecideOnTheWay(_ port: String, _ action: String, _ code: Int32) throws {
+    func traceEvaluatesForwardingHostEndpoints(_ port: String, _ action: String, _ code: Int32) throws {
         let path = try write(Self.gateway, to: "gateway.yaml")
         let ends = ["--from", "203.0.113.9", "--to", "shop/web-1", "--port", port, "--expect", "allow"]
         let told = try run(["trace", "--inventory", path] + ends)
@@ -190,7 +190,7 @@ import Testing
         #expect(json.output.contains(transit), "\(json.output)")
     }
 
-    /// Options behind the inventory, and what is in the answer.
+    /// Options behind the inventory, and the expected parts of the answer.
     struct Question: Sendable, CustomTestStringConvertible {
         var arguments: String
         var status: Int32
@@ -223,7 +223,7 @@ import Testing
             "no policies; it is a host without a HostEndpoint",
             "note: pod yaobank/agent uses its node's network"
         ),
-        // Services, by address and by name, are asked about at their backends.
+        // Services, by address and by name, are evaluated at their backends.
         Question(
             "--from CUSTOMER --to 10.96.0.7 --port 2379",
             0,
@@ -238,12 +238,12 @@ import Testing
         Question("--from CUSTOMER --to svc/base", 1, "there is no service yaobank/base in the inventory"),
         Question("--from svc/yaobank/database --to CUSTOMER", 1, "services do not begin connections"),
         Question("--from yaobank/database --to CUSTOMER", 1, "services do not begin connections"),
-        // A node reaches its own pods, and a pod itself, whatever policies say.
+        // A node reaches its own pods, and a pod itself, whatever the policies are.
         Question("--from 192.168.50.11 --to DATABASE --port 1", 0, "allowed; a node always reaches its own pods"),
         Question("--from yaobank/agent --to DATABASE --port 1", 0, "no policies; a node always reaches its own pods"),
         Question("--from DATABASE --to DATABASE --port 1", 0, "allowed; a pod always reaches itself"),
         Question("--from 10.65.1.9 --to 10.65.1.9 --port 1", 0, "allowed; a pod always reaches itself"),
-        // What is expected decides the exit code.
+        // The expected verdict determines the exit code.
         Question("--from yaobank/summary --to DATABASE --port 2379 --expect allow", 0, "port 2379/tcp: allowed"),
         Question("--from CUSTOMER --to svc/database --expect deny", 0, "denied at its only backend"),
         Question("--from 203.0.113.9 --to DATABASE", 0, "denied by ingress of the second", "note: no --port is given"),
@@ -267,7 +267,7 @@ import Testing
         Question("--from CUSTOMER --to yaobank/datum", 1, "in the inventory; near it: DATABASE"),
         Question("--from shop/x --to CUSTOMER", 1, "error: there is no pod shop/x in the inventory\n"),
     ])
-    func endsAreFoundAndExplained(_ question: Question) throws {
+    func traceResolvesAndExplainsEnds(_ question: Question) throws {
         func full(_ text: String) -> String {
             text.replacing("CUSTOMER", with: Self.customer).replacing("DATABASE", with: Self.database)
         }
@@ -285,7 +285,7 @@ import Testing
         ("--to svc/database --expect allow", "expected allow, found deny"),
         ("--to 203.0.113.9 --port 1 --expect deny", "expected deny, found allow"),
     ])
-    func whatIsNotAsExpectedIsExitCodeOne(_ arguments: String, _ error: String) throws {
+    func unexpectedVerdictExitsWithOne(_ arguments: String, _ error: String) throws {
         let path = try write(PolicyInventory.bank, to: "bank.yaml")
         let words = arguments.split(separator: " ").map { $0.replacing("DATABASE", with: Self.database) }
         for json in [[], ["--json"]] {
@@ -297,8 +297,8 @@ import Testing
         }
     }
 
-    /// A service with two ports and three backends, of which one calls the port by another number and one is protected.
-    @Test func aServiceIsAskedAboutAtEachOfItsBackends() throws {
+    /// A service with two ports and three backends, of which one has another target port and one is protected.
+    @Test func traceEvaluatesEachBackendOfService() throws {
         let path = try write(PolicyInventory.shop, to: "shop.yaml")
         func ask(_ arguments: String) throws -> ChildProcess {
             try run(["trace", "--inventory", path] + arguments.split(separator: " ").map(String.init))
@@ -356,7 +356,7 @@ import Testing
     }
 
     /// Records as Weir writes them, of several aggregation levels, and questions among them.
-    @Test func recordsAreQuestionsToo() throws {
+    @Test func traceReadsRecordsAndQuestions() throws {
         let path = try write(PolicyInventory.shop, to: "shop.yaml")
         func record(_ source: String, _ destination: String, _ rest: String) -> String {
             #"{"start_time":1,"end_time":2,\#(source),"source_labels":{"labels":["a=b","]}\""]},\#(destination),\#(rest)}"#
@@ -395,7 +395,7 @@ import Testing
         #expect(bad.errors == "error: 2 of 2 answers are not allow; the first one is in line 1\n")
     }
 
-    @Test func aFolderOfFlowsIsNamed() throws {
+    @Test func rejectsFolderAsFlows() throws {
         let path = try write(PolicyInventory.bank, to: "bank.yaml")
         let folder = FileManager.default.temporaryDirectory.path
         let process = try run(["trace", "--inventory", path, "--flows", folder])
@@ -403,7 +403,7 @@ import Testing
         #expect(process.errors == "error: \(folder): cannot read: Is a directory\n")
     }
 
-    @Test func policiesOfAnotherFileCountToo() throws {
+    @Test func traceMergesSeveralInventories() throws {
         let pods = try write(PolicyInventory.golden, to: "pods.yaml")
         let denial = """
             {"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": {"name": "tier1.no"},
@@ -414,13 +414,13 @@ import Testing
         let process = try run(["trace", "--inventory", pods, "--inventory", more] + ends)
         #expect(process.wait() == 0, "\(process.errors)")
         #expect(try answers(process).first?.dst?.enforced == ["0|tier1|tier1.no|deny|0"])
-        // What is missing is told apart from the answer.
+        // Standard error has the note about the missing port, apart from the answer.
         #expect(process.errors.hasPrefix("note: no --port is given"), "\(process.errors)")
     }
 
     // MARK: Many at once
 
-    /// Calico's cases for enforced and staged policies: ends, and what each of them decides.
+    /// Calico's cases for enforced and staged policies: ends, and the verdict of each.
     private static let goldenCases: [(from: String, to: String, src: Side?, dst: Side?)] = [
         ("ep1-1", "ep2-1", both("allow", allowAll), both("allow", "0|tier1|np:default/tier1.np1-1|allow|0")),
         (
@@ -457,7 +457,7 @@ import Testing
         Side(action: action, enforced: hits, pending: hits)
     }
 
-    /// The same in the generation before.
+    /// The same hits in the older format.
     private static func older(_ side: Side?) -> Side? {
         func older(_ hit: String) -> String {
             hit.replacing("gnp:", with: "").replacing("|snp:default/tier2.", with: "|default/tier2.staged:")
@@ -469,7 +469,7 @@ import Testing
     }
 
     @Test(arguments: ["calico-3.32", "enterprise"])
-    func theCasesOfCalicoComeOutInTheirOrder(_ format: String) throws {
+    func answersCalicoCasesInOrder(_ format: String) throws {
         let path = try write(PolicyInventory.golden, to: "golden.yaml")
         // Many times over, with more than one buffer of input and output.
         let rounds = 200
@@ -493,7 +493,7 @@ import Testing
         }
     }
 
-    /// A line, and what is answered: text of the error, or the last hit of the destination.
+    /// A line, and the expected answer: text of the error, or the last hit of the destination.
     private static let lines: [(line: String, error: String?, hit: String?)] = [
         (
             #"{"from":"10.65.1.4","to":"10.65.1.9","protocol":"tcp","port":2379}"#, nil,
@@ -541,9 +541,9 @@ import Testing
         ("{\"from\":\"" + String(repeating: "x", count: 1_500_000), "the line is longer than", nil),
     ]
 
-    @Test func badLinesAreAnsweredInTheirPlaceAndTheOthersAsWell() throws {
+    @Test func answersInvalidAndValidLinesInOrder() throws {
         let path = try write(PolicyInventory.bank, to: "bank.yaml")
-        // Blank lines at the end are none.
+        // Blank lines at the end do not count.
         let input = try write(Self.lines.map(\.line).joined(separator: "\r\n") + "\n\n \n", to: "flows.jsonl")
         let command = #""$0" policy trace --inventory "$1" --flows - < "$2""#
         let process = try ChildProcess(["sh", "-c", command, WeirProgram.path, path, input], keepingIn: folder)
@@ -559,7 +559,7 @@ import Testing
         }
     }
 
-    @Test func whoAsksLineByLineIsAnsweredLineByLine() throws {
+    @Test func answersEachLineImmediately() throws {
         let path = try write(PolicyInventory.bank, to: "bank.yaml")
         let pipe = folder.file("pipe")
         try #require(mkfifo(pipe, 0o600) == 0)
@@ -578,7 +578,7 @@ import Testing
 
     // MARK: Check
 
-    @Test func goodPoliciesAreSummedUp() throws {
+    @Test func checkSummarizesValidPolicies() throws {
         let path = try write(PolicyInventory.bank, to: "bank.yaml")
         let process = try run(["check", "--inventory", path])
         #expect(process.wait() == 0, "\(process.errors)")
@@ -615,7 +615,7 @@ import Testing
 
         """
 
-    @Test func badPoliciesAreNamedWithObjectAndPlace() throws {
+    @Test func checkReportsObjectAndPlaceOfErrors() throws {
         let path = try write(Self.bad, to: "bad.yaml")
         let broken = try write("{", to: "broken.json")
         let process = try run(["check", "--inventory", path, "--inventory", broken])
@@ -634,7 +634,7 @@ import Testing
         #expect(process.output == expected.joined(separator: "\n") + "\n")
     }
 
-    @Test func findingsComeAsJSON() throws {
+    @Test func checkPrintsJSON() throws {
         struct Line: Decodable {
             var path: String?
             var line: Int?
@@ -665,7 +665,7 @@ import Testing
 
     // MARK: Explain
 
-    @Test func hitsAreToldInWords() throws {
+    @Test func explainDescribesHits() throws {
         let hit = "3|application|yaobank/application.allow-customer|deny|-1"
         let process = try run(["explain", hit, "0|default|knp:a/b|allow|3"])
         #expect(process.wait() == 0, "\(process.errors)")
@@ -681,7 +681,7 @@ import Testing
         #expect(process.output.contains("no rule matched, and the tier's default action denied"))
     }
 
-    /// A hit that makes no sense, and where.
+    /// An invalid hit, a part of its error, and the mark below the invalid part.
     @Test(arguments: [
         ("x|tier|gnp:name|allow|0", "the index 'x'", "^"),
         ("0|@tier|gnp:name|allow|0", "'@tier'", "  ^^^^^"),
@@ -691,7 +691,7 @@ import Testing
         ("0|tier|gnp:x", "here are 3", "             ^"),
         ("0|tier|gnp:x|allow|0|extra", "here are 6", "                     ^^^^^"),
     ])
-    func aHitThatMakesNoSenseIsMarked(_ hit: String, _ reason: String, _ mark: String) throws {
+    func explainMarksInvalidPartOfHit(_ hit: String, _ reason: String, _ mark: String) throws {
         let process = try run(["explain", hit, "0|tier|gnp:name|allow|0"])
         #expect(process.wait() == 1)
         let lines = process.errors.split(separator: "\n").map(String.init)
@@ -700,7 +700,7 @@ import Testing
         #expect(process.output.hasPrefix("0|tier|gnp:name|allow|0\n"), "the others are told")
     }
 
-    @Test func hitsFromStandardInputComeAsJSON() throws {
+    @Test func explainPrintsJSONForStandardInput() throws {
         let input = try write("0|default|sknp:a/b|deny|2\n\nbad\n 1|t|a/t.b|allow\n", to: "hits")
         let command = #""$0" policy explain --json - < "$1""#
         let process = try ChildProcess(["sh", "-c", command, WeirProgram.path, input], keepingIn: folder)
@@ -744,7 +744,7 @@ import Testing
         "trace --inventory a --flows f --from 10.0.0.1", "trace --inventory a --flows f --port 8",
         "trace --inventory a --flows=", "check", "check --inventory=", "explain",
     ])
-    func wrongUsageIsOneLineAndExitCodeTwo(_ line: String) throws {
+    func wrongUsagePrintsOneLineAndExitsWithTwo(_ line: String) throws {
         let process = try run(line.split(separator: " ").map(String.init))
         #expect(process.wait() == 2, "\(process.errors)")
         #expect(process.errors.split(separator: "\n").count { $0.hasPrefix("error: ") } == 1, "\(process.errors)")
@@ -752,14 +752,14 @@ import Testing
     }
 
     @Test(arguments: ["trace --from 10.0.0.1 --to 10.0.0.2", "trace --flows f", "check"])
-    func anInventoryThatIsNotThereIsNamed(_ line: String) throws {
+    func namesMissingInventory(_ line: String) throws {
         let path = folder.file("none")
         let process = try run(line.split(separator: " ").map(String.init) + ["--inventory", path])
         #expect(process.wait() == 1)
         #expect((process.output + process.errors).contains("\(path): "), "\(process.output)\(process.errors)")
     }
 
-    @Test func flowsThatAreNotThereAreNamed() throws {
+    @Test func namesMissingFlowsFile() throws {
         let path = try write(PolicyInventory.bank, to: "bank.yaml")
         let process = try run(["trace", "--inventory", path, "--flows", folder.file("none")])
         #expect(process.wait() == 1)
@@ -767,7 +767,7 @@ import Testing
     }
 
     @Test(arguments: ["", "trace ", "check ", "explain "])
-    func everyCommandExplainsItself(_ command: String) throws {
+    func commandsPrintHelpWithExamples(_ command: String) throws {
         let help = try run(command.split(separator: " ").map(String.init) + ["--help"])
         #expect(help.wait() == 0)
         #expect(help.output.contains("USAGE: weir policy \(command)"), "\(help.output)")

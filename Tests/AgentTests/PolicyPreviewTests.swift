@@ -21,7 +21,7 @@ import Testing
         try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: flows))
     }
 
-    /// Whom the customer calls; a network without address where there is no name.
+    /// The destination of the customer's connections, which is a network without address if it has no name.
     private struct Called {
         var name: String?
         var address: String?
@@ -70,7 +70,7 @@ import Testing
         try JSONDecoder().decode(Answer.self, from: Data(process.output.utf8))
     }
 
-    @Test func enforcedStagedPoliciesWouldAllowWhatIsDenied() throws {
+    @Test func previewReportsEffectOfStagedPolicies() throws {
         let process = try run(["--enforce-staged", "-o", "json"])
         #expect(process.wait() == 1, "\(process.errors)")
         let answer = try answer(process)
@@ -89,7 +89,7 @@ import Testing
         #expect(table.output.contains("not seen is not safe"))
     }
 
-    @Test func anAppliedPolicyTakesThePlaceOfTheOneOfItsName() throws {
+    @Test func changeReplacesPolicyOfSameName() throws {
         let path = folder.file("new.yaml")
         let policy = """
             apiVersion: projectcalico.org/v3
@@ -129,7 +129,7 @@ import Testing
             (selector: "", port: 80, before: "allow", after: "unknown", calls: "web"),
         ]
     )
-    func podsThatPoliciesDistinguishAreEvaluated(
+    func evaluatesPodsThatPoliciesDistinguish(
         _ asked: (selector: String, port: Int, before: String, after: String, calls: String)
     ) throws {
         func pod(_ app: String, _ number: Int, _ labels: String) -> String {
@@ -178,7 +178,7 @@ import Testing
         #expect(rows.map(\.after) == (asked.after.isEmpty ? [] : [asked.after]), "\(process.output)")
     }
 
-    @Test func nothingChangesWhereNothingThatWasSeenIsConcerned() throws {
+    @Test func reportsNoChangeForUnaffectedTraffic() throws {
         let process = try run(["--enforce-staged", "--port", "80"])
         #expect(process.wait() == 0, "\(process.errors)\(process.output)")
         #expect(process.output.contains("0 pairs change (0 connections), 1 stay (7), 0 cannot be decided (0)"))
@@ -191,7 +191,7 @@ import Testing
             (["--without", "NetworkPolicy/yaobank/nobody"], 1, "there is no"),
         ] as [([String], Int32, String)]
     )
-    func wrongUsageIsSaid(_ arguments: [String], _ status: Int32, _ text: String) throws {
+    func rejectsWrongUsage(_ arguments: [String], _ status: Int32, _ text: String) throws {
         let process = try run(arguments)
         #expect(process.wait() == status)
         #expect(process.errors.contains(text), "\(process.errors)")

@@ -55,7 +55,7 @@ import Testing
         ),
         // Without conditions, and terminating but published as ready (publishNotReadyAddresses).
         Case("svc/plain", "service shop/plain, port 80/tcp: denied at all 2 backends"),
-        // A headless service has the names of those that are ready only, at any port.
+        // A headless service resolves to its ready endpoints only, at any port.
         Case(
             "svc/headless --port 5432",
             "service shop/headless, port 5432/tcp: allowed at its only backend",
@@ -74,10 +74,10 @@ import Testing
         ),
         // Pods have names of ports, too.
         Case("shop/db-0 --port pg", "shop/cart-1 (10.0.0.1) to shop/db-0 (10.0.0.2), port 5432/tcp: allowed"),
-        // A port of a node that is no service's.
+        // A port of a node that belongs to no service.
         Case("192.168.0.1 --port 30433", "shop/cart-1 (10.0.0.1) to n1 (192.168.0.1), port 30433/tcp: allowed"),
     ])
-    func backendsAreThoseThatGetTheConnection(_ test: Case) throws {
+    func tracesBackendsThatReceiveConnections(_ test: Case) throws {
         let (status, output, errors) = try trace(test.arguments)
         #expect(status == 0, "\(errors)")
         #expect(output.hasPrefix(test.answer), "\(output)")
@@ -121,7 +121,7 @@ import Testing
         Case("shop/db-0 --port web", "pod shop/db-0 has no port 'web' of tcp; it has pg (5432/tcp)"),
         Case("203.0.113.9 --port web", "port 'web': pods and services have names of ports; give its number"),
     ])
-    func whatHasNoBackendIsToldWhy(_ test: Case) throws {
+    func explainsMissingBackends(_ test: Case) throws {
         let (status, output, errors) = try trace(test.arguments)
         #expect(status == 1)
         #expect(output == "")

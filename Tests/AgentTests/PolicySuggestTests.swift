@@ -139,11 +139,11 @@ import Testing
         )
     }
 
-    @Test func whatWasSeenStaysAllowedAndNothingElse() throws {
+    @Test func suggestionAllowsOnlySeenTraffic() throws {
         let process = try run(["-n", "shop"])
         #expect(process.wait() == 0, "\(process.errors)\(process.output)")
         let yaml = process.output
-        // Ten of one end and eight of the other are ten; three of the version before are in the same rule.
+        // Ten connections at one end and eight at the other count as ten; three of the earlier version are in the same rule.
         #expect(yaml.contains("  #   5432/tcp: 13 connections, last 2025-11-28 14:00:00"), "\(yaml)")
         #expect(yaml.contains("  #   443/tcp: seen once"))
         #expect(yaml.contains("cidr: \"203.0.113.20/32\""))
@@ -160,7 +160,7 @@ import Testing
         let judged = try preview(yaml)
         _ = judged.wait()
         #expect(!judged.output.contains("\"after\":\"deny\""), "\(judged.output)")
-        // What was not seen is denied: the policies are in force.
+        // Traffic that was not seen is denied: the policies are in force.
         let trace = try ChildProcess(
             [
                 WeirProgram.path, "policy", "trace", "--inventory", inventory, "--inventory",
@@ -173,7 +173,7 @@ import Testing
     }
 
     @Test(arguments: [[], ["--staged"]])
-    func policiesOfKubernetesAreNoOthers(_ options: [String]) throws {
+    func kubernetesKindWritesKubernetesPoliciesOnly(_ options: [String]) throws {
         let process = try run(["-n", "shop"] + options)
         #expect(process.wait() == 0, "\(process.errors)")
         let kinds = process.output.split(separator: "\n").filter { $0.hasPrefix("kind: ") }
@@ -183,7 +183,7 @@ import Testing
     }
 
     @Test(arguments: [[], ["--staged"], ["--tier", "application"]])
-    func policiesOfCalicoHaveRulesForICMP(_ options: [String]) throws {
+    func calicoPoliciesHaveICMPRules(_ options: [String]) throws {
         let process = try run(["-n", "shop", "--kind", "calico"] + options, Self.seen + [Self.ping])
         #expect(process.wait() == 0, "\(process.errors)\(process.output)")
         #expect(process.output.contains("protocol: ICMP"), "\(process.output)")
@@ -193,8 +193,8 @@ import Testing
         try check(process.output)
     }
 
-    /// Policies of Kubernetes have no rules for ICMP: what was seen of it would be denied, and that is said.
-    @Test func whatNoRuleCanAllowIsSaid() throws {
+    /// Policies of Kubernetes have no rules for ICMP: the output reports that ICMP traffic that was seen would be denied.
+    @Test func reportsTrafficThatNoRuleCanAllow() throws {
         let process = try run(["-n", "shop"], Self.seen + [Self.ping])
         #expect(process.wait() == 1)
         #expect(process.output.contains("policies of this kind have no rule for icmp"))
@@ -202,7 +202,7 @@ import Testing
         #expect(process.errors.contains("1 pairs that were seen would be denied"), "\(process.errors)")
     }
 
-    /// `weir policy check` finds nothing wrong in what was written, but a tier that is not there.
+    /// Expects that `weir policy check` accepts policies, with the tier that they may name.
     private func check(_ yaml: String) throws {
         let path = folder.file("check.yaml")
         let tier = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: application}\nspec: {order: 100}\n"
@@ -214,7 +214,7 @@ import Testing
         #expect(process.wait() == 0, "\(process.errors)\(process.output)\(yaml)")
     }
 
-    @Test func namesOfRecordsEndNoComment() throws {
+    @Test func escapesNamesInComments() throws {
         var evil = Self.web
         evil.name = "evil"
         evil.aggregated = "evil\\u001b[2J\\nkind: Evil\\u2028-*"
@@ -223,7 +223,7 @@ import Testing
             ["-n", "shop"],
             [Self.line(evil, Self.database, 5432), Self.line(Self.web, Self.database, 1)]
         )
-        // Nobody knows the pod's labels: no rule can allow it, and that is said.
+        // The pod's labels are unknown: no rule can allow its traffic, and the output reports that.
         #expect(process.wait() == 1, "\(process.errors)\(process.output)")
         #expect(
             process.output.contains("\n# DENIED: else\\u{a}where: x/evil\\u{1b}[2J\\u{a}kind: Evil"),
@@ -241,7 +241,7 @@ import Testing
             (["-n", "shop", "--filter", "x ="], 2, "--filter"),
         ] as [([String], Int32, String)]
     )
-    func wrongUsageIsSaid(_ arguments: [String], _ status: Int32, _ text: String) throws {
+    func rejectsWrongUsage(_ arguments: [String], _ status: Int32, _ text: String) throws {
         let process = try run(arguments)
         #expect(process.wait() == status, "\(process.errors)")
         #expect(process.errors.contains(text), "\(process.errors)")

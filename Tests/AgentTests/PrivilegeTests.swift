@@ -5,7 +5,7 @@ import Testing
 /// The privileges that a run keeps.
 @Suite(.needsRoot)
 struct PrivilegeTests {
-    @Test func everyThreadHasWhatARunNeedsAndNoMore() throws {
+    @Test func threadsKeepOnlyRequiredCapabilities() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let weir = try WeirRun(
@@ -38,7 +38,7 @@ struct PrivilegeTests {
         let soft = try #require(Int(files.dropFirst(14).split(separator: " ").first ?? ""))
         let hard = try #require(Int(files.dropFirst(14).split(separator: " ").dropFirst().first ?? ""))
         #expect(soft == min(hard, 3_584) || soft >= 3_584)
-        // Interfaces that come later are watched all the same.
+        // The run can still watch interfaces that appear later.
         _ = try VethPair(
             VethEnd(cable.node, interface: "eth1", addresses: []),
             VethEnd(cable.peer, interface: "eth9", addresses: [])

@@ -12,7 +12,7 @@ struct ReaderTests {
         return try #require(Int(text.filter(\.isNumber)))
     }
 
-    /// Connections to the node, as the flow log sees them.
+    /// Sends a packet of each of many new flows to the node.
     private func send(flows: Int, to cable: Cable) throws {
         let (peer, node) = (try LabAddress("10.1.0.2"), try LabAddress("10.1.0.1"))
         try FrameSender("eth0", in: cable.peer).send(FlowSweep(flows: flows, from: peer, to: node), count: flows)
@@ -20,7 +20,7 @@ struct ReaderTests {
 
     /// Lines that a killed reader had read, lines that the kernel had accepted for it, and lines of the next reader are all
     /// lines in order; only the kernel's part is lost.
-    @Test func aReaderThatDiesCostsWhatTheKernelHadTakenForIt() throws {
+    @Test func deadReaderLosesOnlySocketBuffer() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let listener = try RecordListener(folder.file("socket"))
@@ -57,7 +57,7 @@ struct ReaderTests {
     }
 
     /// Flows that go on are reported every second: soon the queue of 64 MiB is full.
-    @Test func aReaderThatDoesNotReadCostsRecordsAndNothingElse() throws {
+    @Test func stalledReaderLosesOnlyItsRecords() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let wire = try WireCounters(in: cable.node)
@@ -103,7 +103,7 @@ struct ReaderTests {
         return text[..<end].split(separator: "\n")
     }
 
-    /// A number in what the log says of the socket when it closes.
+    /// A number in the log line about the closed socket output.
     private func number(_ key: String, in log: String) throws -> Int {
         let lines = log.split(separator: "\n")
         let line = try #require(lines.last { $0.contains("output=unix:") && $0.contains("output closed") }, "\(log)")

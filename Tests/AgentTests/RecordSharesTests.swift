@@ -5,7 +5,7 @@ import Testing
 
 /// The amounts that endpoints have written in a flush.
 struct RecordSharesTests {
-    @Test func theRankGrowsWithWhatAnEndpointHasWritten() {
+    @Test func rankGrowsWithBytesOfEndpoint() {
         var shares = RecordShares()
         var ranks: [Int] = []
         for _ in 0..<2000 {
@@ -24,7 +24,7 @@ struct RecordSharesTests {
         #expect(shares.rank(at: shares.place(of: 7)) == 0)
     }
 
-    @Test func everyEndpointOfManyHasItsOwnShare() {
+    @Test func endpointsHaveSeparateShares() {
         var shares = RecordShares()
         let owners = (1...20_000).map { UInt64($0) &* 2_654_435_761 }
         for round in 0..<3 {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Agent
 
-/// Records on their way to a reader that is away: who writes much pushes out his own records.
+/// Records for a reader that is absent: an endpoint with many records displaces its own.
 struct RecordWriterTests {
     private static func pod(_ name: String) -> Endpoint {
         Endpoint(kind: .workload, name: name, aggregatedName: name, namespace: "shop", labels: .empty)
@@ -33,7 +33,7 @@ struct RecordWriterTests {
     }
 
     @Test(arguments: [true, false])
-    func oneEndpointsBulkDoesNotPushOutTheRecordsOfOthers(_ bulkBegan: Bool) throws {
+    func busyEndpointDoesNotDisplaceRecordsOfOthers(_ bulkBegan: Bool) throws {
         let folder = try TemporaryFolder()
         let path = folder.file("socket")
         // Three flushes of 6 MB; room for one of them in twenty.
@@ -75,7 +75,7 @@ struct RecordWriterTests {
         #expect(lines.contains { $0.contains("_name\":\"bulk\"") })
     }
 
-    @Test func longLabelsAreShortenedAndNamed() throws {
+    @Test func shortensLongLabelsAndNamesEndpoint() throws {
         let folder = try TemporaryFolder()
         let output = try Output(.file(path: folder.file("records")), logger: LogRecorder().logger)
         let writer = RecordWriter(
@@ -101,8 +101,8 @@ struct RecordWriterTests {
         #expect(folder.text("records").contains("\"label-106=x\",\"_weir_omitted_labels=193\"]}"))
     }
 
-    /// Each output gets what it asked for, in order, and counts the rest; an endpoint is charged once.
-    @Test func outputsGetTheRecordsThatTheirFiltersChoose() throws {
+    /// Each output gets the records that pass its filter, in order, and counts the rest; an endpoint is charged once.
+    @Test func outputsReceiveRecordsThatPassTheirFilters() throws {
         let folder = try TemporaryFolder()
         let selections = try [
             RecordSelection(), RecordSelection(keep: Filter("source_port < 10")),

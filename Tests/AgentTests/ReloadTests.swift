@@ -25,7 +25,7 @@ struct ReloadTests {
     // MARK: Outputs
 
     /// One file stays all the time, and one of two others is always there: both have every packet once.
-    @Test func aReloadOfOutputsLosesNothingAndRepeatsNothing() throws {
+    @Test func outputReloadWritesEachRecordOnce() throws {
         let wire = try WireCounters(in: cable.node)
         let run = try ReloadedRun(in: cable.node, folder, settings(["stays", "one"]))
         let going = try SweepTraffic(cable, flows: 300)
@@ -48,8 +48,8 @@ struct ReloadTests {
         #expect(closed.count >= 10 && closed.allSatisfy { $0.contains("dropped=0") }, "\(closed)")
     }
 
-    /// A run that dies when it has written to a file that a reload brought, and has not noted that yet.
-    @Test func afterAReloadADeathRepeatsNothing() throws {
+    /// A run is killed after it wrote to a file that a reload added, and before it saved the position.
+    @Test func killAfterReloadRepeatsNothing() throws {
         let bpffs = try BPFFileSystem()
         let options = ["--bpffs", bpffs.path]
         let run = try ReloadedRun(in: cable.node, folder, settings(["one"]), options)
@@ -71,7 +71,7 @@ struct ReloadTests {
         #expect(folder.text("two").hasPrefix("a line of somebody else\n"))
     }
 
-    @Test func aFilterComesIntoForce() throws {
+    @Test func appliesChangedFilter() throws {
         let run = try ReloadedRun(in: cable.node, folder, settings(["one"]))
         _ = try cable.toNode().udp(count: 10, size: 72, port: 7)
         try #require(eventually { folder.text("one").contains(#""dest_port":7,"#) })
@@ -88,7 +88,7 @@ struct ReloadTests {
     // MARK: Records
 
     /// A connection that runs while the level changes has all its packets in records, and begins and ends once.
-    @Test func aLevelComesIntoForceForConnectionsThatAreRunning() throws {
+    @Test func appliesChangedLevelToRunningConnections() throws {
         let run = try ReloadedRun(
             in: cable.node,
             folder,
@@ -123,7 +123,7 @@ struct ReloadTests {
         #expect(all.map(\.flowsCompleted).reduce(0, +) == 1)
     }
 
-    @Test func anIntervalComesIntoForce() throws {
+    @Test func appliesChangedInterval() throws {
         let run = try ReloadedRun(
             in: cable.node,
             folder,
@@ -139,7 +139,7 @@ struct ReloadTests {
 
     // MARK: Inventory
 
-    @Test func filesOfTheInventoryComeAndGo() throws {
+    @Test func appliesChangedInventoryFiles() throws {
         for name in ["red", "blue"] {
             let object = """
                 {"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkSet", "metadata": {"name": "\(name)"},
@@ -161,10 +161,10 @@ struct ReloadTests {
         #expect(try run.finish().balanced)
     }
 
-    // MARK: What cannot be used
+    // MARK: Invalid settings
 
-    /// Whatever is wrong with a file is one line, and the run goes on with what it had.
-    @Test func aFileThatCannotBeUsedChangesNothing() throws {
+    /// Each error in a file is one line in the log, and the run keeps its settings.
+    @Test func invalidFileChangesNothing() throws {
         let run = try ReloadedRun(in: cable.node, folder, settings(["one"]))
         let path = folder.file("weir.yaml")
         for (text, said) in [

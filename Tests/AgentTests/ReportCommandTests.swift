@@ -52,7 +52,7 @@ import Testing
         return try #require(object?["rows"] as? [[String: Any]], "\(text)")
     }
 
-    @Test func accessIsWhatPoliciesAllowAndWhatWasRecorded() throws {
+    @Test func accessReportCombinesVerdictsWithRecords() throws {
         let path = try flows([
             Self.line("summary-68597c9ddd-*", "allow", "src", 5), Self.line("summary-68597c9ddd-*", "allow", "dst", 4),
             Self.line("customer-856cd6d9f5-*", "allow", "src", 3), Self.line("customer-856cd6d9f5-*", "deny", "dst", 2),
@@ -73,7 +73,7 @@ import Testing
         #expect(summary["allowedConnections"] as? Int == 5)
         #expect(summary["rulesInForce"] as? [String] == ["0|application|yaobank/application.then|allow|0"])
         #expect(summary["lastSeen"] as? String == "2025-11-28T14:00:00Z")
-        // What the source lets out the destination may deny.
+        // The destination may deny connections that the source allows.
         let customer = try row("customer")
         #expect(customer["couldReach"] as? String == "deny")
         #expect(customer["allowedConnections"] as? Int == 1)
@@ -118,8 +118,8 @@ import Testing
 
         """
 
-    /// Whether a pod may reach a name that the report does not know is not claimed; what is denied in any case is.
-    @Test func accessThatDependsOnADomainNameIsMarked() throws {
+    /// The report marks access that depends on an unknown domain name, and omits access that is denied for every name.
+    @Test func marksAccessThatDependsOnDomain() throws {
         let path = folder.file("domains.yaml")
         try Self.domains.write(toFile: path, atomically: true, encoding: .utf8)
         let process = try ChildProcess(
@@ -175,9 +175,9 @@ import Testing
 
         """
 
-    /// What the destination's node does not forward is not reached; pods of that node are.
+    /// Pods of other nodes have no access if the destination's node does not forward; pods of that node have access.
     @Test(arguments: ["", "preDNAT: true, "])
-    func whatAHostEndpointOnTheWayDeniesIsNotReached(_ kind: String) throws {
+    func hostEndpointPoliciesLimitAccess(_ kind: String) throws {
         let path = folder.file("gate.yaml")
         try Self.gate.replacing("PREDNAT", with: kind).write(toFile: path, atomically: true, encoding: .utf8)
         let report = ["report", "network-access", "--format", "json", "--inventory", path, "--from", try flows([])]
@@ -195,7 +195,7 @@ import Testing
         #expect(try rows(open.output).contains { $0["source"] as? String == "shop/web" }, "\(open.output)")
     }
 
-    @Test func theFormsSayTheSame() throws {
+    @Test func csvAndYAMLEscapeNames() throws {
         let path = try flows([Self.line("a,\\\"b\\n", "deny", "dst", 1)])
         let csv = try report(["network-access", "--from", path, "--namespace", "yaobank"])
         #expect(csv.hasPrefix("source,destination,port,couldReach,rule,allowedConnections,deniedConnections,"))
@@ -207,7 +207,7 @@ import Testing
         #expect(none.hasSuffix("rows: []\n"))
     }
 
-    @Test func theInventoryHasPoliciesAndServicesOfEachPod() throws {
+    @Test func inventoryListsPoliciesAndServicesOfPods() throws {
         let found = try rows(try report(["inventory", "--format", "json"]))
         #expect(found.count == 3)
         let database = try #require(found.first { ($0["endpoint"] as? String)?.contains("/database") == true })
@@ -257,10 +257,10 @@ import Testing
         return path
     }
 
-    @Test func accessIsThatOfThePoliciesInForceInTheRange() throws {
+    @Test func accessFollowsPolicyChangesInRange() throws {
         let log = try audit([
             Self.event("create", "2025-11-28T13:10:00.000000Z"),
-            // What was refused was never in force.
+            // The rejected update was never in force.
             Self.event("update", "2025-11-28T13:15:00.000000Z", code: 403, port: 1),
             Self.event("delete", "2025-11-28T13:20:00.000000Z"),
         ])
@@ -309,7 +309,7 @@ import Testing
         return try #require(row?["couldReachOverTime"] as? [String])
     }
 
-    @Test func aPolicyWithFinalizersIsInForceUntilTheyAreRemoved() throws {
+    @Test func policyStaysInForceUntilFinalizersAreRemoved() throws {
         let dying = #","deletionTimestamp":"2025-11-28T13:20:00Z","finalizers":["a/b"]"#
         let log = try audit([
             Self.event("create", "2025-11-28T13:10:00.000000Z"),
@@ -321,8 +321,8 @@ import Testing
         #expect(times.map { String($0.dropFirst(11).prefix(21)) } == expected, "\(times)")
     }
 
-    /// Changes where the report has no pods take no place of those that concern it.
-    @Test func changesOfOtherNamespacesHideNone() throws {
+    /// Changes in namespaces without pods of the report do not use up the limit of policy states.
+    @Test func limitOfStatesIgnoresOtherNamespaces() throws {
         let others = (0..<200).map { index in
             let time = "2025-11-28T13:\(12 + index / 50):\(10 + index % 50).000000Z"
             return Self.event(index == 0 ? "create" : "update", time, port: 1 + index, namespace: "elsewhere")
@@ -337,7 +337,8 @@ import Testing
         #expect(object["numPolicyStatesLeftOut"] as? Int == 0)
         #expect(object["numPolicyChanges"] as? Int == 202)
         #expect(try customer(object).count == 3)
-        // As many of its own are too many: the last ones are taken, and all pairs are right from there on.
+        // The same number of changes in its own namespace exceeds the limit: the report has the last ones, and all pairs are
+        // right from there on.
         let last = Self.event("update", "2025-11-28T13:20:00.000000Z")
         let many = try audit([own[0]] + others.map { $0.replacing("elsewhere", with: "yaobank") } + [last])
         let bounded = try access(many, path)
@@ -347,7 +348,7 @@ import Testing
         #expect(try customer(bounded).last?.hasPrefix("2025-11-28T13:20:00.000000Z allow") == true)
     }
 
-    @Test func theInventoryOfAnEarlierTimeHasThePoliciesOfThen() throws {
+    @Test func inventoryAtEarlierTimeHasItsPolicies() throws {
         let log = try audit([
             Self.event("create", "2025-11-28T13:10:00.000000Z"), Self.event("delete", "2025-11-28T13:20:00.000000Z"),
         ])
@@ -359,7 +360,7 @@ import Testing
         #expect(try !policies("2025-11-28T13:25:00Z").contains("let-customer"))
     }
 
-    @Test func aStateThatTheLogDoesNotHaveIsNamed() throws {
+    @Test func namesPoliciesWithUnknownState() throws {
         let log = try audit([Self.event("update", "2025-11-28T13:10:00.000000Z")])
         let path = try flows([Self.line("customer-856cd6d9f5-*", "allow", "src", 3)])
         let text = try report([

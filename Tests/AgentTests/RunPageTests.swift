@@ -11,7 +11,7 @@ struct RunPageTests {
         lab = try PolicyNode(policies: Self.policies(["idle"]))
     }
 
-    /// The client's policy, a staged one that would deny the database, and policies of nobody.
+    /// The client's policy, a staged one that would deny the database, and policies that select no pod.
     private static func policies(_ others: [String]) -> String {
         let nobodys = others.map { name in
             """
@@ -72,7 +72,7 @@ struct RunPageTests {
         )
     }
 
-    @Test func thePageOfARunKnowsItsPolicies() throws {
+    @Test func pageAPIReportsCurrentPolicies() throws {
         let weir = try lab.run(["--http", "off", "--socket", socket, "--store", lab.folder.file("flows.db")])
         let (client, db) = (try lab.namespace(of: .client), try lab.namespace(of: .db))
         let address = try lab.address(of: .db, isIPv6: false, towards: .client)
@@ -93,7 +93,7 @@ struct RunPageTests {
         let steps = (explained["now"] as? [String: Any])?["steps"] as? [[String: Any]] ?? []
         let checks = steps.flatMap { $0["checks"] as? [String] ?? [] }
         #expect(checks.contains { $0.contains("default.client rule 0") }, "\(explained)")
-        // What would be.
+        // Previews.
         let staged = try preview("", staged: true)
         #expect((staged["newly_denied"] as? [String: Int])?["pairs"] == 1, "\(staged)")
         #expect((try preview(Self.policies(["idle"]))["newly_denied"] as? [String: Int])?["pairs"] == 0)
@@ -116,7 +116,7 @@ struct RunPageTests {
     }
 
     /// Changes as large as they may be, many at once, hold up neither health nor records.
-    @Test func largePreviewsHoldUpNothing() throws {
+    @Test func largePreviewsDoNotBlockHealthOrRecords() throws {
         let weir = try lab.run(["--http", "off", "--socket", socket, "--store", lab.folder.file("flows.db")])
         let (client, db) = (try lab.namespace(of: .client), try lab.namespace(of: .db))
         let address = try lab.address(of: .db, isIPv6: false, towards: .client)
@@ -153,7 +153,7 @@ struct RunPageTests {
         #expect(try weir.report().balanced)
     }
 
-    /// Just less than a mebibyte of policies, each of which the client's packets are asked about.
+    /// Just less than a mebibyte of policies, each of which is evaluated for the client's packets.
     private static let large: String = {
         var text = ""
         var number = 0

@@ -37,7 +37,7 @@ struct ScheduleTests {
         #expect(schedule.isDue(due + 1))
     }
 
-    @Test func anAlignedScheduleLeavesOutWhatWasMissed() {
+    @Test func alignedScheduleSkipsMissedTimes() {
         let second = Self.second
         var schedule = Schedule(every: .seconds(10), isAligned: true, now: 0, wall: 0)
         // 37 s late: the next is at 50 s of Unix time.
@@ -48,7 +48,7 @@ struct ScheduleTests {
         #expect(schedule.next == 53 * second)
     }
 
-    @Test func aFreeScheduleKeepsItsPace() {
+    @Test func unalignedScheduleKeepsItsPace() {
         let second = Self.second
         var schedule = Schedule(every: .seconds(1), isAligned: false, now: 500, wall: 77)
         #expect(schedule.next == second + 500)
@@ -66,7 +66,7 @@ struct ScheduleTests {
         (Duration.milliseconds(10), Int64(10_000_000)), (.seconds(1), 1_000_000_000), (.nanoseconds(7), 7),
         (.seconds(3_600_000_000), 3_600_000_000_000_000_000),
     ])
-    func durationsAreCountedInNanoseconds(_ duration: Duration, _ nanoseconds: Int64) {
+    func convertsDurationsToNanoseconds(_ duration: Duration, _ nanoseconds: Int64) {
         #expect(duration.nanoseconds == nanoseconds)
     }
 }

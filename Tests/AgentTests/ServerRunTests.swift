@@ -33,7 +33,7 @@ struct ServerRunTests {
         try WeirRun(in: cable.node, folder, ["--interface", "eth0", "--http", "off", "--socket", socket] + options)
     }
 
-    @Test func metricsSayWhatTheKernelCounted() throws {
+    @Test func metricsEqualKernelCounters() throws {
         let weir = try start()
         let before = try cable.counters
         _ = try cable.toNode().udp(count: 1_000, size: 72, port: 7)
@@ -61,16 +61,16 @@ struct ServerRunTests {
         #expect(Self.value("weir_account_unaccounted_packets{}", in: metrics) == 0)
         #expect(Self.value("weir_loss_abandoned_batches_total{}", in: metrics) == 0)
         try weir.finish()
-        // The socket goes with its run.
+        // The run removes its socket.
         #expect(!folder.has("weir.sock"))
     }
 
-    @Test func metricsAreReadByPrometheus() throws {
+    @Test func metricsPassPrometheusParsers() throws {
         let weir = try start()
         _ = try cable.toNode().udp(count: 10, size: 72, port: 7)
         let file = folder.file("metrics")
         try ask("/metrics").write(toFile: file, atomically: true, encoding: .utf8)
-        // What promtool only advises upon are the names of libraries.
+        // Only names of metrics that libraries choose may cause advice of promtool.
         let judged = try cable.node.start(["sh", "-c", "promtool check metrics <\(file)"], keepingIn: folder)
         let status = judged.wait()
         let ours = (judged.output + judged.errors).split(separator: "\n").filter {
@@ -91,7 +91,7 @@ struct ServerRunTests {
     }
 
     /// Metrics contain the traffic of an address of this host, and the run time of the programs, where that is configured.
-    @Test func metricsSayWhatWorkloadsCarryAndWhatProgramsCost() throws {
+    @Test func metricsReportWorkloadTrafficAndProgramTime() throws {
         let weir = try start(["--flow-metrics", "10", "--program-time"])
         let wire = try WireCounters(in: cable.node)
         let programs = try eventually { try ask("/debug/programs").contains(#""name":"weir_ingress""#) }
@@ -118,7 +118,7 @@ struct ServerRunTests {
         try weir.finish()
     }
 
-    @Test func probesSayWhatIsMissing() throws {
+    @Test func probesReportMissingInterface() throws {
         let weir = try start()
         #expect(try ask("/healthz") == "ok\n")
         #expect(try ask("/readyz") == "ok\n")
@@ -130,8 +130,8 @@ struct ServerRunTests {
         try weir.finish()
     }
 
-    /// Stored records are not for every client that reaches the address: that needs a token, the socket of this host does not.
-    @Test func whatIsStoredNeedsATokenWhereOthersReachTheAddress() throws {
+    /// Stored records require a token from clients of the HTTP address, but not from those of this host's socket.
+    @Test func storeRequiresTokenOnReachableAddress() throws {
         let store = folder.file("flows.db")
         let token = folder.file("token")
         try Data("0123456789abcdef\n".utf8).write(to: URL(fileURLWithPath: token))
@@ -155,8 +155,9 @@ struct ServerRunTests {
         #expect(lstat(store, &status) == 0 && status.st_mode & 0o777 == 0o600)
     }
 
-    /// A store of the settings that cannot be used costs history, and no record; one of the command line ends the start.
-    @Test func aStoreOfTheSettingsThatCannotBeUsedEndsNothing() throws {
+    /// If the store of the settings file is unusable, the run writes records without history; one of the command line prevents
+    /// the start.
+    @Test func unusableStoreOfSettingsDoesNotEndRun() throws {
         let settings = folder.file("weir.yaml")
         try Data("store: /proc/nowhere/flows.db\n".utf8).write(to: URL(fileURLWithPath: settings))
         let weir = try start(["--config", settings])
@@ -175,7 +176,7 @@ struct ServerRunTests {
         #expect(second.errors.contains("error: --store /proc/nowhere/flows.db"), "\(second.errors)")
     }
 
-    @Test func aPortThatIsTakenEndsTheStartIfItWasAskedFor() throws {
+    @Test func requestedPortInUsePreventsStart() throws {
         let weir = try WeirRun(
             in: cable.node,
             folder,

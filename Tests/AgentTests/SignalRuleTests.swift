@@ -4,7 +4,7 @@ import Testing
 @testable import Agent
 
 struct SignalRuleTests {
-    /// Signals at times, in milliseconds, and what each means.
+    /// Signals at times, in milliseconds, and the action for each.
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var isOnTerminal = true
@@ -45,7 +45,7 @@ struct SignalRuleTests {
             signals: [(SIGHUP, 0, .stop), (SIGHUP, 5000, .ignore), (SIGINT, 5001, .exit(130))]
         ),
     ])
-    func eachSignalMeansWhatItsTimeSays(_ row: Case) {
+    func actionDependsOnSignalAndTime(_ row: Case) {
         var rule = SignalRule(isOnTerminal: row.isOnTerminal, endsOnHangUp: row.endsOnHangUp)
         for signal in row.signals {
             let action = rule.receive(signal.number, at: 77_000_000 + signal.time * 1_000_000)

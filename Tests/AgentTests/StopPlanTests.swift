@@ -11,7 +11,7 @@ import Testing
 /// The division of the time after the request to stop.
 struct StopPlanTests {
     /// A clock that stands still until a test moves it, ns.
-    private final class Hands: Sendable {
+    private final class ManualClock: Sendable {
         let time: Atomic<Int64>
         init(_ time: Int64) { self.time = Atomic(time) }
         var now: Int64 { time.load(ordering: .relaxed) }
@@ -20,7 +20,7 @@ struct StopPlanTests {
         }
     }
 
-    @Test func nothingIsOverBeforeTheRequest() {
+    @Test func noPartIsOverBeforeRequest() {
         let plan = StopPlan(StopSource()) { .max }
         #expect(!plan.hasBegun)
         for part in StopPlan.Part.allCases {
@@ -31,32 +31,32 @@ struct StopPlanTests {
 
     @Test(arguments: StopPlan.Part.allCases)
     func eachPartEndsAtItsTime(_ part: StopPlan.Part) {
-        let hands = Hands(5_000_000_000)
-        let plan = StopPlan(StopSource()) { hands.now }
+        let clock = ManualClock(5_000_000_000)
+        let plan = StopPlan(StopSource()) { clock.now }
         plan.begin()
-        hands.move(to: part.rawValue - 1, after: 5_000_000_000)
+        clock.move(to: part.rawValue - 1, after: 5_000_000_000)
         #expect(!plan.isOver(part))
         #expect(plan.time(for: part) == .milliseconds(1))
         #expect(plan.time(for: part, atMost: .microseconds(3)) == .microseconds(3))
-        hands.move(to: part.rawValue, after: 5_000_000_000)
+        clock.move(to: part.rawValue, after: 5_000_000_000)
         #expect(plan.isOver(part))
         #expect(plan.time(for: part) == .zero)
         #expect(part.rawValue * 1_000_000 < StopPlan.total.nanoseconds)
     }
 
-    @Test func theFirstRequestCounts() {
-        let hands = Hands(5_000_000_000)
+    @Test func laterRequestsDoNotMoveStart() {
+        let clock = ManualClock(5_000_000_000)
         let stop = StopSource()
-        let plan = StopPlan(stop) { hands.now }
+        let plan = StopPlan(stop) { clock.now }
         plan.begin()
-        hands.move(to: 1_500, after: 5_000_000_000)
+        clock.move(to: 1_500, after: 5_000_000_000)
         plan.begin()
         stop.stop()
-        hands.move(to: StopPlan.Part.questions.rawValue, after: 5_000_000_000)
+        clock.move(to: StopPlan.Part.questions.rawValue, after: 5_000_000_000)
         #expect(plan.isOver(.questions))
     }
 
-    @Test func aStopSourceKeepsTheTimeOfItsFirstRequest() throws {
+    @Test func stopSourceKeepsTimeOfFirstRequest() throws {
         let stop = StopSource()
         #expect(stop.requestedAt == nil)
         let before = Clock.monotonic
@@ -67,7 +67,7 @@ struct StopPlanTests {
         #expect(stop.requestedAt == first)
     }
 
-    /// Connection tracking that takes its time.
+    /// A connection tracker with slow answers.
     private final class SlowTracker: ConnectionTracker, Sendable {
         let asked = Atomic(0)
 
@@ -125,12 +125,12 @@ struct StopPlanTests {
     }
 
     /// When the time for detail is over, packets are in records without the other end, and none is missing.
-    @Test func aPipelineWithoutTimeAddsUpWhatIsLeft() throws {
+    @Test func pipelineSumsRemainingFlowsWhenTimeIsOver() throws {
         let folder = try TemporaryFolder()
         let keeper = InventoryKeeper(hostName: "node", hasSources: false, policyFormat: .enterprise)
         let known = InventoryKeeper.Snapshots(inventory: keeper.replaceOwnAddresses(with: [Self.host]))
-        let hands = Hands(1_000_000_000)
-        let plan = StopPlan(StopSource()) { hands.now }
+        let clock = ManualClock(1_000_000_000)
+        let plan = StopPlan(StopSource()) { clock.now }
         let board = LossBoard()
         let outputs = try Self.outputs(folder, LogRecorder().logger)
         var pipeline = Pipeline(
@@ -148,7 +148,7 @@ struct StopPlanTests {
             start: Self.reading(0)
         )
         plan.begin()
-        hands.move(to: StopPlan.Part.detail.rawValue, after: 1_000_000_000)
+        clock.move(to: StopPlan.Part.detail.rawValue, after: 1_000_000_000)
         let mailbox = Mailbox<Pipeline.Message>(limit: 64)
         for chunk in 0..<UInt32(10) {
             #expect(mailbox.offer(.flows(Self.batch(chunk * 1_000..<(chunk + 1) * 1_000))))
@@ -162,8 +162,8 @@ struct StopPlanTests {
         #expect(board.last.remainderPackets == 10_000)
     }
 
-    /// 10,000 new flows wait, and asking for them all would take 5 s: every packet is in a record in time.
-    @Test func aPipelineThatIsBehindIsDoneInTime() throws {
+    /// 10,000 new flows wait, and connection tracking would take 5 s for all: every packet is in a record in time.
+    @Test func latePipelineFinishesInTime() throws {
         let folder = try TemporaryFolder()
         let keeper = InventoryKeeper(hostName: "node", hasSources: false, policyFormat: .enterprise)
         let known = InventoryKeeper.Snapshots(inventory: keeper.replaceOwnAddresses(with: [Self.host]))

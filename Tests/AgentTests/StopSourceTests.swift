@@ -6,13 +6,13 @@ import Synchronization
 import Testing
 
 struct StopSourceTests {
-    @Test func saysNothingUntilItIsAskedToStop() {
+    @Test func isNotStoppedInitially() {
         let source = StopSource()
         #expect(!source.isStopped)
         #expect(!source.wait(milliseconds: 1))
     }
 
-    @Test func staysStoppedHoweverOftenItIsAsked() {
+    @Test func repeatedStopsDoNotBlock() {
         let source = StopSource()
         // More than a pipe holds: a stop never blocks.
         for _ in 0..<100_000 { source.stop() }
@@ -21,7 +21,7 @@ struct StopSourceTests {
         #expect(source.wait(milliseconds: 0))
     }
 
-    @Test func anotherThreadEndsAWait() throws {
+    @Test func stopFromAnotherThreadEndsWait() throws {
         let source = StopSource()
         // Not one of a pool, whose threads other tests may hold.
         let stopping = try BackgroundWork { source.stop() }
@@ -32,7 +32,7 @@ struct StopSourceTests {
 
 struct StopSignalsTests {
     @Test(arguments: [SIGINT, SIGTERM])
-    func aSignalThatComesTwiceAtOnceStopsAndNothingElse(_ signal: Int32) async {
+    func immediateSecondSignalIsIgnored(_ signal: Int32) async {
         // The body of an exit test captures nothing: a case each.
         if signal == SIGINT {
             await #expect(processExitsWith: .exitCode(42)) { signalTwiceAtOnce(SIGINT) }
@@ -41,7 +41,7 @@ struct StopSignalsTests {
         }
     }
 
-    @Test func onATerminalASignalASecondLaterEndsTheProcess() async {
+    @Test func secondSignalAfterOneSecondExitsOnTerminal() async {
         await #expect(processExitsWith: .exitCode(128 + SIGTERM)) {
             guard openTerminal() else { exit(3) }
             let stop = StopSource()
@@ -55,7 +55,7 @@ struct StopSignalsTests {
         }
     }
 
-    @Test func aHangUpCallsWhatItIsToldToAndIsNotTheEnd() async {
+    @Test func hangUpCallsHandlerWithoutStopping() async {
         await #expect(processExitsWith: .exitCode(42)) {
             let stop = StopSource()
             let calls = Mutex(0)
@@ -66,7 +66,7 @@ struct StopSignalsTests {
         }
     }
 
-    @Test func aHangUpEndsWhatLivesWithItsTerminal() async {
+    @Test func hangUpStopsByDefault() async {
         await #expect(processExitsWith: .exitCode(42)) {
             let stop = StopSource()
             let signals = StopSignals(stop)
@@ -76,7 +76,7 @@ struct StopSignalsTests {
         }
     }
 
-    @Test func aBrokenPipeIsNotTheEnd() async {
+    @Test func brokenPipeSignalIsIgnored() async {
         await #expect(processExitsWith: .exitCode(42)) {
             let signals = StopSignals(StopSource())
             raise(SIGPIPE)

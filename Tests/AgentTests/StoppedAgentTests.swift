@@ -8,7 +8,7 @@ import Testing
 struct StoppedAgentTests {
     private static let flows = 2_000
 
-    @Test func nothingIsLostMeanwhile() throws {
+    @Test func suspendedAgentLosesNothing() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let weir = try WeirRun(in: cable.node, folder, ["--poll-interval", "100ms", "--table-slots", "16384"])
@@ -19,7 +19,7 @@ struct StoppedAgentTests {
             from: try LabAddress("10.1.0.2"),
             to: try LabAddress("10.1.0.1")
         )
-        // Half of the flows are known before, the others begin while nobody looks.
+        // Half of the flows begin before the suspension, the others during it.
         try sender.send(sweep, count: Self.flows / 2)
         weir.process.signal(SIGSTOP)
         #expect(eventually { weir.process.state == "T" })

@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Testing
 
-/// `weir ui`, as an operator runs it and as programs ask it.
+/// `weir ui`, as an operator runs it and as programs query it.
 @Suite struct UICommandTests {
     private let folder: TemporaryFolder
     private let flows: String
@@ -18,7 +18,7 @@ import Testing
         try Data("{\(members.joined(separator: ","))}\n".utf8).write(to: URL(fileURLWithPath: flows))
     }
 
-    /// The server and the URL that it says.
+    /// Starts the server, and returns it with the URL that it prints.
     private func serve(_ more: [String] = []) throws -> (process: ChildProcess, url: String) {
         let process = try ChildProcess(
             [WeirProgram.path, "ui", "--from", flows, "--listen", "127.0.0.1:0"] + more,
@@ -38,7 +38,7 @@ import Testing
         return process.output
     }
 
-    @Test func theAPIAnswersFromAFileAndEndsWithASignal() throws {
+    @Test func servesAPIFromFileUntilSignal() throws {
         let (process, url) = try serve()
         let status = try ask("\(url)api/v1/status")
         #expect(status.hasSuffix("\n200"), "\(status)")
@@ -54,7 +54,7 @@ import Testing
         #expect(process.wait() == 0, "\(process.errors)")
     }
 
-    @Test func aNameOfElsewhereThatLeadsHereIsRefused() throws {
+    @Test func rejectsForeignHostHeader() throws {
         let (process, url) = try serve()
         #expect(try ask("\(url)api/v1/status", ["-H", "Host: rebound.example"]).hasSuffix("\n403"))
         #expect(try ask("\(url)api/v1/live", ["-H", "Host: rebound.example"]).hasSuffix("\n403"))
@@ -63,7 +63,7 @@ import Testing
         #expect(process.wait() == 0)
     }
 
-    @Test func thePageIsServedAndLoadsNothingFromElsewhere() throws {
+    @Test func servesPageWithStrictContentSecurityPolicy() throws {
         let (process, url) = try serve()
         let page = try ask(url, ["-D", "-"])
         #expect(page.hasSuffix("\n200"), "\(page)")
@@ -77,7 +77,7 @@ import Testing
     }
 
     /// With an inventory a denied connection is explained rule by rule, also where the record names workloads only.
-    @Test(arguments: [true, false]) func rulesThatDidNotMatchSayWhy(_ hasNames: Bool) throws {
+    @Test(arguments: [true, false]) func explainListsChecksOfRules(_ hasNames: Bool) throws {
         let inventory = folder.file("bank.yaml")
         try Data(PolicyInventory.bank.utf8).write(to: URL(fileURLWithPath: inventory))
         let path = folder.file("bank.log")
@@ -111,7 +111,7 @@ import Testing
     }
 
     /// The document that is served is the one in docs, has every endpoint, and refers to nothing that it lacks.
-    @Test func theOpenAPIDocumentIsWhole() throws {
+    @Test func openAPIDocumentIsComplete() throws {
         let printed = try ChildProcess([WeirProgram.path, "schema", "openapi"], keepingIn: folder)
         #expect(printed.wait() == 0, "\(printed.errors)")
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -135,8 +135,8 @@ import Testing
         #expect(process.wait() == 0)
     }
 
-    /// The page loads without the token, and asks for it; its data does not.
-    @Test func aTokenIsNeededForDataAndNotForThePage() throws {
+    /// The page loads without the token, and prompts for it; its data requires it.
+    @Test func tokenProtectsDataButNotPage() throws {
         let token = folder.file("token")
         try Data("0123456789abcdef\n".utf8).write(to: URL(fileURLWithPath: token))
         chmod(token, 0o600)
@@ -153,7 +153,7 @@ import Testing
         #expect(process.wait() == 0, "\(process.errors)")
     }
 
-    @Test func namesOfRecordsAreJSONAndNeverHTML() throws {
+    @Test func overviewIsJSONWithNosniff() throws {
         let (process, url) = try serve()
         let headers = try ask(
             "\(url)api/v1/overview?since=1764338000&until=1764339000",
@@ -171,7 +171,7 @@ import Testing
             (["--from", "/nowhere"], 1, "/nowhere"), (["--store", "/nowhere"], 1, "/nowhere"),
         ] as [([String], Int32, String)]
     )
-    func whatCannotBeServedIsSaid(_ arguments: [String], _ status: Int32, _ text: String) throws {
+    func rejectsUnusableArguments(_ arguments: [String], _ status: Int32, _ text: String) throws {
         let process = try ChildProcess([WeirProgram.path, "ui"] + arguments, keepingIn: folder)
         #expect(process.wait() == status)
         #expect(process.errors.contains(text), "\(process.errors)")

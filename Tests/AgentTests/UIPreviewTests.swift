@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Testing
 
-/// Policies and previews of `weir ui --inventory`, as the page asks for them.
+/// Policies and previews of `weir ui --inventory`, as the page requests them.
 @Suite struct UIPreviewTests {
     private let folder: TemporaryFolder
     private let flows: String
@@ -43,7 +43,7 @@ import Testing
 
     private static let range = "since=1764338000&until=1764339000"
 
-    /// Sends a change; the answer and its status.
+    /// Sends a change, and returns the status and the body of the answer.
     private func preview(
         _ url: String,
         _ change: [UInt8],
@@ -69,7 +69,7 @@ import Testing
     }
 
     /// The same rows as those of the command.
-    @Test func thePageAndTheCommandSayTheSame() throws {
+    @Test func pageAndCommandAgree() throws {
         let (process, url) = try serve(["--inventory", inventory])
         let (status, body) = try preview(url, [], "\(Self.range)&enforce_staged=true")
         #expect(status == "200")
@@ -101,8 +101,8 @@ import Testing
         end(process)
     }
 
-    /// An applied policy takes the place of the one of its name, and a next preview knows nothing of it.
-    @Test func aChangeIsForgottenWithItsAnswer() throws {
+    /// A change replaces the policy of the same name, and the next preview starts without the change.
+    @Test func previewLeavesNoState() throws {
         let (process, url) = try serve(["--inventory", inventory])
         let change = """
             apiVersion: projectcalico.org/v3
@@ -126,8 +126,8 @@ import Testing
         end(process)
     }
 
-    /// Whatever is sent, the answer is one, in words, and the server goes on.
-    @Test func hostileChangesAreRefusedAndHarmNothing() throws {
+    /// Each request gets an answer with a message, and the server keeps running.
+    @Test func rejectsHostileChanges() throws {
         let (process, url) = try serve(["--inventory", inventory])
         let laughs = (0..<10).map { level in
             let items = Array(repeating: level == 0 ? "lol" : "*a\(level - 1)", count: 10).joined(separator: ",")
@@ -147,7 +147,7 @@ import Testing
             #expect(status == expected, "\(text.prefix(40)): \(body)")
             #expect((body["error"] as? [String: Any])?["message"] is String)
         }
-        // A selector that cannot be read is not in force, which the answer says.
+        // A policy whose selector cannot be parsed is not in force, and the answer has a warning.
         let unread = try preview(url, Array((policy + "spec: {selector: \"\(selector)\", ingress: []}\n").utf8))
         #expect(unread.status == "200" || unread.status == "400", "\(unread.status)")
         if unread.status == "200" { #expect((unread.body["warnings"] as? [String])?.isEmpty == false) }
@@ -161,8 +161,8 @@ import Testing
         end(process)
     }
 
-    /// Policies that decide nothing are there, and rules say what they want.
-    @Test func policiesOfTheInventoryThatDecideNothingAreUnused() throws {
+    /// The list has policies without hits, and describes rules in words.
+    @Test func marksPoliciesWithoutHitsAsUnused() throws {
         let (process, url) = try serve(["--inventory", inventory])
         let asked = try ChildProcess(["curl", "-s", "\(url)api/v1/policies?\(Self.range)"], keepingIn: folder)
         #expect(asked.wait() == 0)
@@ -181,7 +181,7 @@ import Testing
         end(process)
     }
 
-    @Test func theCommandListsWhatIsUnused() throws {
+    @Test func unusedCommandListsPoliciesAndRules() throws {
         func run(_ more: [String]) throws -> ChildProcess {
             let arguments = [WeirProgram.path, "policy", "unused", "--inventory", inventory] + more
             return try ChildProcess(arguments, keepingIn: folder)
@@ -203,7 +203,7 @@ import Testing
         #expect(nothing.output.isEmpty && nothing.errors.contains("no record of this time"), "\(nothing.errors)")
     }
 
-    @Test func withoutAnInventoryThereIsNoPreview() throws {
+    @Test func previewRequiresInventory() throws {
         let (process, url) = try serve([])
         let (status, body) = try preview(url, Array("kind: X".utf8))
         #expect(status == "503")

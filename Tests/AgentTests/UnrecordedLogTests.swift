@@ -18,7 +18,7 @@ import Testing
         TrafficCounters(packets: packets, bytes: packets * 100)
     }
 
-    @Test func saysHowMuchAndWhatToDo() {
+    @Test func logsAmountAndAdvice() {
         let recorder = LogRecorder()
         var log = UnrecordedLog(recorder.logger, hasInventory: false)
         log.note(Self.transit(300), recorded: Self.recorded(100), now: 0)
@@ -36,15 +36,15 @@ import Testing
             (200, 10_000, true),
         ] as [(UInt64, UInt64, Bool)]
     )
-    func warnsOfMoreThanAFew(transit: UInt64, recorded: UInt64, warns: Bool) {
+    func warnsAboveThreshold(transit: UInt64, recorded: UInt64, warns: Bool) {
         let recorder = LogRecorder()
         var log = UnrecordedLog(recorder.logger, hasInventory: true)
         log.note(Self.transit(transit), recorded: Self.recorded(recorded), now: 0)
         #expect(recorder.take().count == (warns ? 1 : 0))
     }
 
-    /// At once, after a minute, after two, four, …; each line has what came since the one before.
-    @Test func repeatsItEverMoreRarely() {
+    /// At once, after a minute, after two, four, …; each line has the traffic since the line before.
+    @Test func pausesBetweenWarningsDouble() {
         let recorder = LogRecorder()
         var log = UnrecordedLog(recorder.logger, hasInventory: true)
         var said: [Int64] = []

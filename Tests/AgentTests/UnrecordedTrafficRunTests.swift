@@ -3,11 +3,12 @@ import Foundation
 import Lab
 import Testing
 
-/// A balanced account is not yet a record: a router without an inventory sees traffic of which neither end is its own.
+/// Traffic in a balanced account may be in no record: a router without an inventory forwards flows of which neither end is its
+/// own.
 @Suite(.serialized, .needsRoot)
 struct UnrecordedTrafficRunTests {
-    /// A client and a server, and a router between them that knows neither.
-    private struct Routed {
+    /// A client and a server, and a router between them without an inventory.
+    private struct RoutedNetwork {
         let router: NetworkNamespace
         let client: NetworkNamespace
         let server: NetworkNamespace
@@ -30,9 +31,9 @@ struct UnrecordedTrafficRunTests {
         }
     }
 
-    @Test func whatIsInNoRecordIsCountedAndSaid() throws {
+    @Test func countsAndLogsUnrecordedTraffic() throws {
         let folder = try TemporaryFolder()
-        let routed = try Routed()
+        let routed = try RoutedNetwork()
         let weir = try WeirRun(in: routed.router, folder, watching: ["eth0", "eth1"])
         _ = try routed.path.udp(count: 500, size: 72, port: 7)
         try weir.waitFor("traffic is in no record: neither end is known to be this host or one of its workloads")
@@ -46,9 +47,9 @@ struct UnrecordedTrafficRunTests {
         #expect(weir.process.errors.contains("--workload-interface"))
     }
 
-    @Test func whatAnotherInterfaceReportsIsNot() throws {
+    @Test func trafficReportedElsewhereIsNotUnrecorded() throws {
         let folder = try TemporaryFolder()
-        let routed = try Routed()
+        let routed = try RoutedNetwork()
         let weir = try WeirRun(
             in: routed.router,
             folder,

@@ -81,7 +81,7 @@ import Testing
     private let allowed = [hit("db-allow", "allow", 0)]
     private let denied = [hit("db-allow", "deny", -1)]
 
-    @Test func theFirstRecordsUnderAnotherRuleHaveTheChangeOfItsPolicy() throws {
+    @Test func firstRecordsUnderNewRuleNamePolicyChange() throws {
         var join = VerdictJoin(board)
         for interval in 0..<3 { #expect(run(&join, [record(Int64(interval), allowed)]) == [nil]) }
         board.add([change("made", at: 34), change("failed", at: 35, code: 409)])
@@ -120,8 +120,8 @@ import Testing
         )
     }
 
-    /// Where no audit log is at hand, an object shows that it changed.
-    @Test func anObjectThatChangedIsALikelyCause() throws {
+    /// Without an audit log, a new version of an object is the evidence of its change.
+    @Test func changedObjectIsLikelyCause() throws {
         let api = SourceID(rawValue: 0)
         let now = { (second: Int64) in (Self.start + second) * 1_000_000 }
         var seen = SeenChanges()
@@ -140,7 +140,7 @@ import Testing
             "resourceVersion=8", "NetworkPolicy shop/db-allow", "manager=kubectl-edit operation=Update", "likely",
         ]
         #expect(run(&join, [record(3, denied, .deny)]) == [expected])
-        // It gets a record of its own when no log had the request for some time.
+        // The change gets a record of its own when no log had the request for some time.
         #expect(board.takeChanged().isEmpty)
         #expect(board.takeSeen(foundBefore: .now - ChangeBoard.patience).isEmpty)
         let (made, verdicts) = try #require(board.takeSeen(foundBefore: .now).first)
@@ -173,7 +173,7 @@ import Testing
         }
     }
 
-    @Test func whatOnlyObjectsShowIsStoredAtTheEndAtTheLatest() throws {
+    @Test func storesChangesSeenInObjectsAtEndOfRun() throws {
         let api = SourceID(rawValue: 0)
         var seen = SeenChanges()
         _ = seen.note([.upsert(Self.policy("7", at: 0))], from: api, at: Self.start * 1_000_000)
@@ -189,7 +189,7 @@ import Testing
     }
 
     /// An API server sends its events to a webhook seconds later than its objects to a watch.
-    @Test func anEarlierChangeInTheLogIsNotBlamedForOneThatOnlyObjectsShow() throws {
+    @Test func prefersLaterObjectChangeToEarlierLogEntry() throws {
         let api = SourceID(rawValue: 0)
         var seen = SeenChanges()
         let listing: [ClusterChange] = [
@@ -210,7 +210,7 @@ import Testing
         #expect(board.takeChanged().map(\.change.auditID) == ["late"])
     }
 
-    @Test func deletedObjectsAndLabelsOfNamespacesAreChanges() throws {
+    @Test func recognizesDeletedObjectsAndNamespaceLabels() throws {
         let api = SourceID(rawValue: 0)
         var seen = SeenChanges()
         let namespace = { (version: String, label: String) -> ClusterChange in
@@ -230,7 +230,7 @@ import Testing
         #expect(seen.note([.delete(again, uid: "u")], from: api, at: 5).isEmpty)
     }
 
-    @Test func theLogMayComeAfterTheRecords() throws {
+    @Test func linksLogEntryThatArrivesAfterRecords() throws {
         var join = VerdictJoin(board)
         run(&join, [record(0, allowed)])
         #expect(run(&join, [record(1, denied, .deny)]) == [nil])
@@ -241,7 +241,7 @@ import Testing
         #expect(verdicts.first?.connections == 3)
     }
 
-    /// The change, and whether it is certain, likely, or none.
+    /// The change, and whether it is a certain cause, a likely one, or none.
     @Test(
         arguments: [
             ("networkpolicies", "db-allow", "shop", 12, "certain"), ("networkpolicies", "other", "shop", 12, "likely"),
@@ -257,7 +257,7 @@ import Testing
             ("networkpolicies", "db-allow", "shop", -90, "none"),
         ] as [(String, String, String, Int64, String)]
     )
-    func onlyWhatMayBeTheCauseIsOne(
+    func classifiesPossibleCauses(
         _ resource: String,
         _ name: String,
         _ namespace: String,
@@ -272,7 +272,7 @@ import Testing
         #expect(found == expected, "\(texts ?? [])")
     }
 
-    @Test func ofSeveralChangesTheOneThatIsNamedIsLikelyToBeTheCause() {
+    @Test func prefersChangeOfPolicyInRule() {
         var join = VerdictJoin(board)
         run(&join, [record(0, allowed)])
         board.add([change("policy", at: 11), change("namespace", at: 12, "namespaces", "shop", namespace: "")])
@@ -280,8 +280,8 @@ import Testing
         #expect(run(&join, [record(1, denied, .deny)]) == [expected])
     }
 
-    /// Without a change of the cluster nothing is linked, whatever the records say; traces that alternate are nothing new.
-    @Test func noChangeIsNoCause() {
+    /// Without a change of the cluster no record is linked, whatever its trace; traces that alternate are nothing new.
+    @Test func leavesRecordsWithoutChangeUnlinked() {
         var join = VerdictJoin(board)
         board.add([change("refused", at: 11, code: 403)])
         for interval in 0..<10 {
@@ -295,7 +295,7 @@ import Testing
     }
 
     /// A port scan, or a workload that makes pods without end, hides no other change.
-    @Test func oneThatMakesMuchTakesNoRoomOfOthers() {
+    @Test func busyWorkloadDoesNotDisplaceOthers() {
         var join = VerdictJoin(board)
         let scanner = Endpoint(kind: .workload, name: "x", aggregatedName: "scanner-*", namespace: "shop")
         run(&join, (0..<40_000).map { record(0, allowed, from: scanner, port: UInt16($0)) })
@@ -306,7 +306,7 @@ import Testing
         #expect(run(&join, [record(2, denied, .deny)])[0]?.first == "made")
     }
 
-    @Test func memoryIsBounded() {
+    @Test func skipsPairsBeyondLimit() {
         var join = VerdictJoin(board)
         for batch in 0..<40 {
             let records = (0..<1000).map { index in
@@ -328,8 +328,9 @@ import Testing
         #expect(join.skipped == before)
     }
 
-    /// Verdicts that change beyond the limits of an interval are counted, and who makes many takes no room of others.
-    @Test func verdictsThatAreNotLinkedAreCounted() {
+    /// Verdicts that change beyond the limits of an interval are counted, and a workload with many of them takes no room of
+    /// others.
+    @Test func countsVerdictsBeyondLimitOfInterval() {
         var join = VerdictJoin(board)
         let ports = UInt16(1)...1000
         func records(_ interval: Int64, _ hits: [String], _ action: FlowAction) -> [FlowRecord] {
@@ -346,7 +347,7 @@ import Testing
         #expect(causes.compactMap(\.self).count == VerdictJoin.mostShiftsOfOne + 1)
     }
 
-    @Test func ofManyGroupsNotMoreThanTheLimitAreLinked() {
+    @Test func skipsGroupsBeyondLimit() {
         var join = VerdictJoin(board)
         func records(_ interval: Int64, _ hits: [String]) -> [FlowRecord] {
             (0..<VerdictJoin.mostShifts + 88).map { group in

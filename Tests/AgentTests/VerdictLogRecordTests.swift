@@ -3,10 +3,10 @@ import Foundation
 import Lab
 import Testing
 
-/// Records of runs that read what rules of the packet filter log.
+/// Records of runs that read the log rules of the packet filter.
 @Suite(.serialized, .needsRoot)
 struct VerdictLogRecordTests {
-    @Test func aLoggedRuleIsTheHitOfTheRecord() throws {
+    @Test func recordNamesLoggedRule() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         try cable.node.nft(

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Agent
 
-/// Runs that read what rules of the packet filter log.
+/// Runs that read the log rules of the packet filter.
 @Suite(.serialized, .needsRoot)
 struct VerdictLogRunTests {
     private func dropping(_ prefix: String, group: Int) -> String {
@@ -20,7 +20,7 @@ struct VerdictLogRunTests {
         """
     }
 
-    @Test func aRunReadsGroupsAndSaysWhatBecameOfThem() throws {
+    @Test func runReadsGroupsAndReportsTotals() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let weir = try WeirRun(in: cable.node, folder, ["--nflog-group", "5,6", "--nflog-group", "9"])
@@ -49,7 +49,7 @@ struct VerdictLogRunTests {
         #expect(try weir.report().balanced)
     }
 
-    @Test func aGroupThatIsTakenEndsTheStart() throws {
+    @Test func groupInUsePreventsStart() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let first = try WeirRun(in: cable.node, folder, ["--nflog-group", "5"])
@@ -69,8 +69,8 @@ struct VerdictLogRunTests {
     /// The message that the test posts when the interfaces are watched.
     private static let watching = ClockReading(monotonic: -1, boot: -1, wall: -1)
 
-    /// A verdict comes when its flow is born, and before it ends.
-    @Test func verdictsAreAmongTheFlows() throws {
+    /// A verdict arrives after the birth of its flow, and before its end.
+    @Test func verdictsArriveBetweenBirthAndEndOfFlow() throws {
         let cable = try Cable()
         try cable.node.nft(dropping("DPI3|np/shop/security.base", group: 5))
         let mailbox = Mailbox<Pipeline.Message>(limit: 100_000)
@@ -101,7 +101,7 @@ struct VerdictLogRunTests {
             try collector.run { _ = mailbox.offer(.flush(Self.watching)) }
             mailbox.insist(.end(.now))
         }
-        // Whatever fails here: who waits for the work must not wait for ever.
+        // The collector stops also after a failure here, so that nothing waits for it for ever.
         defer { stop.stop() }
         var batches: [FlowBatch] = []
         reading: while true {

@@ -3,8 +3,8 @@ import Foundation
 import Lab
 import Testing
 
-/// The bank, with a policy that somebody makes in the middle of the story: the change, its author and the verdict are linked in
-/// the record, in the store and in the timeline.
+/// The yaobank scenario, with a policy that is created during the traffic: the record, the store and the timeline link the
+/// change, its author and the verdict.
 @Suite(.serialized, .needsRoot)
 struct YaobankChangeTests {
     private let folder: TemporaryFolder
@@ -69,7 +69,7 @@ struct YaobankChangeTests {
         _ = try attempt.outcome(within: .milliseconds(200))
     }
 
-    /// The customer calls until its records of these calls say something.
+    /// Calls the database from the customer until the customer's records of these calls meet a condition.
     private func callUntil(_ weir: WeirRun, _ isThere: ([[String: Any]]) -> Bool) throws {
         let isRight = eventually(within: .seconds(60)) {
             try? call()
@@ -89,7 +89,7 @@ struct YaobankChangeTests {
         }
     }
 
-    @Test func aPolicyInTheMiddleOfTheStoryIsLinkedWithTheVerdictThatItChanged() throws {
+    @Test func linksNewPolicyWithChangedVerdict() throws {
         let store = folder.file("flows.db")
         let weir = try WeirRun(
             in: bank.node,
@@ -102,12 +102,12 @@ struct YaobankChangeTests {
             ]
         )
         try callUntil(weir) { $0.count >= 2 && $0.allSatisfy { $0["action"] as? String == "deny" } }
-        // What is refused changes nothing, and is nobody's cause.
+        // A rejected request changes nothing, and is no cause.
         try append(Self.event("refused", "mallory", code: 403))
         try callUntil(weir) { $0.count >= 4 }
         #expect(try Self.calls(weir).allSatisfy { $0["caused_by"] is NSNull })
 
-        // The log has the change before anybody acts by it.
+        // The log has the change before the firewall enforces it.
         try append(Self.event("made", "alice", code: 201))
         let isKept = eventually {
             (try? output(["audit", "changes", "--store", store]))?.contains("alice created") == true
@@ -116,7 +116,7 @@ struct YaobankChangeTests {
         try write(Self.policy, to: "let-customer.yaml")
         try bank.node.nft("flush chain inet yaobank customer-egress\nflush chain inet yaobank database-ingress")
         try callUntil(weir) { records in
-            records.contains { ($0["caused_by"] as? [String])?.first == "made" && Self.isByThePolicy($0) }
+            records.contains { ($0["caused_by"] as? [String])?.first == "made" && Self.isAllowedByPolicy($0) }
         }
         try callUntil(weir) { $0.last?["caused_by"] is NSNull }
         try weir.finish()
@@ -125,8 +125,8 @@ struct YaobankChangeTests {
         try expectTimeline(store)
     }
 
-    /// Whether a record says that the policy let the connections through.
-    private static func isByThePolicy(_ record: [String: Any]) -> Bool {
+    /// Whether the policy allowed the connections of a record.
+    private static func isAllowedByPolicy(_ record: [String: Any]) -> Bool {
         let rule = (record["policies"] as? [String: [String]])?["enforced_policies"]?.last
         return record["action"] as? String == "allow"
             && rule?.hasSuffix("yaobank/application.let-customer|allow|0") == true

@@ -3,7 +3,7 @@ import Foundation
 import Lab
 import Testing
 
-/// The bank of `weir lab --scenario yaobank`: what policies say of it, what nftables does, and what records tell.
+/// The bank of `weir lab --scenario yaobank`: the verdicts of its policies, the drops of nftables, and the records.
 @Suite(.serialized, .needsRoot)
 struct YaobankTests {
     private let folder: TemporaryFolder
@@ -64,7 +64,7 @@ struct YaobankTests {
         }
     }
 
-    /// Somebody calls somebody.
+    /// A connection between two parts of the bank.
     private struct Call: CustomStringConvertible {
         var client: YaobankScenario.Part
         var server: YaobankScenario.Part
@@ -72,7 +72,7 @@ struct YaobankTests {
         var description: String { "\(client) → \(server) \(port)" }
     }
 
-    @Test func policiesSayWhatTheStoryTells() throws {
+    @Test func traceDeniesCustomerToDatabase() throws {
         let answers = try traces([Call(client: .customer, server: .database, port: 2379)])
         let answer = try #require(answers.first)
         #expect(answer.src.action == "deny")
@@ -94,7 +94,7 @@ struct YaobankTests {
     }
 
     /// A connection that gets through is refused, because nothing listens.
-    @Test func nftablesDoesWhatThePoliciesInForceSay() throws {
+    @Test func nftablesEnforcesPolicies() throws {
         let ports = [YaobankScenario.webPort, YaobankScenario.databasePort, 22]
         let parts = YaobankScenario.Part.allCases
         let calls = parts.flatMap { client in
@@ -116,14 +116,14 @@ struct YaobankTests {
             #expect(outcome == (isAllowed ? .refused : .timedOut), "\(call)")
             allowed += isAllowed ? 1 : 0
         }
-        // The customer's page, the summary's accounts, and the database may look at the page: it is open to everybody.
+        // Customer to summary, summary to database, and database to the customer's page, which is open to everybody.
         #expect(allowed == 3)
     }
 
     // MARK: Records
 
     @Test(arguments: ["1h", "1s"])
-    func theDatabaseIsDeniedAndTheRecordSaysWhy(flushInterval: String) throws {
+    func recordsNamePolicyThatDeniesDatabase(flushInterval: String) throws {
         let weir = try WeirRun(
             in: bank.node,
             folder,

@@ -1,7 +1,7 @@
 import Glibc
 import Lab
 
-/// Something that is sent and need not arrive.
+/// Traffic that is sent and need not arrive.
 struct Attempt: Sendable, Hashable {
     /// The protocol above IP.
     enum Proto: String, Sendable, CaseIterable {
@@ -50,9 +50,9 @@ struct Attempt: Sendable, Hashable {
         }
     }
 
-    /// Sends it; where a firewall refuses it on its way out the sender hears of it, which is no failure here.
+    /// Sends it; the error from a firewall that refuses it on its way out is no failure here.
     ///
-    /// - Returns: what is on its way if nobody refuses it: packets and IP bytes by arithmetic.
+    /// - Returns: the packets and IP bytes that are sent if nothing refuses them, by arithmetic.
     @discardableResult
     func make(
         from source: PolicyNode.Place,

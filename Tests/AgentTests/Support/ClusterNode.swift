@@ -2,8 +2,8 @@ import Foundation
 import Lab
 import Testing
 
-/// A node of a cluster as Weir meets it: pods that an inventory file names, an uplink to a host outside, and nftables
-/// that translates addresses as kube-proxy does.
+/// A typical node of a cluster: pods that an inventory file names, an uplink to a host outside, and nftables that translates
+/// addresses as kube-proxy does.
 struct ClusterNode {
     let network: LabNetwork
     /// The node's end of the uplink is `eth0`.
@@ -18,11 +18,11 @@ struct ClusterNode {
     static let nodePort: UInt16 = 30080
     static let targetPort: UInt16 = 8080
 
-    /// Makes the network; `interfacePrefix` is what the node's ends of the pods' interfaces are called.
+    /// Makes the network; the names of the node's ends of the pods' interfaces begin with `interfacePrefix`.
     init(_ folder: TemporaryFolder, interfacePrefix: String = "cali") throws {
         network = try LabNetwork(pods: Self.pods, interfacePrefix: interfacePrefix)
         outside = try NetworkNamespace()
-        // An interface that is made on a router tells its neighbours so.
+        // A router announces a new interface to its neighbours.
         try network.node.setSysctl("net.ipv6.conf.all.forwarding", "0")
         _ = try VethPair(
             VethEnd(outside, interface: "eth0", addresses: ["\(Self.outsideAddress)/24", "2001:db8::20/64"]),

@@ -1,8 +1,9 @@
 import FlowModel
 
-/// Names of a cluster that would do something on a terminal, and what they would do.
+/// Names of cluster objects that could control a terminal, and the characters with which they could.
 enum HostileNames {
-    /// Hostile names in JSON: escape sequences, marks that turn the direction, characters without a width, quotes, length.
+    /// Hostile names in JSON: escape sequences, marks that reverse the direction of text, characters without a width, quotes,
+    /// length.
     static let json = [
         #"\u001b[2J\u001b]0;title\u0007"#, #"\u202eevil\u2066"#, #"a\r\nb\u0008\u009b31m"#,
         #"<script>alert('1')</script>"#,
@@ -68,7 +69,7 @@ enum HostileNames {
         }
     }
 
-    /// A program of Python that runs a command on a terminal of so many columns, and prints what arrives there.
+    /// A program of Python that runs a command on a terminal of so many columns, and prints its output there.
     static let terminal = """
         import fcntl, os, pty, struct, sys, termios
         pid, terminal = pty.fork()

@@ -1,7 +1,7 @@
 import Logging
 import Synchronization
 
-/// Keeps what is logged: a line for each message, `LEVEL MESSAGE KEY=VALUE…` with the keys in order.
+/// Keeps log messages: a line for each, `LEVEL MESSAGE KEY=VALUE…` with the keys in order.
 final class LogRecorder: Sendable {
     private let lines = Mutex<[String]>([])
 

@@ -180,7 +180,7 @@ enum PolicyInventory {
         return "- {apiVersion: projectcalico.org/v3, kind: \(kind), metadata: \(metadata), spec: {\(lines)}}"
     }
 
-    /// A service with two ports and three pods behind it, of which one lets nobody in; one without an address, and one
+    /// A service with two ports and three pods behind it, of which one denies all ingress; one without an address, and one
     /// without pods.
     static let shop = """
         {apiVersion: v1, kind: Namespace, metadata: {name: shop}}

@@ -5,7 +5,7 @@ import Testing
 /// The node of ``ClusterNode`` with policies, a pod on another node behind its uplink, and counters at the far end of
 /// every cable.
 final class PolicyNode {
-    /// A place that may call and be called.
+    /// A place where connections begin and end.
     enum Place: String, Sendable {
         case client
         case web
@@ -14,7 +14,7 @@ final class PolicyNode {
         case remote
         /// This node.
         case node
-        /// Somebody outside.
+        /// A host outside of the cluster.
         case outside
     }
 
@@ -129,7 +129,7 @@ final class PolicyNode {
         Count(count.packets, count.bytes - 14 * count.packets)
     }
 
-    /// Lets the pods that talk send nothing any more; TCP may repeat itself much later.
+    /// Drops all further packets of the client and the database, because TCP may retransmit much later.
     func silencePods() throws {
         try waitUntilQuiet(for: .milliseconds(300))
         for place in [Place.client, .db] {
@@ -144,7 +144,7 @@ final class PolicyNode {
         try waitUntilQuiet()
     }
 
-    /// Waits until nobody has sent or got anything for some time.
+    /// Waits until no packet has been sent or received for some time.
     func waitUntilQuiet(for pause: Duration = .milliseconds(50)) throws {
         func all() throws -> [InterfaceCounters] {
             try Self.places.map { try namespace(of: $0).counters(of: "eth0") }
@@ -214,8 +214,8 @@ extension PolicyNode {
 
         """
 
-    /// Who may not call whom: the client neither the database nor the remote pod nor anybody outside, nor two ports of
-    /// the web server; and the web server lets in neither the client nor the remote pod nor, at one port, the others.
+    /// Policies that deny the client the database, the remote pod, hosts outside and two ports of the web server, and that deny
+    /// the web server ingress from the client, from the remote pod and, at two ports, from all others.
     static let policies = """
         apiVersion: projectcalico.org/v3
         kind: NetworkPolicy
@@ -251,6 +251,6 @@ extension PolicyNode {
         ["0|default|shop/default.\(policy)|\(action)|\(rule)"]
     }
 
-    /// The decision where no policy decides.
+    /// The hit where no policy applies.
     static let profile = ["0|__PROFILE__|__PROFILE__.kns.shop|allow|0"]
 }

@@ -3,7 +3,7 @@ import Foundation
 import Lab
 import Testing
 
-/// Somebody who listens for records on a Unix socket.
+/// A listener for records on a Unix socket.
 final class RecordListener: Sendable {
     /// The socket's path.
     let path: String

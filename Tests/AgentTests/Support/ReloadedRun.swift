@@ -50,24 +50,24 @@ final class ReloadedRun {
     func reload(_ settings: String) throws {
         try Self.write(settings, to: folder)
         reads += 1
-        let isRead = eventually { said("settings read again") >= reads || process.hasEnded }
+        let isRead = eventually { occurrences("settings read again") >= reads || process.hasEnded }
         try #require(isRead && !process.hasEnded, "\(process.errors)")
     }
 
     /// Returns the number of log lines with a text.
-    private func said(_ text: String) -> Int { process.errors.components(separatedBy: text).count - 1 }
+    private func occurrences(_ text: String) -> Int { process.errors.components(separatedBy: text).count - 1 }
 
-    /// Writes a file that cannot be used, waits until it was read and returns what the log says of it.
+    /// Writes a file that cannot be used, waits until it was read and returns the log lines about it.
     func refuse(_ settings: String) throws -> String {
-        let before = said("the settings stay as they were")
+        let before = occurrences("the settings stay as they were")
         try Self.write(settings, to: folder)
-        let isRefused = eventually { said("the settings stay as they were") > before || process.hasEnded }
+        let isRefused = eventually { occurrences("the settings stay as they were") > before || process.hasEnded }
         try #require(isRefused && !process.hasEnded, "\(process.errors)")
         return process.errors.split(separator: "\n").filter { $0.contains("the settings stay as they were") }
             .dropFirst(before).joined(separator: "\n")
     }
 
-    /// Waits until the log says something.
+    /// Waits until the log contains a text.
     func waitFor(_ text: String) throws {
         let isThere = eventually { process.errors.contains(text) || process.hasEnded }
         try #require(isThere && process.errors.contains(text), "no \"\(text)\" in: \(process.errors)")

@@ -4,7 +4,7 @@ import Lab
 import Synchronization
 import Testing
 
-/// A server like Elasticsearch: it stores a record under its identifier once, and is away when a test says so.
+/// A server like Elasticsearch: it stores a record under its identifier once, and can be made unavailable by a test.
 final class SearchServer: Sendable {
     private struct State {
         /// The records, by their identifiers.
@@ -34,7 +34,7 @@ final class SearchServer: Sendable {
     ///   - namespace: where it listens.
     ///   - port: on which port.
     ///   - delay: the time between storing records and answering, in µs.
-    /// - Throws: if the port cannot be had.
+    /// - Throws: if the port cannot be bound.
     init(in namespace: NetworkNamespace, port: UInt16 = 9200, delay: UInt32 = 0) throws {
         url = "http://127.0.0.1:\(port)"
         let board = board
@@ -63,7 +63,7 @@ final class SearchServer: Sendable {
         }
     }
 
-    /// Whether it answers 503.
+    /// Makes it answer 503, or serve again.
     func setAway(_ isAway: Bool) {
         board.state.withLock { $0.isAway = isAway }
     }

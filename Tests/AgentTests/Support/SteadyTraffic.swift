@@ -4,9 +4,9 @@ import Lab
 import Synchronization
 import Testing
 
-/// A TCP connection, or datagrams of one socket, that says something every few milliseconds until it is ended.
+/// A TCP connection, or datagrams of one socket, that sends a message every few milliseconds until it is ended.
 ///
-/// What cannot be sent now is not sent: a connection that is held up grows quiet but for the kernel's retries.
+/// A message that cannot be sent at once is dropped: a blocked connection sends only the kernel's retries.
 final class SteadyTraffic: Sendable {
     private final class Flag: Sendable {
         let isSet = Atomic<Bool>(false)
@@ -15,7 +15,7 @@ final class SteadyTraffic: Sendable {
     private let ended = Flag()
     private let work: BackgroundWork<Void>
 
-    /// Opens both ends and begins to talk.
+    /// Opens both ends and begins to send.
     ///
     /// - Parameters:
     ///   - isStream: TCP, else UDP.
@@ -24,7 +24,7 @@ final class SteadyTraffic: Sendable {
     ///   - address: the server's IPv4 address.
     ///   - port: the server's port.
     ///   - pause: milliseconds between two messages.
-    /// - Throws: if the ends do not find each other.
+    /// - Throws: if the ends cannot connect.
     init(
         isStream: Bool,
         from client: NetworkNamespace,

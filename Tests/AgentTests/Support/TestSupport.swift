@@ -9,7 +9,7 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
-/// Asks again until the answer is yes; false if it is not in time.
+/// Polls a condition until it is true, and returns false if it does not become true in time.
 func eventually(within limit: Duration = .seconds(60), _ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = ContinuousClock.now + limit
     while try !condition() {

@@ -4,7 +4,7 @@ import Testing
 
 /// A verdict in a record: both ends, the action, the policies, and the traffic.
 ///
-/// Times, labels and NAT ports are not in it, so that a test can say the whole of what it expects.
+/// Times, labels and NAT ports are not in it, so that a test can compare whole records.
 struct VerdictRecord: Hashable, CustomStringConvertible {
     /// An end, as records name it.
     struct End: Hashable, CustomStringConvertible {
@@ -104,7 +104,7 @@ extension [VerdictRecord] {
     }
 }
 
-/// Says where both lists differ, in whatever order; whether a flow has ended by then is a matter of time.
+/// Reports the differences of both lists in any order, except whether flows have ended, which is a matter of time.
 func expectSame(
     _ records: [VerdictRecord],
     _ expected: [VerdictRecord],

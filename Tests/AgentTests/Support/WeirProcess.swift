@@ -26,7 +26,7 @@ final class WeirRun {
     /// - Parameters:
     ///   - namespace: where it runs.
     ///   - folder: where it writes.
-    ///   - interfaces: names that it must say it watches before this returns.
+    ///   - interfaces: names that the log must have as watched before this returns.
     ///   - arguments: more options, after those that every test needs.
     /// - Throws: if it ends, or does not watch in time.
     init(
@@ -47,7 +47,7 @@ final class WeirRun {
         for interface in interfaces { try waitFor("watching \(interface) ") }
     }
 
-    /// Waits until the log says something.
+    /// Waits until the log contains a text.
     func waitFor(_ text: String) throws {
         let isThere = eventually { process.errors.contains(text) || process.hasEnded }
         try #require(isThere && process.errors.contains(text), "no \"\(text)\" in: \(process.errors)")

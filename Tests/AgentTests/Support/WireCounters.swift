@@ -2,14 +2,14 @@ import Foundation
 import Lab
 import Testing
 
-/// nftables as an independent counter of what arrives in a namespace, flow by flow.
+/// nftables as an independent counter of the packets that arrive in a namespace, flow by flow.
 ///
 /// One at each end of a cable counts both directions as they are on the wire; before connection tracking, so that
 /// fragments are seen one by one.
 struct WireCounters {
     private let namespace: NetworkNamespace
 
-    /// Begins to count what arrives on an interface.
+    /// Begins to count the packets that arrive on an interface.
     init(in namespace: NetworkNamespace, interface: String = "eth0") throws {
         self.namespace = namespace
         try namespace.nft(Self.rules(interface))
