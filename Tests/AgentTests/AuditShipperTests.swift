@@ -142,7 +142,7 @@ import Testing
         #expect(eventually { recorder.has("away") || recorder.has("connect") || recorder.has("reader.sock") })
         shipper.finish()
         #expect(shipper.counts.shipped == 0)
-        #expect(try String(contentsOfFile: folder.file("kube-audit.log"), encoding: .utf8).count > 5_000_000)
+        #expect(shipper.counts.read < 5000, "no more is read than the queue of the output takes")
         // No event counts as shipped: a later run with another output ships all of them.
         let file = try AuditShipper(try shipping(), logger: recorder.logger)
         #expect(eventually { file.counts.shipped == 5000 })

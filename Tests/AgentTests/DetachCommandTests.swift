@@ -17,7 +17,7 @@ struct DetachCommandTests {
         }
         let weir = try WeirRun(in: cable.node, folder, ["--pin", "--bpffs", bpffs.path, "--attach", attach])
         #expect(try detach() == (1, "", "error: weir (process \(weir.process.id)) counts here: end it first\n"))
-        // A second run reports the same process, and no other resource that is in use.
+        // A second run reports the same process, and makes no file.
         let store = folder.file("flows.db")
         let config = folder.file("weir.yaml")
         try "store: \(store)\noutput: stdout\n".write(toFile: config, atomically: true, encoding: .utf8)

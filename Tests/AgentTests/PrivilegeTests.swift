@@ -37,7 +37,7 @@ struct PrivilegeTests {
         let files = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max open files") })
         let soft = try #require(Int(files.dropFirst(14).split(separator: " ").first ?? ""))
         let hard = try #require(Int(files.dropFirst(14).split(separator: " ").dropFirst().first ?? ""))
-        #expect(soft == min(hard, 3_584) || soft >= 3_584)
+        #expect(soft >= min(hard, 3_584))
         // The run can still watch interfaces that appear later.
         _ = try VethPair(
             VethEnd(cable.node, interface: "eth1", addresses: []),

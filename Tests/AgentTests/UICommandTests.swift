@@ -153,14 +153,14 @@ import Testing
         #expect(process.wait() == 0, "\(process.errors)")
     }
 
-    @Test func overviewIsJSONWithNosniff() throws {
+    /// A name may contain markup.
+    @Test func recordsAreServedAsJSONWithNosniff() throws {
         let (process, url) = try serve()
-        let headers = try ask(
-            "\(url)api/v1/overview?since=1764338000&until=1764339000",
-            ["-D", "-", "-o", "/dev/null"]
-        )
-        #expect(headers.lowercased().contains("content-type: application/json"), "\(headers)")
-        #expect(headers.lowercased().contains("x-content-type-options: nosniff"))
+        let answer = try ask("\(url)api/v1/records?since=1764338000&until=1764339000", ["-D", "-"])
+        #expect(answer.contains("alert(1)"), "\(answer)")
+        #expect(answer.lowercased().contains("content-type: application/"), "\(answer)")
+        #expect(!answer.lowercased().contains("html"), "\(answer)")
+        #expect(answer.lowercased().contains("x-content-type-options: nosniff"))
         process.signal(SIGTERM)
         #expect(process.wait() == 0)
     }
