@@ -2,7 +2,7 @@ import Compression
 import Foundation
 import Testing
 
-/// Both formats against the programs that define them, and what damaged input does.
+/// Compares both formats with the programs that define them, and reads damaged input.
 struct CompressionTests {
     /// Lines as records are, not all alike.
     private static let text = (0..<20_000).flatMap { Array("{\"start_time\":1700000000,\"number\":\($0)}\n".utf8) }
@@ -60,16 +60,16 @@ struct CompressionTests {
     }
 
     @Test(arguments: FileCompression.allCases)
-    func theProgramOfTheFormatReadsIt(_ format: FileCompression) throws {
+    func outputIsReadableByReferenceProgram(_ format: FileCompression) throws {
         let packed = try Self.compress(Self.text, format)
         #expect(packed.count < Self.text.count / 5 && packed.starts(with: format.beginning))
         #expect(try Self.foreign(format, ["-dc"], packed) == Self.text)
         #expect(try Self.foreign(format, ["-dc"], Self.compress([], format)) == [])
     }
 
-    /// Also several streams after each other, as `cat` joins them.
+    /// Includes several streams in sequence, as `cat` joins them.
     @Test(arguments: FileCompression.allCases, [1, 100_000])
-    func readsWhatTheProgramOfTheFormatWrites(_ format: FileCompression, room: Int) throws {
+    func readsOutputOfReferenceProgram(_ format: FileCompression, room: Int) throws {
         let packed = try Self.foreign(format, ["-9c"], Self.text) + Self.foreign(format, ["-c"], Array("end\n".utf8))
         let read = try Self.decompress(packed, format, room: room)
         #expect(read.bytes == Self.text + Array("end\n".utf8))
@@ -77,7 +77,7 @@ struct CompressionTests {
     }
 
     @Test(arguments: FileCompression.allCases)
-    func aStreamThatEndsEarlyIsNotComplete(_ format: FileCompression) throws {
+    func truncatedStreamIsIncomplete(_ format: FileCompression) throws {
         let packed = try Self.compress(Self.text, format)
         for length in [3, packed.count / 2, packed.count - 1] {
             let read = try Self.decompress(Array(packed[..<length]), format)
@@ -85,9 +85,9 @@ struct CompressionTests {
         }
     }
 
-    /// A changed byte is found, wherever it is: by the form of the data, or by the checksum at its end.
+    /// The form of the data, or the checksum at its end, reveals a changed byte at any position.
     @Test(arguments: FileCompression.allCases)
-    func damageIsFound(_ format: FileCompression) throws {
+    func detectsChangedByte(_ format: FileCompression) throws {
         let packed = try Self.compress(Self.text, format)
         for place in stride(from: 20, to: packed.count, by: packed.count / 97) {
             var damaged = packed
@@ -97,9 +97,9 @@ struct CompressionTests {
         }
     }
 
-    /// 64 MiB of zeros in some kilobytes: a step writes what there is room for.
+    /// 64 MiB of zeros are some kilobytes of input: a step writes only as much as the buffer holds.
     @Test(arguments: FileCompression.allCases)
-    func outputIsBoundedWhateverTheInputPromises(_ format: FileCompression) throws {
+    func stepWritesAtMostBufferSize(_ format: FileCompression) throws {
         let packed = try Self.compress([UInt8](repeating: 0, count: 64 << 20), format)
         let decompressor = try format.decompressor()
         var buffer = [UInt8](repeating: 1, count: 4_096)
