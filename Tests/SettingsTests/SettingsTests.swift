@@ -78,23 +78,23 @@ import Testing
             while scanning for the next token from line 2
             """
         ),
-        // What seems wrong with the first line is a consequence of the second.
+        // The second line causes the error that the first line seems to have.
         (
             "flush-interval: 5s\n  poll-interval: 1s",
             "f:2: not YAML: mapping values are not allowed in this context"
         ),
         ("host: 'a", "f:1: not YAML: found unexpected end of stream, while scanning a quoted scalar from line 1"),
     ])
-    func saysWhatIsWrongWhere(_ text: String, _ fault: String) throws {
+    func reportsFaultWithLine(_ text: String, _ fault: String) throws {
         #expect(try Self.read(text).faults.map(\.description) == [fault])
     }
 
-    /// Files of which no line can be named.
+    /// Faults of a whole file have no line.
     @Test(arguments: [
         ("/nowhere/weir.yaml", "/nowhere/weir.yaml: No such file or directory"),
         ("/dev/zero", "/dev/zero: not a regular file"), ("/", "/: not a regular file"),
     ])
-    func saysWhatIsWrongWithAFile(_ path: String, _ fault: String) {
+    func reportsUnreadableFile(_ path: String, _ fault: String) {
         #expect(SettingValues(file: path).faults.map(\.description) == [fault])
     }
 
@@ -105,12 +105,12 @@ import Testing
     }
 
     @Test(arguments: ["", "# nothing\n", "---\n", "{}", "null", "~"])
-    func anEmptyFileSetsNothing(_ text: String) throws {
+    func emptyFileHasNoSettings(_ text: String) throws {
         let values = try Self.read(text)
         #expect(values.entries.isEmpty && values.faults.isEmpty)
     }
 
-    @Test func hostileFilesEnd() throws {
+    @Test func rejectsHostileFiles() throws {
         #expect(try Self.read(String(repeating: "[", count: 100_000)).faults.count == 1)
         #expect(
             try Self.read("host: " + String(repeating: "x", count: 2 << 20)).faults.map(\.reason) == [
@@ -120,7 +120,7 @@ import Testing
         #expect(try Self.read("host: \u{FEFF}a\nhost\u{0}: b").faults.isEmpty == false)
     }
 
-    @Test func outputsMayBeMappings() throws {
+    @Test func readsOutputsFromMappings() throws {
         let values = try Self.read(
             """
             outputs:
@@ -151,7 +151,7 @@ import Testing
         ("output: stdout\noutputs:\n  - to: stdout", "outputs: it is set twice"),
         ("outputs:\n  - [a]", "a mapping with 'to' is needed"),
     ])
-    func refusesOutputs(text: String, reason: String) throws {
+    func rejectsInvalidOutputs(text: String, reason: String) throws {
         let faults = try Self.read(text).faults.map(\.reason)
         #expect(faults.count == 1 && faults.allSatisfy { $0.contains(reason) }, "\(faults)")
     }
@@ -205,7 +205,7 @@ import Testing
         #expect(values.faults.isEmpty == (value != nil))
     }
 
-    @Test func serviceVariablesOfKubernetesAreNoSettings() {
+    @Test func ignoresKubernetesServiceVariables() {
         let values = SettingValues(environment: [
             "WEIR_SERVICE_HOST": "10.0.0.1", "WEIR_PORT": "tcp://10.0.0.1:9464", "WEIR_PORT_9464_TCP_ADDR": "10.0.0.1",
             "WEIR_SERVICE_PORT_METRICS": "9464", "WEIR_FLUSH_INTERVALL": "1s",
@@ -224,7 +224,7 @@ import Testing
         return path
     }
 
-    @Test func theCommandLineGoesBeforeTheEnvironmentBeforeTheFile() throws {
+    @Test func prefersArgumentsThenEnvironmentThenFile() throws {
         let path = try Self.file("flush-interval: 1m\ninterface: [a, b]\nhost: f\nkubernetes: true\nmismatches: true\n")
         defer { try? FileManager.default.removeItem(atPath: path) }
         let resolved = ResolvedSettings(
@@ -245,7 +245,7 @@ import Testing
     }
 
     /// The package's file has `pin: true`, and `weir run --no-pin` beside it is no contradiction.
-    @Test func whatExcludesAnotherOverridesItFromALaterSource() throws {
+    @Test func conflictingSettingOverridesEarlierSource() throws {
         let path = try Self.file("pin: true\nkubernetes: true\n")
         defer { try? FileManager.default.removeItem(atPath: path) }
         let options = ["--config", path, "--no-pin"]
@@ -258,7 +258,7 @@ import Testing
         #expect(off.arguments == ["--pin", "--kubernetes"])
     }
 
-    @Test func aFailureHasThePlaceOfTheSettingBehindIt() throws {
+    @Test func runtimeErrorIncludesSettingOrigin() throws {
         let outputs = "output: [stdout, 'file:/x/y;max-size=1M']\n"
         let path = try Self.file("log-level: info\nhttp-token-file: /etc/tok\n" + outputs)
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -273,7 +273,7 @@ import Testing
         #expect(resolved.fault(behind: "stdout and info") == nil)
     }
 
-    @Test func theDefaultFileMayBeMissingAndANamedOneMayNot() {
+    @Test func onlyDefaultFileMayBeMissing() {
         #expect(ResolvedSettings(arguments: [], environment: [:], defaultPath: "/nonexistent").faults == [])
         #expect(ResolvedSettings(arguments: ["--config", "/nonexistent"], environment: [:]).faults.count == 1)
         #expect(ResolvedSettings(arguments: [], environment: ["WEIR_CONFIG": "/nonexistent"]).faults.count == 1)
@@ -285,12 +285,12 @@ import Testing
         ("loki:https://host/in?k=@;filter=a == \"?\"", "loki:https://host/in?redacted;filter=a == \"?\""),
         ("file:/a@b", "file:/a@b"), ("https://a:b@c@host?x", "https://redacted@host?redacted"), ("", ""),
     ])
-    func passwordsAreNotShown(_ value: String, _ shown: String) {
+    func redactsCredentialsInURLs(_ value: String, _ shown: String) {
         #expect(ResolvedSettings.redacted(value) == shown)
     }
 
-    /// The example file, with every comment taken away from its settings, is read without a fault.
-    @Test func theExampleFileCanBeUsed() throws {
+    /// The example file is valid when all its settings are uncommented.
+    @Test func exampleFileHasNoFaults() throws {
         let lines = SettingsReference.yaml.split(separator: "\n").filter { $0.hasPrefix("#") && !$0.hasPrefix("# ") }
         #expect(lines.count == Setting.all.count)
         let path = try Self.file(lines.map { $0.dropFirst() }.joined(separator: "\n"))
@@ -300,7 +300,7 @@ import Testing
         #expect(SettingValues(file: path).entries.count == Setting.all.count)
     }
 
-    @Test func theReferenceHasEverySetting() {
+    @Test func referenceListsEverySetting() {
         let text = SettingsReference.markdown
         for setting in Setting.all {
             #expect(text.contains("\n| `\(setting.name)` | "))
