@@ -3,37 +3,37 @@ import Testing
 
 @Suite("Commands in a namespace", .needsRoot)
 struct CommandTests {
-    @Test func outputIsStandardOutputAndStandardError() throws {
+    @Test func outputCombinesStandardOutputAndError() throws {
         let namespace = try NetworkNamespace()
         #expect(try namespace.shell("echo one; echo two >&2; echo three") == "one\ntwo\nthree\n")
     }
 
-    @Test func inputOfAnySizeArrives() throws {
+    @Test func passesInputLargerThanPipeBuffer() throws {
         let namespace = try NetworkNamespace()
         let input = String(repeating: "0123456789abcde\n", count: 20_000)
         #expect(try namespace.command(["cat"], input: input) == input)
     }
 
-    @Test func aFailureNamesTheCommandAndWhatItSaid() throws {
+    @Test func errorIncludesCommandAndItsOutput() throws {
         let namespace = try NetworkNamespace()
         let error = #expect(throws: LabError.self) { try namespace.ip("link set nowhere up") }
         #expect(error?.description == #"ip link set nowhere up: exit status 1: Cannot find device "nowhere""#)
     }
 
-    @Test func aBatchNamesTheLineThatFailed() throws {
+    @Test func batchErrorIncludesFailedLine() throws {
         let namespace = try NetworkNamespace()
         let peer = VethEnd(namespace, interface: "b", addresses: ["10.1.0.1/24", "10.1.0.1/24"])
         let error = #expect(throws: LabError.self) { try VethPair(VethEnd(namespace, interface: "a"), peer) }
         #expect(error?.description.hasPrefix("ip address add 10.1.0.1/24 dev b: exit status 1: ") == true)
     }
 
-    @Test func aProgramThatIsMissingIsSaid() throws {
+    @Test func reportsMissingProgram() throws {
         let namespace = try NetworkNamespace()
         let error = #expect(throws: LabError.self) { try namespace.command(["weir-no-such-program"]) }
         #expect(error?.description.hasPrefix("weir-no-such-program: exit status 127: not found in PATH") == true)
     }
 
-    @Test func aSignalIsAStatusAbove128() throws {
+    @Test func reportsSignalAsStatusAbove128() throws {
         let namespace = try NetworkNamespace()
         #expect(throws: LabError.command(line: "/bin/sh -c kill -TERM $$", status: 143, output: "")) {
             try namespace.shell("kill -TERM $$")
@@ -66,12 +66,12 @@ struct CommandTests {
         (.timeout(operation: "TCP", progress: "3 of 4"), "TCP: timed out: 3 of 4"),
         (.invalid("no pod named x"), "no pod named x"),
     ])
-    func errorTexts(_ error: LabError, _ text: String) {
+    func describesErrors(_ error: LabError, _ text: String) {
         #expect(error.description == text)
     }
 
     @Test(arguments: ["", "10.1", "1.2.3.4/8", "fe80::1%eth0", "x"])
-    func whatIsNoAddressIsSaid(_ text: String) {
+    func rejectsInvalidAddress(_ text: String) {
         #expect(throws: LabError.invalid("not an IP address: \(text)")) { try LabAddress(text) }
     }
 }

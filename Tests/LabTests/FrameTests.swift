@@ -1,9 +1,9 @@
 import Lab
 import Testing
 
-@Suite("Frames and what the kernel counts of them", .needsRoot)
+@Suite("Frames and kernel counters", .needsRoot)
 struct FrameTests {
-    @Test func countersHoldTheFramesAndNothingElse() throws {
+    @Test func interfaceCountersMatchSentFrames() throws {
         let cable = try Cable()
         #expect(try cable.left.counters(of: "eth0") == InterfaceCounters())
         #expect(try cable.right.counters(of: "eth0") == InterfaceCounters())
@@ -39,7 +39,7 @@ struct FrameTests {
 
     /// The receiving kernel checks the headers' checksums before its rules see a packet.
     @Test(arguments: [1, 20_000, 100_000])
-    func everyFrameOfASweepIsAFlow(_ flows: Int) throws {
+    func sweepSendsRequestedNumberOfFlows(_ flows: Int) throws {
         let cable = try Cable()
         try cable.right.nft(
             """
@@ -67,9 +67,9 @@ struct FrameTests {
         #expect(members == "\(flows)\n")
     }
 
-    /// The receiving kernel checks headers and checksums: what it finds no port for was right.
+    /// The receiving kernel checks headers and checksums before it looks for a port: packets without a port were valid.
     @Test(arguments: [("10.1.0.1", "10.1.0.2"), ("fd01::1", "fd01::2")])
-    func builtPacketsPassTheKernelsChecks(_ source: String, _ destination: String) throws {
+    func builtPacketsPassKernelChecks(_ source: String, _ destination: String) throws {
         let cable = try Cable()
         let (source, destination) = (try LabAddress(source), try LabAddress(destination))
         let udp = [0, 1, 30, 1000].map { size in
@@ -90,14 +90,14 @@ struct FrameTests {
         #expect(try cable.right.protocolCounter("Tcp", "InCsumErrors") == 0)
     }
 
-    @Test func anInterfaceThatIsMissingIsSaid() throws {
+    @Test func reportsMissingInterface() throws {
         let namespace = try NetworkNamespace()
         let error = LabError.invalid("no interface named eth9 in the namespace")
         #expect(throws: error) { try namespace.counters(of: "eth9") }
         #expect(throws: error) { _ = try FrameSender("eth9", in: namespace) }
     }
 
-    @Test func aFrameThatIsTooLongIsRefused() throws {
+    @Test func rejectsFrameLargerThanMTU() throws {
         let cable = try Cable()
         let sender = try FrameSender("eth0", in: cable.left)
         let error = LabError.system(operation: "send 1 messages of 1515 bytes", code: 90)

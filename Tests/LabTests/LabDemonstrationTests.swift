@@ -20,7 +20,7 @@ struct LabDemonstrationTests {
         }
     }
 
-    @Test func endsWhenTheTimeIsOver() throws {
+    @Test func trafficEndsAfterDuration() throws {
         let demonstration = try LabDemonstration()
         let duration = try ContinuousClock().measure {
             try demonstration.generateTraffic(for: .milliseconds(150))
@@ -29,7 +29,7 @@ struct LabDemonstrationTests {
         #expect(duration < .seconds(10))
     }
 
-    @Test func explainsItself() throws {
+    @Test func describesParticipantsAndConversations() throws {
         let demonstration = try LabDemonstration()
         #expect(demonstration.participants.map(\.name) == ["node", "client", "web", "db"])
         #expect(demonstration.participants.map(\.ipv4) == ["10.77.0.1", "10.77.0.2", "10.77.0.3", "10.77.0.4"])

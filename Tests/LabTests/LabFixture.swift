@@ -51,7 +51,7 @@ extension NetworkNamespace {
     }
 }
 
-/// Asks again until the answer is yes; false after a minute.
+/// Evaluates the condition until it is true; returns false after a minute.
 func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("LabNetwork", .needsRoot)
 struct LabNetworkTests {
-    @Test func everybodyReachesEverybody() throws {
+    @Test func allPodsAndNodeReachEachOther() throws {
         let network = try LabNetwork(pods: ["a", "b", "c"])
         let places =
             [(network.node, network.nodeIPv4, network.nodeIPv6)]
@@ -21,7 +21,7 @@ struct LabNetworkTests {
         }
     }
 
-    @Test func podsTalkThroughTheNodesInterfacesOnly() throws {
+    @Test func podTrafficCrossesNodeInterfacesOnly() throws {
         let network = try LabNetwork(pods: ["a", "b", "c"])
         let (a, b) = (try network.pod("a"), try network.pod("b"))
         let before = try network.pods.map { try network.node.counters(of: $0.interface) }
@@ -44,7 +44,7 @@ struct LabNetworkTests {
         }
     }
 
-    @Test func namesAndAddressesAreGivenInOrder() throws {
+    @Test func assignsNamesAndAddressesInOrder() throws {
         let network = try LabNetwork(pods: ["web", "db"], interfacePrefix: "veth-")
         #expect(network.pods.map(\.interface) == ["veth-web", "veth-db"])
         #expect(network.pods.map(\.ipv4.description) == ["10.77.0.2", "10.77.0.3"])
@@ -56,11 +56,11 @@ struct LabNetworkTests {
         (["a", "a"], "a lab network has 1 to 200 pods, each with a name of its own"),
         (["abcdefghijkl"], "interface name caliabcdefghijkl: 1 to 15 bytes are allowed"),
     ])
-    func whatCannotBeIsSaid(_ names: [String], _ text: String) {
+    func rejectsInvalidPodNames(_ names: [String], _ text: String) {
         #expect(throws: LabError.invalid(text)) { try LabNetwork(pods: names) }
     }
 
-    @Test func networksInParallelDoNotDisturbEachOther() throws {
+    @Test func parallelNetworksAreIndependent() throws {
         // Each sends another number of datagrams between the same addresses.
         let work = try (1...8).map { number in
             try BackgroundWork {
@@ -80,7 +80,7 @@ struct LabNetworkTests {
         }
     }
 
-    @Test func vlanInterfacesWorkOrTheKernelIsNamed() throws {
+    @Test func stacksVLANInterfacesOrReportsMissingSupport() throws {
         let cable = try Cable()
         do {
             let outer = try cable.pair.tagged(VLANTag(5, .service), left: [], right: [])

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("NetworkNamespace", .needsRoot)
 struct NetworkNamespaceTests {
-    @Test func isAnotherNamespaceWithLoopbackOnly() throws {
+    @Test func newNamespaceHasLoopbackOnly() throws {
         let namespace = try NetworkNamespace()
         let outside = try currentNamespace()
         #expect(namespace.inode != outside)
@@ -15,7 +15,7 @@ struct NetworkNamespaceTests {
         #expect(try namespace.ip("-o link show up").split(separator: "\n").count == 1)
     }
 
-    @Test func leavesTheCallingThreadWhereItWas() throws {
+    @Test func runRestoresCallersNamespace() throws {
         let before = try currentNamespace()
         let namespace = try NetworkNamespace()
         let inside = try namespace.run { try currentNamespace() }
@@ -23,7 +23,7 @@ struct NetworkNamespaceTests {
         #expect(try currentNamespace() == before)
     }
 
-    @Test func returnsWhatTheClosureReturnsOrThrows() throws {
+    @Test func runReturnsValueOrRethrowsError() throws {
         struct Sample: Error, Equatable { let number: Int }
         let namespace = try NetworkNamespace()
         var side = 0
@@ -45,7 +45,7 @@ struct NetworkNamespaceTests {
         #expect(inode == second.inode)
     }
 
-    @Test func backgroundWorkRunsBesideTheCaller() throws {
+    @Test func backgroundWorkRunsConcurrently() throws {
         let namespace = try NetworkNamespace()
         var ends: (Int32, Int32) = (0, 0)
         try withUnsafeMutableBytes(of: &ends) { bytes in
@@ -69,7 +69,7 @@ struct NetworkNamespaceTests {
         #expect(throws: LabError.invalid("no")) { try failure.value() }
     }
 
-    @Test func settingsBelongToTheNamespace() throws {
+    @Test func sysctlsAreSetPerNamespace() throws {
         let (first, second) = (try NetworkNamespace(), try NetworkNamespace())
         try first.setSysctl("net.ipv4.ip_forward", "1")
         try second.setSysctl("net/ipv4/ip_forward", "0")
@@ -77,8 +77,8 @@ struct NetworkNamespaceTests {
         #expect(try second.command(["cat", "/proc/sys/net/ipv4/ip_forward"]) == "0\n")
     }
 
-    /// A cable goes when the kernel destroys the namespace of one of its ends, which it does when nothing holds it.
-    @Test func nothingHoldsANamespaceThatWasReleased() throws {
+    /// The kernel removes a cable with the namespace of one of its ends, and destroys a namespace without references.
+    @Test func releasedNamespaceIsDestroyed() throws {
         let kept = try NetworkNamespace()
         var released: NetworkNamespace? = try NetworkNamespace()
         if let gone = released {
@@ -91,10 +91,10 @@ struct NetworkNamespaceTests {
         #expect(try eventually { try !kept.run { try interfaceNames() }.contains("kept0") })
     }
 
-    @Test func leavesNoTraceOnTheMachine() throws {
+    @Test func leavesNoNamespacesMountsOrInterfaces() throws {
         func trace() throws -> [String] {
             let namespaces = try machine("ip netns list")
-            // A namespace is mounted as a file of this kind; what else the machine mounts meanwhile is its own affair.
+            // A namespace is mounted as a file of this kind; other mounts of the machine do not matter.
             let mounts = try machine("grep nsfs /proc/self/mountinfo")
             return [namespaces, mounts, try interfaceNames().sorted().joined(separator: " ")]
         }

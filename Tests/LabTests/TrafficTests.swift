@@ -4,7 +4,7 @@ import Testing
 @Suite("Traffic", .needsRoot)
 struct TrafficTests {
     @Test(arguments: [false, true], [(1, 0, 0), (1, 1, 1), (200, 100, 2000), (2, 3_000_000, 5_000_000)])
-    func tcpArrives(_ isIPv6: Bool, _ plan: (connections: Int, request: Int, response: Int)) throws {
+    func tcpDeliversAllBytes(_ isIPv6: Bool, _ plan: (connections: Int, request: Int, response: Int)) throws {
         let result = try Cable().path(isIPv6: isIPv6).tcp(
             connections: plan.connections,
             request: plan.request,
@@ -20,7 +20,7 @@ struct TrafficTests {
     }
 
     @Test(arguments: [false, true], [(1, 0), (5000, 100), (300, 1472), (40, 4000), (20, 65507)])
-    func udpArrives(_ isIPv6: Bool, _ plan: (count: Int, size: Int)) throws {
+    func udpDeliversAllDatagrams(_ isIPv6: Bool, _ plan: (count: Int, size: Int)) throws {
         let result = try Cable().path(isIPv6: isIPv6).udp(count: plan.count, size: plan.size)
         let all = TrafficCount(messages: plan.count, bytes: plan.count * plan.size)
         #expect(result.clientSent == all)
@@ -29,7 +29,7 @@ struct TrafficTests {
     }
 
     @Test(arguments: [false, true])
-    func udpIsAnsweredFromAndToTheGivenPorts(_ isIPv6: Bool) throws {
+    func udpUsesGivenPorts(_ isIPv6: Bool) throws {
         let cable = try Cable()
         try cable.right.nft(
             """
@@ -48,7 +48,7 @@ struct TrafficTests {
         #expect(try cable.right.command(["nft", "list", "ruleset"]).contains("counter packets 500 "))
     }
 
-    @Test func pacedTrafficTakesItsTime() throws {
+    @Test func pacedTrafficTakesExpectedTime() throws {
         let path = try Cable().path()
         var result = TrafficResult()
         let duration = try ContinuousClock().measure { result = try path.udp(count: 51, perSecond: 500) }
@@ -70,7 +70,7 @@ struct TrafficTests {
     }
 
     @Test(arguments: [false, true], [UInt8(253), 132])
-    func otherProtocolsArrive(_ isIPv6: Bool, _ proto: UInt8) throws {
+    func rawIPDeliversOtherProtocols(_ isIPv6: Bool, _ proto: UInt8) throws {
         let path = try Cable().path(isIPv6: isIPv6)
         for (count, size) in [(1000, 40), (20, 5000)] {
             let result = try path.rawIP(proto: proto, payload: [UInt8](repeating: 9, count: size), count: count)
@@ -79,7 +79,7 @@ struct TrafficTests {
         }
     }
 
-    @Test func largeDatagramsTravelInFragments() throws {
+    @Test func largeDatagramsAreFragmented() throws {
         let cable = try Cable()
         _ = try cable.path().udp(count: 30, size: 4000)
         _ = try cable.path(isIPv6: true).udp(count: 30, size: 4000)
@@ -88,13 +88,13 @@ struct TrafficTests {
         #expect(try cable.right.protocolCounter6("Ip6ReasmOKs") == 30)
     }
 
-    // MARK: What does not arrive
+    // MARK: Failures
 
     private static func rules(_ rule: String) -> String {
         "table inet lab {\n chain input { type filter hook input priority 0; meta l4proto \(rule); }\n }"
     }
 
-    @Test func whatIsDroppedIsMissingInTheResult() throws {
+    @Test func resultExcludesDroppedPackets() throws {
         let cable = try Cable()
         try cable.right.nft(Self.rules("{ udp, icmp } drop"))
         var path = try cable.path()
@@ -104,7 +104,7 @@ struct TrafficTests {
         #expect(try path.ping(count: 10).clientReceived.messages == 0)
     }
 
-    @Test func aDroppedConnectionTimesOut() throws {
+    @Test func droppedConnectionTimesOut() throws {
         let cable = try Cable()
         try cable.right.nft(Self.rules("tcp drop"))
         var path = try cable.path()
@@ -115,7 +115,7 @@ struct TrafficTests {
         #expect(try path.tcpAttempt(port: 80) == .timedOut)
     }
 
-    @Test func aRejectedConnectionIsRefused() throws {
+    @Test func rejectedConnectionIsRefused() throws {
         let cable = try Cable()
         #expect(try cable.path().tcpAttempt(port: 80) == .refused)
         try cable.right.nft(Self.rules("tcp reject with tcp reset"))
@@ -124,7 +124,7 @@ struct TrafficTests {
         }
     }
 
-    @Test func anAddressThatTheServerLacksIsSaid() throws {
+    @Test func reportsAddressMissingOnServer() throws {
         let cable = try Cable()
         let path = TrafficPath(from: cable.left, to: cable.right, at: try LabAddress("10.9.9.9"))
         let error = #expect(throws: LabError.self) { try path.udp(count: 1, port: 7) }

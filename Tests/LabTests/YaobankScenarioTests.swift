@@ -3,7 +3,7 @@ import Testing
 
 @Suite("YaobankScenario", .needsRoot)
 struct YaobankScenarioTests {
-    @Test func interfacesAreNamedAsCalicoNamesThem() throws {
+    @Test func interfaceNamesFollowCalico() throws {
         let bank = try YaobankScenario()
         for pod in bank.network.pods {
             let digest = try machine("printf yaobank.\(pod.name) | sha1sum")
@@ -11,7 +11,7 @@ struct YaobankScenarioTests {
         }
     }
 
-    @Test func theBankWorksAndTheCustomersCallsAreDropped() throws {
+    @Test func servesPagesAndDropsCustomersDatabaseCalls() throws {
         let bank = try YaobankScenario()
         let customer = try bank.pod(.customer)
         let start = ContinuousClock.now
@@ -30,7 +30,7 @@ struct YaobankScenarioTests {
         #expect(try bank.node.counters(of: customer.interface).receivedPackets > UInt64(dropped.messages))
     }
 
-    @Test func nobodyCallsAnyMoreWhenItHasEnded() throws {
+    @Test func leavesNoPendingConnections() throws {
         let bank = try YaobankScenario()
         #expect(try bank.generateTraffic(for: .milliseconds(50)).attempts == 1)
         let customer = try bank.pod(.customer).namespace
@@ -38,7 +38,7 @@ struct YaobankScenarioTests {
         #expect(try eventually { try !customer.command(["cat", "/proc/net/tcp"]).contains(":094B 02 ") })
     }
 
-    @Test func explainsItself() throws {
+    @Test func describesParticipantsAndInventory() throws {
         let bank = try YaobankScenario()
         #expect(bank.participants.map(\.name) == [YaobankScenario.nodeName] + bank.network.pods.map(\.name))
         #expect(bank.participants.dropFirst().map(\.interface) == bank.interfaces)
