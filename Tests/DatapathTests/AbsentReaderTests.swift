@@ -8,24 +8,24 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// Nobody reads the table for long, at full rate: lanes spill, one after the other, and nothing is lost.
-    @Suite("A reader that is away")
+    /// No reader drains the table for a long time at full rate: lanes spill repeatedly, and nothing is lost.
+    @Suite("Absent reader")
     struct AbsentReaderTests {
-        /// Packets of a super-packet, as many as an skb can say: a lane is full after 1,024 of them.
+        /// The segments of a super-packet, as many as an skb can count: a lane is full after 1,024 such packets.
         private static let segments: UInt32 = 65_535
         private static let frame = Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: 0x10, payload: 100)))
         /// 20 bytes of IP header and 20 of TCP with each segment.
         private static let bytes: UInt64 = 140 + UInt64(segments - 1) * 40
 
         /// The CPUs change places, so that each counts in lanes of its own and beside those of the other.
-        @Test func lanesSpillAgainAndAgain() throws {
+        @Test func repeatedSpillsLoseNothing() throws {
             let counter = try TestRunCounter.fresh()
             let places = [(0, Direction.ingress), (1, .egress)]
             let workers = try places.map { processor, direction in
                 let program = try counter.programs.program("weir_\(direction)")
                 return try BackgroundWork {
                     for round in 0..<400 {
-                        // Not long enough away from its lane to be handed on: nobody is there to do it.
+                        // Every eighth round runs on the other processor; no reader is there to change the lane's owner.
                         try ThreadAlone.keep(toProcessors: 1 << UInt64(round % 8 == 7 ? 1 - processor : processor))
                         _ = try ProgramTestRun.run(program, frame: Self.frame, gso: (1, Self.segments), times: 100)
                     }

@@ -6,13 +6,13 @@ import Testing
 
 @testable import Datapath
 
-/// The mechanisms that a test asks for by name.
+/// The mechanisms that a test selects by name.
 private let mechanisms: [AttachMode] = [.tcx, .clsact]
 
 extension KernelTests {
     @Suite("Attachment")
     struct AttachmentTests {
-        @Test func bothMechanismsCountTheSame() throws {
+        @Test func tcxAndClsactCountEqually() throws {
             var results: [[[UInt16]: Monitor.Traffic]] = []
             for mode in mechanisms {
                 let cable = try Cable()
@@ -54,7 +54,7 @@ extension KernelTests {
         }
 
         @Test(arguments: mechanisms)
-        func detachingLeavesNothing(_ mode: AttachMode) throws {
+        func detachRemovesProgramsAndQdisc(_ mode: AttachMode) throws {
             let cable = try Cable()
             let before = try Hooks(in: cable.right)
             let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: mode))
@@ -69,8 +69,8 @@ extension KernelTests {
             #expect(after.text == before.text)
         }
 
-        /// A filter of somebody else's, on a qdisc of somebody else's, is neither replaced nor removed.
-        @Test func clsactLeavesOthersAlone() throws {
+        /// A foreign filter on a foreign qdisc is neither replaced nor removed.
+        @Test func clsactKeepsForeignFilters() throws {
             let cable = try Cable()
             let seen = try countArrivals(cable.right)
             try cable.right.tc("qdisc add dev eth0 clsact")
@@ -80,19 +80,19 @@ extension KernelTests {
             try cable.send(times: 100)
             try monitor.settle("eth0", ingress: 100)
             try monitor.stop()
-            // First on ingress: what the other filter dropped was counted.
+            // Weir's filter is first on ingress: it counted the packets that the other filter dropped.
             let account = try monitor.account(of: "eth0")
             #expect(account.ingress.flows == TrafficCounters(packets: 100, bytes: 12_800))
             #expect(try seen() == 0)
             let after = try Hooks(in: cable.right)
             #expect(after.text == before.text)
-            // And it still works.
+            // The foreign filter still works.
             try cable.send(times: 10)
             #expect(try seen() == 0)
         }
 
-        /// Such a qdisc takes the place of clsact and has no egress side: both filters would see ingress.
-        @Test func clsactRefusesAnIngressQdisc() throws {
+        /// An ingress qdisc takes the place of clsact and has no egress side: both filters would see ingress.
+        @Test func clsactRejectsIngressQdisc() throws {
             let cable = try Cable()
             try cable.right.tc("qdisc add dev eth0 ingress")
             let before = try Hooks(in: cable.right)
@@ -105,8 +105,8 @@ extension KernelTests {
             #expect(try Hooks(in: cable.right).text == before.text)
         }
 
-        /// A qdisc that Weir made stays if somebody else has used it meanwhile.
-        @Test func clsactKeepsAQdiscThatOthersUse() throws {
+        /// A qdisc that Weir created stays if it has a filter of another program meanwhile.
+        @Test func clsactKeepsQdiscWithForeignFilter() throws {
             let cable = try Cable()
             let seen = try countArrivals(cable.right)
             let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
@@ -126,8 +126,8 @@ extension KernelTests {
             #expect(try seen() == 5)
         }
 
-        /// First on ingress, whoever was there before; and before every clsact filter.
-        @Test func tcxSeesWhatOthersDrop() throws {
+        /// Weir's program is first on ingress, even before programs attached earlier, and before every clsact filter.
+        @Test func tcxIngressRunsBeforeForeignPrograms() throws {
             let cable = try Cable()
             let seen = try countArrivals(cable.right)
             let index = try cable.right.index(of: "eth0")
@@ -177,7 +177,7 @@ extension KernelTests {
 
         /// An interface that TCX refuses, because its hook is full (63 programs), is watched with clsact, the others with TCX.
         @Test(arguments: [WEIR_INGRESS, WEIR_EGRESS])
-        func aFullHookChangesOnlyItsInterface(_ direction: Int32) throws {
+        func fullTCXHookFallsBackToClsact(_ direction: Int32) throws {
             let cable = try Cable()
             try cable.right.ip("link add eth1 type veth peer name eth2")
             let index = try cable.right.index(of: "eth0")
@@ -271,7 +271,7 @@ private struct Hooks {
                 var programs = [UInt32](repeating: 0, count: 64)
                 let point = bpf_attach_type(rawValue: type)
                 let result = bpf_prog_query(index, point, 0, nil, &programs, &count)
-                // Where nothing was ever attached there is nothing to ask.
+                // The query fails where nothing was ever attached.
                 try #require(result == 0 || result == -ENOENT)
                 return result == 0 ? count : 0
             }

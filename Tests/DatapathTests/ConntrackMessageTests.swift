@@ -105,22 +105,22 @@ enum ConntrackBytes {
 
 @Suite("Conntrack messages")
 struct ConntrackMessageTests {
-    @Test func recordedAnswersAreRead() {
+    @Test func parsesRecordedAnswers() {
         #expect(ConntrackBytes.read(ConntrackBytes.udp()) == ConntrackBytes.udpConnection)
         #expect(ConntrackBytes.udpConnection.isDestinationTranslated)
         #expect(ConntrackBytes.udpConnection.translatedSourcePort == nil)
         #expect(ConntrackBytes.read(ConntrackBytes.echo()) == ConntrackBytes.echoConnection)
     }
 
-    /// The question is, from its fifth byte on, what the kernel says of the tuple.
-    @Test func questionsAreWrittenAsTheKernelWritesAnswers() {
+    /// After its header the request equals the beginning of the kernel's answer.
+    @Test func requestEncodesTupleAsKernelDoes() {
         let examples = [
             (ConntrackBytes.udpConnection.original, ConntrackBytes.udp(), 72),
             (ConntrackBytes.echoConnection.original, ConntrackBytes.echo(), 104),
         ]
         for (tuple, answer, length) in examples {
             var request = NetlinkWriter()
-            // Used again, it forgets.
+            // The writer starts afresh when it is used again.
             for _ in 0..<2 {
                 ConntrackMessage.write(tuple, into: &request)
                 request.finish(sequence: 0x0102_0304)
@@ -131,7 +131,7 @@ struct ConntrackMessageTests {
         }
     }
 
-    @Test func whatIsNotAConnectionIsNone() {
+    @Test func returnsNilForOtherMessages() {
         let original = ConntrackBytes.udp()
         var other = original
         other[4] = 2
@@ -145,8 +145,8 @@ struct ConntrackMessageTests {
         #expect(ConntrackBytes.read([]) == nil)
     }
 
-    /// Whatever the bytes are, the reading ends, and what comes behind the message changes nothing.
-    @Test func damagedAnswersAreReadToTheirEnd() {
+    /// For any bytes the parser terminates, and the bytes after the message do not change its result.
+    @Test func damagedAnswerIgnoresFollowingBytes() {
         var numbers = RepeatableNumbers(seed: 43)
         let corpus = [ConntrackBytes.udp(), ConntrackBytes.echo()]
         var said = 0
@@ -166,7 +166,7 @@ struct ConntrackMessageTests {
         #expect(said < 99_000, "there was no damage")
     }
 
-    @Test func cutOffAnswersAreNone() {
+    @Test func returnsNilForTruncatedAnswers() {
         for bytes in [ConntrackBytes.udp(), ConntrackBytes.echo()] {
             for length in 0..<bytes.count {
                 #expect(ConntrackBytes.read(Array(bytes.prefix(length))) == nil)
@@ -174,12 +174,12 @@ struct ConntrackMessageTests {
         }
     }
 
-    /// Types of ICMP, and which answers which.
+    /// Types of ICMP, and their reply types.
     @Test(arguments: [
         (IPProtocol.icmp, 8 as UInt16, 0 as UInt16?), (.icmp, 0, 8), (.icmp, 13, 14), (.icmp, 16, 15), (.icmp, 18, 17),
         (.icmp, 3, nil), (.icmp, 128, nil), (.icmp6, 128, nil),
     ])
-    func packetsAreTurnedAround(_ proto: IPProtocol, _ type: UInt16, _ answer: UInt16?) {
+    func invertsAndFoldsTuples(_ proto: IPProtocol, _ type: UInt16, _ answer: UInt16?) {
         let tuple = TrackedConnection.Tuple(
             source: IPAddress(10, 0, 0, 1),
             destination: IPAddress(10, 0, 0, 2),
@@ -198,7 +198,7 @@ struct ConntrackMessageTests {
     }
 }
 
-/// A kernel of which the test says what it answers, and a tracker that asks it.
+/// A scripted kernel socket, and a tracker that queries it.
 private final class ScriptedKernel {
     let tracker: Conntrack
     private let descriptor: Int32
@@ -214,8 +214,8 @@ private final class ScriptedKernel {
         close(descriptor)
     }
 
-    /// Lays a datagram where the next answers are taken from.
-    func say(_ bytes: [UInt8]) throws {
+    /// Enqueues a datagram for the tracker's next reads.
+    func enqueue(_ bytes: [UInt8]) throws {
         try #require(send(descriptor, bytes, bytes.count, Int32(MSG_DONTWAIT)) == bytes.count)
     }
 }
@@ -224,60 +224,60 @@ private final class ScriptedKernel {
 struct ConntrackAnswerTests {
     private let known = ConntrackBytes.udpConnection.original
 
-    @Test func answersToEarlierQuestionsArePassedOver() throws {
+    @Test func skipsAnswersToEarlierRequests() throws {
         let kernel = try ScriptedKernel()
-        try kernel.say(ConntrackBytes.echo(sequence: 0))
-        try kernel.say(Message.error(ENOENT, sequence: 0))
-        try kernel.say([1, 2, 3])
-        try kernel.say([])
-        try kernel.say(ConntrackBytes.udp(sequence: 1))
+        try kernel.enqueue(ConntrackBytes.echo(sequence: 0))
+        try kernel.enqueue(Message.error(ENOENT, sequence: 0))
+        try kernel.enqueue([1, 2, 3])
+        try kernel.enqueue([])
+        try kernel.enqueue(ConntrackBytes.udp(sequence: 1))
         #expect(kernel.tracker.connection(of: known) == ConntrackBytes.udpConnection)
         #expect(kernel.tracker.statistics.found == 1)
         #expect(kernel.tracker.statistics.failures == 0)
     }
 
-    @Test func anAnswerThatDoesNotComeIsWaitedForATenthOfASecond() throws {
+    @Test func timesOutAfterTenthOfSecond() throws {
         let kernel = try ScriptedKernel()
         let time = ContinuousClock().measure { #expect(kernel.tracker.connection(of: known) == nil) }
         #expect(time >= .milliseconds(80))
         #expect(time < .seconds(20))
         #expect(kernel.tracker.statistics.failures == 1)
-        // It comes at last, and is not taken for that of the next question.
-        try kernel.say(Message.error(ENOENT, sequence: 1))
-        try kernel.say(ConntrackBytes.udp(sequence: 2))
+        // The late answer is not taken for that of the next request.
+        try kernel.enqueue(Message.error(ENOENT, sequence: 1))
+        try kernel.enqueue(ConntrackBytes.udp(sequence: 2))
         #expect(kernel.tracker.connection(of: known) == ConntrackBytes.udpConnection)
     }
 
-    /// Both directions are asked for before a connection is unknown.
-    @Test func unknownConnectionsAreNoFailure() throws {
+    /// The tracker queries both directions before it reports a connection as unknown.
+    @Test func unknownConnectionIsNotFailure() throws {
         let kernel = try ScriptedKernel()
-        try kernel.say(Message.error(ENOENT, sequence: 1))
-        try kernel.say(Message.error(ENOENT, sequence: 2))
+        try kernel.enqueue(Message.error(ENOENT, sequence: 1))
+        try kernel.enqueue(Message.error(ENOENT, sequence: 2))
         #expect(kernel.tracker.connection(of: known) == nil)
         #expect(kernel.tracker.statistics.queries == 1)
         #expect(kernel.tracker.statistics.found == 0)
         #expect(kernel.tracker.statistics.failures == 0)
-        try kernel.say(Message.error(ENOENT, sequence: 3))
-        try kernel.say(ConntrackBytes.udp(sequence: 4))
+        try kernel.enqueue(Message.error(ENOENT, sequence: 3))
+        try kernel.enqueue(ConntrackBytes.udp(sequence: 4))
         #expect(kernel.tracker.connection(of: ConntrackBytes.udpConnection.reply.inverted) != nil)
     }
 
-    /// Answers to many questions, in any order, some of them missing or senseless; nobody waits for what is not there.
-    @Test func answersToManyAreTakenByTheirNumbers() throws {
+    /// Answers to many requests, in any order, some of them missing or malformed; a missing one causes no wait.
+    @Test func matchesBatchAnswersBySequenceNumber() throws {
         let kernel = try ScriptedKernel()
-        try kernel.say(ConntrackBytes.udp(sequence: 4))
-        try kernel.say(Message.error(ENOENT, sequence: 2))
-        try kernel.say(ConntrackBytes.udp(sequence: 9))
-        try kernel.say([1, 2, 3])
-        try kernel.say(ConntrackBytes.echo(sequence: 3))
-        try kernel.say(ConntrackBytes.udp(sequence: 1))
+        try kernel.enqueue(ConntrackBytes.udp(sequence: 4))
+        try kernel.enqueue(Message.error(ENOENT, sequence: 2))
+        try kernel.enqueue(ConntrackBytes.udp(sequence: 9))
+        try kernel.enqueue([1, 2, 3])
+        try kernel.enqueue(ConntrackBytes.echo(sequence: 3))
+        try kernel.enqueue(ConntrackBytes.udp(sequence: 1))
         let answers = kernel.tracker.connections(of: Array(repeating: known, count: 5))
         #expect(answers == [ConntrackBytes.udpConnection, nil, nil, ConntrackBytes.udpConnection, nil])
         let statistics = kernel.tracker.statistics
         #expect((statistics.queries, statistics.found, statistics.failures) == (5, 2, 2))
-        // The next question has a number of its own.
-        try kernel.say(ConntrackBytes.udp(sequence: 5))
-        try kernel.say(ConntrackBytes.udp(sequence: 6))
+        // The next request has a sequence number of its own.
+        try kernel.enqueue(ConntrackBytes.udp(sequence: 5))
+        try kernel.enqueue(ConntrackBytes.udp(sequence: 6))
         #expect(kernel.tracker.connections(of: [known]) == [ConntrackBytes.udpConnection])
     }
 
@@ -289,14 +289,14 @@ struct ConntrackAnswerTests {
     ]
 
     @Test(arguments: senseless.map(\.name))
-    func senselessAnswersAreFailures(_ name: String) throws {
+    func unexpectedAnswersCountAsFailures(_ name: String) throws {
         let kernel = try ScriptedKernel()
-        for example in Self.senseless where example.name == name { try kernel.say(example.bytes) }
+        for example in Self.senseless where example.name == name { try kernel.enqueue(example.bytes) }
         #expect(kernel.tracker.connection(of: known) == nil)
         #expect(kernel.tracker.statistics.failures == 1)
     }
 
-    @Test func whatIsNotTrackedIsNotAskedFor() throws {
+    @Test func untrackedPacketsCauseNoRequest() throws {
         let kernel = try ScriptedKernel()
         var mixed = known
         mixed.source = IPAddress(ipv6High: 1, low: 2)

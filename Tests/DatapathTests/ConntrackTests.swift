@@ -5,7 +5,7 @@ import Testing
 
 @testable import Datapath
 
-/// A node with two pods and an uplink, that translates addresses as kube-proxy and network plugins have it do.
+/// A node with two pods and an uplink that translates addresses as kube-proxy and network plugins configure it.
 private final class TranslatingNode: Sendable {
     let network: LabNetwork
     let outside: NetworkNamespace
@@ -33,7 +33,7 @@ private final class TranslatingNode: Sendable {
         messages = try node.run { try Conntrack(usesProgram: false) }
     }
 
-    /// Asks for many at once, in the node's namespace.
+    /// Looks up many connections at once, in the node's namespace.
     func connections(_ packets: [TrackedConnection.Tuple], usesProgram: Bool) throws -> [TrackedConnection?] {
         let tracker = usesProgram ? tracker : messages
         return try network.node.run { tracker.connections(of: packets) }
@@ -85,7 +85,7 @@ private final class TranslatingNode: Sendable {
     /// Held connections as the tool lists them, in the same order.
     ///
     /// A client's port alone does not identify a connection: one that another test closed may still be listed with it. A
-    /// listing may pass over a connection while others of its bucket are removed, so it is asked for again.
+    /// listing may pass over a connection while others of its bucket are removed, so it is repeated.
     func listed(_ held: [HeldConnection]) throws -> [TrackedConnection] {
         var found: [TrackedConnection?] = []
         _ = try eventually {
@@ -141,7 +141,7 @@ extension HeldConnection {
     }
 }
 
-/// A way through the node, and what it does to the addresses.
+/// A path through the node, and its translation of the addresses.
 private struct Passage: Sendable, CustomTestStringConvertible {
     enum Place: Sendable {
         case node
@@ -265,7 +265,7 @@ extension KernelTests {
             )
         }
 
-        /// Asks with the packets of both ends, before and after translation, and says what they belong to.
+        /// Looks up the packets of both ends, before and after translation, and returns their connections.
         private func answers(for connection: TrackedConnection) -> [TrackedConnection?] {
             [
                 connection.original, connection.reply.inverted, connection.reply, connection.original.inverted,
@@ -273,7 +273,7 @@ extension KernelTests {
         }
 
         @Test(arguments: Passage.all, [false, true])
-        private func packetsLeadToTheirConnection(_ passage: Passage, _ isIPv6: Bool) throws {
+        private func findsConnectionFromPacketsOfBothEnds(_ passage: Passage, _ isIPv6: Bool) throws {
             let held = try open(passage, isIPv6)
             let connection = try node.listed(held)
             #expect(answers(for: connection) == [connection, connection, connection, connection])
@@ -290,8 +290,8 @@ extension KernelTests {
             held.close()
         }
 
-        /// After its end it is known for two minutes (nf_conntrack_tcp_timeout_time_wait).
-        @Test func closedConnectionsAreStillFound() throws {
+        /// The kernel keeps a closed connection for two minutes (nf_conntrack_tcp_timeout_time_wait).
+        @Test func findsClosedConnections() throws {
             let held = try open(Passage.all[2], false)
             let port = held.clientPort
             held.close()
@@ -307,7 +307,7 @@ extension KernelTests {
         }
 
         @Test(arguments: [false, true])
-        func echoesThroughAMasqueradeAreFound(_ isIPv6: Bool) throws {
+        func findsMasqueradedEchoes(_ isIPv6: Bool) throws {
             let identifier: UInt16 = isIPv6 ? 4243 : 4242
             let path = TrafficPath(from: namespace(.podA), to: node.outside, at: try address(.outside, isIPv6))
             #expect(try path.ping(count: 1, identifier: identifier).clientReceived.messages == 1)
@@ -323,7 +323,7 @@ extension KernelTests {
             }
         }
 
-        @Test func sctpAssociationsAreFound() throws {
+        @Test func findsSCTPAssociations() throws {
             let pod = node.network.pods[0]
             // An INIT: ports, verification tag 0, checksum; type, flags, length; tag, window, streams, number.
             let chunk: [UInt8] = [
@@ -348,7 +348,7 @@ extension KernelTests {
             #expect(answers(for: found) == [found, found, found, found])
         }
 
-        @Test func unknownConnectionsAreUnknownAtOnce() throws {
+        @Test func unknownConnectionsCauseNoTimeout() throws {
             let failures = node.tracker.statistics.failures
             let time = ContinuousClock().measure {
                 for number in 0..<1000 {
@@ -362,14 +362,14 @@ extension KernelTests {
                     #expect(node.tracker.connection(of: tuple) == nil)
                 }
             }
-            // One that is waited for in vain takes a tenth of a second.
+            // A lookup that times out takes a tenth of a second.
             #expect(time < .seconds(20))
             #expect(node.tracker.statistics.failures == failures)
         }
 
-        /// More than go with one system call, of which some are unknown and some cannot be asked for.
+        /// More packets than one system call takes, some of them unknown and some not tracked.
         @Test(arguments: [false, true])
-        func manyAreAskedForTogether(usesProgram: Bool) throws {
+        func looksUpManyConnectionsAtOnce(usesProgram: Bool) throws {
             let tracker = usesProgram ? node.tracker : node.messages
             #expect(tracker.usesProgram == usesProgram, "Linux 5.18 has what the program needs")
             let held = try (0..<6).map { try open(Passage.all[$0], false) }
@@ -400,8 +400,8 @@ extension KernelTests {
             for held in held { held.close() }
         }
 
-        /// Program and messages know the same of the same packets: all that there are, and such as may be.
-        @Test func theProgramFindsWhatMessagesFind() throws {
+        /// The program and the messages return the same connections for the same packets, real and invented ones.
+        @Test func programAndMessagesFindSameConnections() throws {
             var held: [HeldConnection] = []
             for passage in Passage.all {
                 for isIPv6 in [false, true] { held.append(try open(passage, isIPv6)) }
@@ -430,19 +430,19 @@ extension KernelTests {
                 mapped[keyPath: path] = IPAddress(ipv6Word0: 0, word1: word)
             }
             packets.append(mapped)
-            // More than go with one system call, in another order.
+            // More than one system call takes, in another order.
             packets = (packets + packets + packets).shuffled()
             #expect(packets.count > 512)
             let answers = try node.connections(packets, usesProgram: true)
             #expect(try node.connections(packets, usesProgram: false) == answers)
             #expect(Set(answers.compactMap(\.self)).isSuperset(of: listed))
-            // Who asks from elsewhere is answered by messages.
+            // A lookup from another namespace uses messages.
             #expect(node.tracker.connections(of: packets) == answers)
             for held in held { held.close() }
         }
 
         @Test(arguments: [false, true])
-        func whatTakesTooLongIsNotAskedFor(usesProgram: Bool) throws {
+        func skipsLookupsAfterDeadline(usesProgram: Bool) throws {
             let tracker = usesProgram ? node.tracker : node.messages
             let atOnce = usesProgram ? 256 : 128
             let held = try open(Passage.all[0], false)
@@ -456,8 +456,8 @@ extension KernelTests {
             held.close()
         }
 
-        /// The tracker knows its own namespace, whichever thread asks.
-        @Test func connectionsOfOtherNamespacesAreUnknown() throws {
+        /// The tracker uses the namespace in which it was created, whichever thread calls it.
+        @Test func findsConnectionsOfOwnNamespaceOnly() throws {
             let held = try open(Passage.all[0], false)
             let connection = try node.listed(held)
             let other = try NetworkNamespace().run { try Conntrack() }
@@ -467,7 +467,7 @@ extension KernelTests {
             held.close()
         }
 
-        @Test func threadsTakeTurns() throws {
+        @Test func concurrentLookupsFindTheirConnections() throws {
             let held = try (0..<4).map { try open(Passage.all[$0], false) }
             let listed = try node.listed(held)
             let tracker = node.tracker

@@ -28,7 +28,7 @@ struct ContainerNameTests {
             ("0::/x/cri-containerd-\(id)0.scope", nil), ("0::/x/cri-containerd-.scope", nil),
         ] as [(String, String?)]
     )
-    func identifiersAreThoseOfTheOutermostContainer(text: String, expected: String?) {
+    func returnsIdentifierOfOutermostContainer(text: String, expected: String?) {
         #expect(ContainerName.identifier(inMemberships: text) == expected)
     }
 }

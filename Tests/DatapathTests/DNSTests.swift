@@ -32,13 +32,13 @@ extension KernelTests {
             #expect(packets[0].time <= packets[1].time && packets[0].time > 0)
         }
 
-        private func hasNoComplaint(_ monitor: Monitor) -> Bool {
+        private func hasNoDNSNotice(_ monitor: Monitor) -> Bool {
             monitor.notices.allSatisfy { if case .dnsUnavailable = $0 { false } else { true } }
         }
 
-        /// Pod a asks pod b: the messages are a's, and both interfaces have counted all packets.
+        /// Pod a queries pod b: the messages are copied at a's interface, and both interfaces count all packets.
         @Test(arguments: [false, true], [AttachMode.auto, .clsact])
-        func areThoseOfTheClient(ipv6: Bool, mode: AttachMode) throws {
+        func copiesMessagesAtClientInterface(ipv6: Bool, mode: AttachMode) throws {
             let node = try SocketNode()
             var configuration = DatapathConfiguration(
                 interfaces: InterfaceSelection(include: ["cali*", "up0"], workload: ["cali*"]),
@@ -47,7 +47,7 @@ extension KernelTests {
             )
             configuration.collects = .dns
             let monitor = try Monitor(in: node.lab.node, configuration)
-            #expect(hasNoComplaint(monitor))
+            #expect(hasNoDNSNotice(monitor))
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             let addresses = ipv6 ? (a.ipv6, b.ipv6) : (a.ipv4, b.ipv4)
             let exchange = try UDPExchange(
@@ -71,8 +71,8 @@ extension KernelTests {
             #expect(monitor.contradictions.isEmpty)
         }
 
-        /// The node's own questions are copied at its uplink; forwarded ones are not.
-        @Test func areThoseOfTheNode() throws {
+        /// The node's own queries are copied at its uplink; forwarded ones are copied at the pod's interface only.
+        @Test func copiesNodeQueriesAtUplink() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             let outside = (node.outside, try LabAddress("192.0.2.2"))
@@ -92,9 +92,9 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Longer messages are cut; the flow has all of them.
+        /// A copy has at most 1,232 bytes of a message; the flow counts all its bytes.
         @Test(arguments: [12, 128, 129, 512, 513, 1232, 1233, 1472])
-        func areCut(size: Int) throws {
+        func truncatesLongMessages(size: Int) throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
@@ -106,8 +106,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// A packet that is not a message is counted, and not copied.
-        @Test func shortOnesAreNone() throws {
+        /// A packet that is too short for a DNS header is counted, and not copied.
+        @Test func ignoresPacketsShorterThanHeader() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
@@ -119,7 +119,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        @Test func nothingIsThereWhereTheyAreNotCollected() throws {
+        @Test func copiesNothingUnlessCollected() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: [])
             let hasPlace = try monitor.perform { datapath in (try? datapath.programs.map("dns_programs")) != nil }
@@ -131,8 +131,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Without the programs that copy, everything is counted all the same.
-        @Test func countsGoOnWithoutTheCopy() throws {
+        /// Without the programs that copy messages, all packets are still counted.
+        @Test func countsPacketsWithoutCopyProgram() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             try monitor.perform { $0.dns = nil }
@@ -146,8 +146,8 @@ extension KernelTests {
             #expect(monitor.contradictions.isEmpty)
         }
 
-        /// Answers that nobody asked for take no room of those that somebody did.
-        @Test func forgedAnswersAreNotCopied() throws {
+        /// Answers without a query take no room from answers that have one.
+        @Test func unsolicitedAnswersAreNotCopied() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
@@ -165,8 +165,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// A pod that sends under the server's address is found out, whatever else is right.
-        @Test func answersUnderAnothersAddressAreFoundOut() throws {
+        /// An answer that a pod sends under the server's address is marked as forged, even if all else is right.
+        @Test func marksAnswersFromSpoofedAddressAsForged() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
@@ -186,8 +186,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// A pod that floods fills a quarter of the ring; another pod's messages are all there.
-        @Test func aFloodTakesItsShareOnly() throws {
+        /// A flooding pod fills a quarter of the ring; all messages of another pod are copied.
+        @Test func floodTakesOnlyItsShareOfRing() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))

@@ -40,8 +40,8 @@ extension KernelTests {
             )
         }
 
-        /// The flow of a's interface has the service's address, for that is what a sends to.
-        @Test func whatWasTranslatedBeforeItWasDroppedIsInItsFlow() throws {
+        /// The flow of a's interface has the service's address, to which a sends.
+        @Test func translatedPacketIsDeniedInItsFlow() throws {
             let lab = try DropLab()
             try translate(lab, "forward", priority: 0, "tcp dport 5353")
             try lab.attempt(
@@ -64,7 +64,7 @@ extension KernelTests {
         }
 
         /// Dropped after the translation back: the flow of b's interface has b's address.
-        @Test func answersThatWereTranslatedBackAreInTheirFlow() throws {
+        @Test func translatedAnswerIsDeniedInItsFlow() throws {
             let lab = try DropLab()
             try translate(lab, "postrouting", priority: 300, "ip protocol udp ct direction reply")
             let port: UInt16 = 5353
@@ -89,8 +89,8 @@ extension KernelTests {
             #expect(lab.deniedFlows.mapValues { $0.ingress } == [expected: counted])
         }
 
-        /// Made here, translated, dropped: the flow of b's interface has b's address.
-        @Test func whatIsMadeHereHasTheAddressesOfItsWay() throws {
+        /// A local packet is translated, then dropped: the flow of b's interface has b's address.
+        @Test func localPacketIsDeniedUnderTranslatedAddress() throws {
             let lab = try DropLab()
             try translate(lab, "output", priority: 0, "tcp dport 5353")
             try lab.attempt(.tcp, from: lab.node, to: lab.b.namespace, at: try LabAddress("10.96.0.10"), port: 53)
@@ -107,7 +107,7 @@ extension KernelTests {
 
         // MARK: Sizes and headers
 
-        /// A super-packet is dropped as what it would have been on the wire.
+        /// A dropped super-packet counts as the packets that it would have been on the wire.
         @Test func superPacketsCountAsTheirSegments() throws {
             let lab = try DropLab()
             try lab.node.nft(
@@ -139,8 +139,8 @@ extension KernelTests {
             #expect(traffic.ingress.bytes > dropped.ingress.bytes)
         }
 
-        /// Behind extension headers lie the ports.
-        @Test func extensionHeadersAreWalked() throws {
+        /// The ports follow the extension headers.
+        @Test func parsesExtensionHeadersOfDroppedPackets() throws {
             let lab = try DropLab()
             try lab.node.nft(
                 "table inet t { chain c { type filter hook forward priority 0; ip6 saddr fd77::/64 counter drop; }; }"
@@ -164,8 +164,8 @@ extension KernelTests {
 
         // MARK: No decisions
 
-        /// A closed port is nobody's decision.
-        @Test func closedPortsAreTrouble() throws {
+        /// A drop at a closed port is a failure, not a decision.
+        @Test func closedPortsCountAsFailures() throws {
             let lab = try DropLab()
             for address in [lab.network.nodeIPv4, lab.network.nodeIPv6] {
                 let path = TrafficPath(from: lab.a.namespace, to: lab.node, at: address)
@@ -190,7 +190,7 @@ extension KernelTests {
             #expect(lab.monitor.droppedPackets == ["calia": ["NO_SOCKET": 9]])
         }
 
-        /// Connections that go well lose nothing.
+        /// Successful connections have no drops.
         @Test func ordinaryTrafficHasNoDrops() throws {
             let lab = try DropLab()
             for address in [lab.b.ipv4, lab.b.ipv6] {
@@ -208,7 +208,7 @@ extension KernelTests {
 
         /// Drops of another namespace on an interface of the same number are not counted, and neither are drops for reasons
         /// that are ignored.
-        @Test func foreignAndUninterestingDropsAreIgnored() throws {
+        @Test func ignoresDropsOfOtherNamespacesAndReasons() throws {
             let lab = try DropLab()
             // The pods' interfaces have the numbers of the node's.
             let numbers = try [lab.a, lab.b].map { try $0.namespace.index(of: "eth0") }
@@ -234,11 +234,11 @@ extension KernelTests {
         }
     }
 
-    /// Drops while slots come and go.
+    /// Drops while slots are claimed and freed.
     @Suite("Drops under load")
     struct DropLoadTests {
-        /// Every flow falls silent and comes back all the time, so that drops meet retired slots; the sum is the
-        /// firewall's, to the byte, in both directions.
+        /// Every flow pauses and resumes all the time, so that drops meet retired slots; the sum equals the firewall's, to
+        /// the byte, in both directions.
         @Test func noDropIsLostWhenFlowsEnd() throws {
             let cable = try Cable()
             try cable.right.nft(

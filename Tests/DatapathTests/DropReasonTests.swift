@@ -11,7 +11,7 @@ struct DropReasonTests {
         ("SKB_DROP_REASON_NETFILTER_DROP", "NETFILTER_DROP"), ("SKB_CONSUMED", "CONSUMED"),
         ("SKB_NOT_DROPPED_YET", "NOT_DROPPED_YET"), ("OTHER", "OTHER"),
     ])
-    func prefixesGo(_ name: String, _ short: String) {
+    func removesPrefixOfReasonName(_ name: String, _ short: String) {
         #expect(DropReasons.shortened(name) == short)
     }
 
@@ -20,8 +20,8 @@ struct DropReasonTests {
         ("SOCKET_FILTER", true), ("BPF_CGROUP_EGRESS", true), ("NO_SOCKET", false), ("QDISC_DROP", false),
         ("A_REASON_OF_THE_FUTURE", false),
     ])
-    func reasonsAreDecisionsOrTrouble(_ name: String, _ isDecision: Bool) throws {
-        // The number is the kernel's own affair.
+    func classifiesReasonsAsDecisionOrTrouble(_ name: String, _ isDecision: Bool) throws {
+        // The number of a reason differs between kernels.
         let reasons = DropReasons(names: [41: name, 3: "CONSUMED"])
         let reason = try #require(reasons.byNumber[41])
         #expect(reason.name == name && reason.isDecision == isDecision)
@@ -31,14 +31,14 @@ struct DropReasonTests {
     }
 
     @Test(arguments: ["TCP_OLD_SEQUENCE", "CONSUMED", "OTHERHOST", "PACKET_SOCK_ERROR"])
-    func noiseIsIgnored(_ name: String) {
+    func ignoresIrrelevantReasons(_ name: String) {
         let reasons = DropReasons(names: [5: name])
         #expect(reasons.byNumber.compactMap { $0 }.isEmpty)
         #expect(reasons.bits.allSatisfy { $0 == UInt8(WEIR_DROP_IGNORED) })
     }
 
-    /// A drop without a reason has one in some places.
-    @Test func placesGiveReasons() throws {
+    /// A drop without a reason gets the reason of the kernel function that dropped it, for some functions.
+    @Test func dropPlaceDeterminesUnspecifiedReason() throws {
         let names = [2: "NOT_SPECIFIED", 7: "XDP", 9: "NETFILTER_DROP"]
         let functions: [String: Range<UInt64>] = [
             "do_xdp_generic": 100..<200, "other": 1..<2, "nfqnl_reinject": 300..<400,
@@ -50,11 +50,11 @@ struct DropReasonTests {
         #expect(places.map(\.start) == [100, 300] && places.map(\.end) == [200, 400])
         #expect(places.map(\.reason) == [7, 9])
         #expect(places.map { Int32($0.kind) } == [WEIR_DROP_DECISION | WEIR_DROP_BEFORE_INGRESS, WEIR_DROP_DECISION])
-        // A kernel that does not know the reason has nothing to say.
+        // A kernel without these reasons has no such places.
         #expect(DropReasons(names: [2: "NOT_SPECIFIED"], functions: functions).places.isEmpty)
     }
 
-    @Test func numbersBeyondTheTableAreLeftOut() {
+    @Test func ignoresReasonNumbersBeyondTable() {
         let reasons = DropReasons(names: [-1: "NETFILTER_DROP", 512: "NETFILTER_DROP", 0x1_0003: "XDP"])
         #expect(reasons.byNumber.count == 1)
         #expect(reasons.bits.count == Int(WEIR_DROP_REASONS))
@@ -65,7 +65,7 @@ extension KernelTests {
     /// The running kernel's own names.
     @Suite("Reasons of this kernel")
     struct KernelDropReasonTests {
-        @Test func theKernelHasTheReasonsThatMatter() throws {
+        @Test func runningKernelHasRequiredReasons() throws {
             guard case .available(let reasons) = DropReasons.read() else {
                 Issue.record("this kernel gives no reasons")
                 return

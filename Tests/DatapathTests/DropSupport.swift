@@ -57,7 +57,7 @@ struct DropLab {
 
     /// Sends something that need not arrive.
     ///
-    /// Where a firewall refuses it on its way out the sender hears of it; that is no failure here.
+    /// The sender gets an error where a firewall rejects the packets on their way out; that is no failure here.
     func attempt(
         _ proto: TestProtocol,
         from client: NetworkNamespace,

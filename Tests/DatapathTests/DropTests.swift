@@ -22,9 +22,9 @@ extension KernelTests {
             ["drop", "reject"].map { Rule(hook: hook, verdict: $0) }
         }
 
-        /// Each protocol in each family: the flow is that of the packets, and the counts are the firewall's.
+        /// Each protocol in each family: the drop is in the flow of the packets, and the counts equal the firewall's.
         @Test(arguments: rules)
-        func whatTheFirewallDropsIsDenied(_ rule: Rule) throws {
+        func firewallDropsAreDenied(_ rule: Rule) throws {
             let lab = try DropLab()
             for isIPv6 in [false, true] {
                 for proto in TestProtocol.allCases {
@@ -118,7 +118,7 @@ extension KernelTests {
             }
         }
 
-        // MARK: Others who drop
+        // MARK: Other sources of drops
 
         @Test func trafficControlDropsAreDenied() throws {
             let lab = try DropLab(DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
@@ -160,7 +160,7 @@ extension KernelTests {
 
         /// XDP drops before anything is counted.
         @Test(arguments: [false, true])
-        func whatXDPDropsIsDeniedAndUncounted(isGeneric: Bool) throws {
+        func xdpDropsAreDeniedAndUncounted(isGeneric: Bool) throws {
             let lab = try DropLab()
             try DroppingProgram.xdp(isGeneric: isGeneric).attach(to: "calia", in: lab.node)
             for address in [lab.b.ipv4, lab.b.ipv6] {
@@ -181,7 +181,7 @@ extension KernelTests {
             #expect(account.denied.seen == TrafficCounters(packets: 60, bytes: 30 * 128 + 30 * 148))
         }
 
-        @Test func reversePathFilterDenies() throws {
+        @Test func reversePathFilterDropsAreDenied() throws {
             let lab = try DropLab()
             try lab.node.setSysctl("net.ipv4.conf.calia.rp_filter", "1")
             // A packet of b's that comes from a.
@@ -208,8 +208,8 @@ extension KernelTests {
             #expect(lab.monitor.droppedPackets == ["calia": ["IP_RPFILTER": 25]])
         }
 
-        /// A socket's own filter decides on its packets; what a raw socket refuses is a copy only.
-        @Test func socketFiltersDenyWhatIsForThem() throws {
+        /// A socket's filter decides on the socket's packets; a raw socket drops only a copy, which is not denied.
+        @Test func socketFilterDropsAreDenied() throws {
             let lab = try DropLab()
             let sockets = try lab.node.run {
                 [

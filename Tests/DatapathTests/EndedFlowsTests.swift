@@ -26,22 +26,22 @@ import Testing
         flows.note(key, marks: marks, isJoined: isJoined, position: position, lastChange: time)
     }
 
-    // MARK: - What is known
+    // MARK: - Recorded flows
 
     @Test(
         arguments: [
             (.tcp, [.openedIngress], false, true), (.tcp, [.openedEgress], false, false),
             (.tcp, [.acceptedEgress], false, true), (.tcp, [.acceptedIngress, .firstEgress], false, false),
             (.tcp, [.openedIngress, .openedEgress, .firstEgress], false, false),
-            // An answer alone may be one to what another has sent.
+            // An answer alone does not show the initiator.
             (.tcp, [.acceptedEgress, .firstEgress], false, nil),
-            // Who spoke first says nothing of what ran before.
+            // The first packet seen does not show the initiator of a connection that ran before.
             (.tcp, [], true, nil), (.tcp, [.firstEgress], true, nil), (.udp, [.firstEgress], true, nil),
             (.udp, [], false, true), (.udp, [.firstEgress], false, false),
             (.tcp, [], false, true), (.tcp, [.firstEgress], false, false),
         ] as [(IPProtocol, FlowMarks, Bool, Bool?)]
     )
-    func whoBegan(proto: IPProtocol, marks: FlowMarks, isJoined: Bool, nearBegan: Bool?) {
+    func returnsInitiatorOfEndedFlow(proto: IPProtocol, marks: FlowMarks, isJoined: Bool, nearBegan: Bool?) {
         let flows = EndedFlows()
         Self.note(flows, Self.key(1, proto: proto), marks, isJoined: isJoined)
         let past = flows.take(Self.key(1, proto: proto), marks: .firstEgress, now: 10)
@@ -49,7 +49,7 @@ import Testing
         #expect(flows.count == 0)
     }
 
-    @Test func anOpeningIsAnotherConnection() {
+    @Test func openingStartsNewConnection() {
         for marks in [FlowMarks.openedIngress, .openedEgress, .acceptedIngress, .acceptedEgress] {
             let flows = EndedFlows()
             Self.note(flows, Self.key(1))
@@ -59,7 +59,7 @@ import Testing
     }
 
     /// A reset with ACK answers a packet without ACK, which no running connection has.
-    @Test func whatIsRefusedIsAnotherConnection() {
+    @Test func refusedOpeningIsNewConnection() {
         let (reset, ack) = (FlowMarks(rawValue: 0x1400), FlowMarks(rawValue: 0x10))
         for (marks, isSame) in [(reset, false), (reset.union(ack), true)] {
             let flows = EndedFlows()
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func othersAreUnknown() {
+    @Test func returnsNilForOtherFlows() {
         let flows = EndedFlows()
         Self.note(flows, Self.key(1))
         #expect(flows.take(Self.key(2), marks: [], now: 10) == nil)
@@ -83,14 +83,14 @@ import Testing
         (IPProtocol.tcp, EndedFlows.limitForTCP, true), (.tcp, EndedFlows.limitForTCP + 1, false),
         (.udp, EndedFlows.limit, true), (.udp, EndedFlows.limit + 1, false),
     ])
-    func isForgottenInTime(proto: IPProtocol, age: UInt32, isKnown: Bool) {
+    func entryExpiresAfterLimit(proto: IPProtocol, age: UInt32, isKnown: Bool) {
         let flows = EndedFlows()
         let time = UInt32.max - 1000
         Self.note(flows, Self.key(1, proto: proto), at: time)
         #expect((flows.take(Self.key(1, proto: proto), marks: [], now: time &+ age) != nil) == isKnown)
     }
 
-    @Test func theLastEndCounts() {
+    @Test func latestEndReplacesEarlier() {
         let flows = EndedFlows()
         Self.note(flows, Self.key(1), .openedIngress, at: 1)
         Self.note(flows, Self.key(1), .openedEgress, at: 2)
@@ -100,7 +100,7 @@ import Testing
 
     // MARK: - Room
 
-    @Test func theOldestGoesFirst() {
+    @Test func evictsOldestFlowFirst() {
         let flows = EndedFlows(capacity: 4, positions: 1)
         for number in 0..<6 { Self.note(flows, Self.key(number)) }
         // Noted anew, it is the newest.
@@ -110,8 +110,8 @@ import Testing
         #expect(known == [2, 4, 5, 6])
     }
 
-    /// One interface has flows without end, and one has ten: those ten stay.
-    @Test func nobodyPushesOutTheFlowsOfOthers() {
+    /// One interface has an endless number of flows, and another has ten: the ten stay.
+    @Test func floodEvictsOnlyFlowsOfItsInterface() {
         let flows = EndedFlows(capacity: 1000, positions: 8)
         for number in 0..<10 { Self.note(flows, Self.key(number, interface: 9), position: 3) }
         for number in 0..<20_000 { Self.note(flows, Self.key(number), position: 1) }
@@ -120,8 +120,8 @@ import Testing
         #expect(known.count == 10)
     }
 
-    /// Several floods share the room evenly, but for what is evicted between two looks.
-    @Test func floodsShareTheRoom() {
+    /// Several floods share the capacity evenly, apart from evictions between two checks.
+    @Test func floodsShareCapacityEvenly() {
         let flows = EndedFlows(capacity: 3000, positions: 8)
         for number in 0..<9000 {
             for position in 0..<3 {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Datapath
 
-/// A protocol's quiet flow: how long it is kept.
+/// A quiet flow of a protocol, and its timeout.
 struct QuietFlow: Sendable, CustomTestStringConvertible {
     var name: String
     var frames: [(frame: [UInt8], direction: Direction)]
@@ -51,10 +51,10 @@ extension KernelTests {
 
         /// The clock wraps on the way, as it does every 50 days.
         @Test(arguments: QuietFlow.all)
-        func quietFlowsEndWhenTheirTimeIsOver(_ flow: QuietFlow) throws {
+        func quietFlowEndsAfterTimeout(_ flow: QuietFlow) throws {
             let counter = try TestRunCounter.fresh()
             for (frame, direction) in flow.frames { try counter.run(frame, direction) }
-            // The reader's clock is odd where it is stored: one millisecond either way does not matter.
+            // The reader stores odd times only: one millisecond either way does not matter.
             let start = UInt32.max - 100
             let birth = try counter.scan(now: start)
             #expect(birth.births.count == 1)
@@ -73,8 +73,8 @@ extension KernelTests {
             return Frame.inIPv4(Frame.ipv4(6, segment, source: Frame.server4, destination: Frame.client4))
         }
 
-        /// A stray RST ends the flow, not the connection: who began it stays known, and it does not begin again.
-        @Test func aConnectionThatGoesOnAfterAResetIsTheSame() throws {
+        /// A stray RST ends the flow, not the connection: the next flow is a resumed one with the same initiator.
+        @Test func connectionResumesAfterStrayReset() throws {
             let counter = try TestRunCounter.fresh()
             let (syn, rst, ack): (UInt8, UInt8, UInt8) = (2, 4, 16)
             try counter.run(Self.tcp(syn, isAnswer: true), .egress)
@@ -101,9 +101,9 @@ extension KernelTests {
             #expect(other.marks.nearOpened == true)
         }
 
-        /// For UDP, the end that spoke first is kept for as long as connection tracking keeps it.
+        /// For UDP, the initiator is kept for as long as connection tracking keeps it.
         @Test(arguments: [(90_000 as UInt32, true), (130_000, false)])
-        func whoSpokeFirstIsRememberedForAWhile(row: (pause: UInt32, isKnown: Bool)) throws {
+        func udpInitiatorExpiresAfterLimit(row: (pause: UInt32, isKnown: Bool)) throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.udp, .egress)
             let key = try #require(try counter.scan(now: 1001).births.first).key
@@ -125,7 +125,7 @@ extension KernelTests {
             #expect(!birth.resumed)
         }
 
-        @Test func aFlowThatSpeaksLives() throws {
+        @Test func activeFlowDoesNotEnd() throws {
             let counter = try TestRunCounter.fresh()
             for now in stride(from: 1000 as UInt32, to: 400_000, by: 59_000) {
                 try counter.run(Self.udp)
@@ -134,8 +134,8 @@ extension KernelTests {
             #expect(counter.usedSlots.count == 1)
         }
 
-        /// A slot that is free holds nothing of the flow that was in it.
-        @Test func aSlotIsUsedAgainByAnotherFlow() throws {
+        /// A free slot holds nothing of its previous flow.
+        @Test func freedSlotIsReused() throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.udp, times: 3)
             let slot = try #require(counter.usedSlots.first)
@@ -166,7 +166,7 @@ extension KernelTests {
 
         /// A program that found the slot before it was retired may add to it until the grace period is over; a later one
         /// passes over it.
-        @Test func whatComesDuringTheGracePeriodIsCounted() throws {
+        @Test func countsPacketsDuringGracePeriod() throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.udp, times: 3)
             let slot = counter.table.slots[try #require(counter.usedSlots.first)]
@@ -186,7 +186,7 @@ extension KernelTests {
             #expect(next.births.count == 1 && next.births != batch.births)
         }
 
-        @Test func flowsOfOtherInterfacesStay() throws {
+        @Test func removedInterfaceEndsOnlyItsFlows() throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.udp)
             let surroundings = FlowTableReader.Surroundings(
@@ -201,10 +201,10 @@ extension KernelTests {
             #expect(counter.usedSlots.isEmpty)
         }
 
-        /// Without time for new flows their packets are added up by interface, or in none where it is another's flow; what was
-        /// known before goes on, and so does what comes later.
+        /// After the deadline, packets of new flows are added up by interface, or as unreported where the flow is not the
+        /// host's own; known flows and later packets are counted as usual.
         @Test(arguments: [nil, .elsewhere, .transit] as [FlowRemainder.Unreported?])
-        func aScanInHasteAddsUpWhatIsNew(_ unreported: FlowRemainder.Unreported?) throws {
+        func expeditedScanSumsNewFlowsIntoRemainder(_ unreported: FlowRemainder.Unreported?) throws {
             let counter = try TestRunCounter.fresh()
             let udp = { (port: UInt16) in Frame.inIPv4(Frame.ipv4(17, Frame.udp(from: port))) }
             try counter.run(udp(1), times: 2)
@@ -235,8 +235,8 @@ extension KernelTests {
             #expect(next.births.count == 39)
         }
 
-        /// More than three quarters of what may be borrowed: limits shrink for interfaces beyond their share.
-        @Test func aTableThatIsNearlyFullForgetsSooner() throws {
+        /// With more than three quarters of the borrowable slots in use, limits shrink for interfaces beyond their share.
+        @Test func nearlyFullTableShortensTimeouts() throws {
             let counter = try TestRunCounter.fresh()
             var port: UInt16 = 1
             while counter.usedSlots.count < 400 {
@@ -253,8 +253,8 @@ extension KernelTests {
             #expect(counter.usedSlots.isEmpty)
         }
 
-        /// TCP shows in its first packet whether it ran before; others are suspected at the start only.
-        @Test func connectionsThatRanBeforeAreMarked() throws {
+        /// The first packet of TCP shows whether the connection ran before; UDP flows are assumed joined at the start only.
+        @Test func marksJoinedConnections() throws {
             let tcp = { Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: $0))) }
             let cases: [(frame: [UInt8], isEarly: Bool, isJoined: Bool)] = [
                 (tcp(2), true, false), (tcp(2), false, false), (tcp(0x12), true, false),

@@ -17,7 +17,7 @@ extension KernelTests {
 
         /// The same addresses and ports in both versions, in whichever order they come.
         @Test(arguments: [false, true])
-        func anIPv6PacketMeetsNoIPv4Flow(_ isIPv6First: Bool) throws {
+        func mappedAddressesMakeSeparateIPv6Flow(_ isIPv6First: Bool) throws {
             let counter = try TestRunCounter.fresh()
             let forged = Self.ipv6(
                 source: Self.mapped + Frame.client4,
@@ -39,7 +39,7 @@ extension KernelTests {
         }
 
         /// One end mapped, the other one not, as a spoofed source would be.
-        @Test func aMappedSourceIsNoIPv4Address() throws {
+        @Test func mappedSourceIsNotIPv4Address() throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.ipv6(source: Self.mapped + Frame.client4, destination: Frame.server6))
             let key = try #require(try counter.scan().births.first?.key)
@@ -52,10 +52,10 @@ extension KernelTests {
     }
 }
 
-/// The kernel is asked for the addresses that its packets have.
+/// Netlink messages carry mapped addresses unchanged.
 @Suite("Mapped addresses in netlink")
 struct MappedNetlinkTests {
-    @Test func whatIsReadIsWrittenAgain() throws {
+    @Test func mappedAddressRoundTrips() throws {
         let bytes: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1]
         let address = try #require(NetlinkBytes(bytes).address(0..<16))
         #expect(address.isMappedIPv6 && address.ipv4 == nil)

@@ -8,13 +8,13 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// Lanes, their owners, and what other processors count beside them: exact whoever counts and whenever one reads.
+    /// Lanes, their owners, and the counts of other processors beside them: exact at any time of reading.
     @Suite("Lanes and owners")
     struct FlowLaneTests {
         private static let udp = Frame.inIPv4(Frame.ipv4(17, Frame.udp(payload: 72)))
         private static let packet = TrafficCounters(packets: 1, bytes: 100)
 
-        @Test func theFirstProcessorOwnsItsDirection() throws {
+        @Test func firstProcessorOwnsLaneOfDirection() throws {
             let counter = try TestRunCounter.fresh()
             try onProcessor(1) { try counter.run(Self.udp, times: 3) }
             let slot = try #require(counter.usedSlots.first)
@@ -36,7 +36,7 @@ extension KernelTests {
             #expect(batch.egress == TrafficCounters(packets: 1, bytes: 28))
         }
 
-        @Test func anotherProcessorCountsBeside() throws {
+        @Test func otherProcessorCountsOutsideLane() throws {
             let counter = try TestRunCounter.fresh()
             try onProcessor(0) { try counter.run(Self.udp, times: 3) }
             try onProcessor(1) { try counter.run(Self.udp, times: 4) }
@@ -50,7 +50,7 @@ extension KernelTests {
         }
 
         /// Two processors on one flow in one direction, and a reader beside them.
-        @Test func twoProcessorsOnOneFlowAreExact() throws {
+        @Test func twoProcessorsCountOneFlowExactly() throws {
             let counter = try TestRunCounter.fresh()
             let fence = try counter.programs.fence()
             let load = try PinnedLoad(on: counter.programs, Self.udp, processors: [[0], [1]])
@@ -68,7 +68,7 @@ extension KernelTests {
         }
 
         /// Each thread goes from processor to processor, and the lanes are handed on behind them.
-        @Test func flowsThatMoveBetweenProcessorsAreExact() throws {
+        @Test func countsMovingFlowExactly() throws {
             let counter = try TestRunCounter.fresh()
             let fence = try counter.programs.fence()
             let load = try PinnedLoad(on: counter.programs, Self.udp, processors: [[0, 1], [1, 0]])
@@ -85,8 +85,8 @@ extension KernelTests {
             #expect(counter.account(.ingress).isBalanced)
         }
 
-        /// A flow that has moved has its lane where it is, a scan later; nothing is counted twice or not at all.
-        @Test func aLaneFollowsItsFlow() throws {
+        /// One scan after a flow has moved, its new processor can own the lane; every packet is counted once.
+        @Test func laneOwnerFollowsFlow() throws {
             let counter = try TestRunCounter.fresh()
             try onProcessor(0) { try counter.run(Self.udp, times: 10) }
             let slot = try #require(counter.usedSlots.first)
@@ -95,7 +95,7 @@ extension KernelTests {
             var duringGrace: UInt32?
             let moved = try counter.scan { () throws(DatapathError) in
                 duringGrace = counter.owner(of: slot, .ingress)
-                // What comes now has no owner, on whichever processor.
+                // Packets that arrive now find no owner, on any processor.
                 try? onProcessor(0) { try counter.run(Self.udp, times: 3) }
             }
             #expect(duringGrace == UInt32(WEIR_OWNER_CHANGING))
@@ -104,7 +104,7 @@ extension KernelTests {
             try onProcessor(1) { try counter.run(Self.udp, times: 5) }
             #expect(counter.owner(of: slot, .ingress) == 2)
             #expect(try counter.scan().ingress == TrafficCounters(packets: 8, bytes: 800))
-            // Now and then a packet elsewhere changes nothing.
+            // A few packets on another processor do not change the owner.
             try onProcessor(1) { try counter.run(Self.udp, times: 5000) }
             try onProcessor(0) { try counter.run(Self.udp, times: 300) }
             #expect(try counter.scan().ingress.packets == 5300)
@@ -112,7 +112,7 @@ extension KernelTests {
         }
 
         /// Where programs may interrupt each other no CPU owns a lane, and everything is exact nevertheless.
-        @Test func aPreemptibleKernelHasNoOwners() throws {
+        @Test func preemptibleKernelHasNoLaneOwners() throws {
             let programs = try KernelPrograms(
                 .flows,
                 tableSlots: Int(WEIR_MIN_SLOTS),
@@ -131,14 +131,14 @@ extension KernelTests {
             #expect(counter.account(.ingress).isBalanced)
         }
 
-        /// 64 GiB or 67 million packets, of which nobody has read anything.
+        /// 64 GiB or 67 million packets that no scan has read.
         @Test(
             arguments: [
                 (packets: 5, bytes: 1 << 36 - 150), (packets: 1 << 26 - 2, bytes: 1000),
                 (packets: 1 << 26 - 2, bytes: 1 << 36 - 150),
             ] as [(packets: UInt64, bytes: UInt64)]
         )
-        func aFullLaneIsSpilled(_ preset: (packets: UInt64, bytes: UInt64)) throws {
+        func fullLaneSpills(_ preset: (packets: UInt64, bytes: UInt64)) throws {
             let counter = try TestRunCounter.fresh()
             try onProcessor(0) { try counter.run(Self.udp) }
             let slot = try #require(counter.usedSlots.first)
@@ -154,8 +154,8 @@ extension KernelTests {
             #expect(try counter.scan().ingress == Self.packet)
         }
 
-        /// Spills one after the other while a reader looks: the preset moves from one line to the other as a spill does.
-        @Test func aReaderBesideSpillsIsExact() throws {
+        /// Spills follow each other while a reader scans: the preset moves from one line to the other as a spill does.
+        @Test func readsExactCountsDuringSpills() throws {
             let counter = try TestRunCounter.fresh()
             try onProcessor(0) { try counter.run(Self.udp) }
             let slot = try #require(counter.usedSlots.first)
@@ -191,8 +191,8 @@ extension KernelTests {
             #expect(counted == TrafficCounters(packets: 30_001, bytes: 3_000_100))
         }
 
-        /// Nobody reads for a while.
-        @Test func nothingIsLostWhileTheAgentSleeps() throws {
+        /// No scan runs for a while.
+        @Test func lateScanCountsAllPackets() throws {
             let counter = try TestRunCounter.fresh()
             for port in 1000..<1200 as Range<UInt16> {
                 let frame = Frame.inIPv4(Frame.ipv4(17, Frame.udp(from: port, payload: 72)))
@@ -215,12 +215,12 @@ struct RealtimeKernelTests {
             ("#1 SMP PREEMPT RT 5.15", "1", true), ("#1 SMP", "0", false), ("#1 SMP NOT_PREEMPT_RT", nil, false),
         ] as [(String, Character?, Bool)]
     )
-    func areKnown(_ version: String, _ file: Character?, _ expected: Bool) {
+    func detectsRealtimeKernel(_ version: String, _ file: Character?, _ expected: Bool) {
         #expect(RealtimeKernel.isRealtime(version: version, realtimeFile: file) == expected)
     }
 }
 
-/// Does something on one processor.
+/// Runs a closure on one processor.
 private func onProcessor(_ number: Int, _ body: () throws -> Void) throws {
     let before = try ThreadAlone.processors()
     defer { try? ThreadAlone.keep(toProcessors: before) }
@@ -258,7 +258,7 @@ extension UnsafeMutablePointer<weir_flow_slot> {
     }
 }
 
-/// Threads that let packets of one flow cross `lo`, each on its processors in turn, until they are told to stop.
+/// Threads that send packets of one flow through `lo`, each on its processors in turn, until `stop()` is called.
 private final class PinnedLoad {
     private let workers: [BackgroundWork<UInt64>]
     private let progress = Progress()
@@ -295,7 +295,7 @@ private final class PinnedLoad {
     /// The number of packets that were sent so far.
     var packets: UInt64 { progress.packets.load(ordering: .relaxed) }
 
-    /// Ends the load, and says what was sent.
+    /// Ends the load, and returns the number of packets sent.
     func stop() throws -> UInt64 {
         progress.isOver.store(true, ordering: .relaxed)
         return try workers.reduce(0) { $0 + (try $1.value()) }

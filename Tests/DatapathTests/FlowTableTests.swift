@@ -6,8 +6,8 @@ import Testing
 
 @Suite("Flow table layout")
 struct FlowTableLayoutTests {
-    /// weir_abi.h, in offsets that are written down here once more: neither side may move alone.
-    @Test func slotsLieAsThePublishedLayoutSays() {
+    /// The offsets of weir_abi.h, written down here once more: neither side may change alone.
+    @Test func structuresMatchABILayout() {
         typealias Slot = weir_flow_slot
         #expect(MemoryLayout<Slot>.stride == 64)
         #expect(MemoryLayout<Slot>.offset(of: \.near_port) == 0)
@@ -27,9 +27,9 @@ struct FlowTableLayoutTests {
         #expect(MemoryLayout<weir_interface>.stride == 256)
     }
 
-    /// Keys of neighbours, as a scan of a network or one busy client makes them: their windows must not pile up.
+    /// Keys of neighbours, as a scan of a network or one busy client makes them: their windows must not cluster.
     @Test(arguments: KeySequence.allCases, 1...4 as ClosedRange<UInt64>)
-    func homesAreSpread(_ sequence: KeySequence, _ seed: UInt64) {
+    func homeSlotsAreEvenlyDistributed(_ sequence: KeySequence, _ seed: UInt64) {
         let bins = 1024
         let keys = 65536
         let configuration = weir_config(seed: seed, slots: bins)
@@ -41,9 +41,9 @@ struct FlowTableLayoutTests {
         #expect(deviation < 1023 + 8 * 45)
     }
 
-    /// Without the seed nobody can predict which keys share a window.
+    /// Without the seed it cannot be predicted which keys share a window.
     @Test(arguments: KeySequence.allCases)
-    func anotherSeedGivesOtherHomes(_ sequence: KeySequence) {
+    func homeSlotsDependOnSeed(_ sequence: KeySequence) {
         let slots = 1 << 17
         let (one, other) = (weir_config(seed: 1, slots: slots), weir_config(seed: 2, slots: slots))
         let keys = (0..<10_000).map { sequence.key($0) }
@@ -123,7 +123,7 @@ extension KernelTests {
         /// Two processors may claim two slots for the first packets of a flow.
         ///
         /// The only flow is in the first slot of its window, so the slot behind it belongs to the window too.
-        @Test func aSecondSlotOfAFlowIsMergedIntoTheFirst() throws {
+        @Test func duplicateSlotIsMergedIntoFirst() throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.udp, times: 5)
             let first = try #require(counter.usedSlots.first)
@@ -145,8 +145,8 @@ extension KernelTests {
             #expect(counter.account(.ingress).flows == TrafficCounters(packets: 13, bytes: 1377))
         }
 
-        /// The flow may end in the very scan that finds its second slot: nothing follows an end.
-        @Test func aSecondSlotOfAFlowThatEndsIsCountedBeforeTheEnd() throws {
+        /// The flow may end in the very scan that finds its second slot: no counts follow the end.
+        @Test func duplicateSlotIsCountedBeforeFlowEnds() throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.udp, times: 5)
             let first = try #require(counter.usedSlots.first)
@@ -159,7 +159,7 @@ extension KernelTests {
             #expect(counter.usedSlots.isEmpty)
         }
 
-        @Test func thePacketCounterWraps() throws {
+        @Test func packetCounterWraps() throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.udp)
             _ = try counter.scan()
@@ -172,7 +172,7 @@ extension KernelTests {
             #expect(try counter.scan().ingress == TrafficCounters(packets: 5, bytes: 500))
         }
 
-        @Test func theNumbersOfAScanThatFailsComeWithTheNext() throws {
+        @Test func countsOfFailedScanComeWithNextScan() throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.udp, times: 4)
             let refusal = DatapathError.system(operation: "wait", errno: 1, advice: "")

@@ -21,7 +21,7 @@ extension KernelTests {
         /// 100 bytes of IPv4 in Ethernet.
         private static let frame = Frame.inIPv4(Frame.ipv4(17, Frame.udp(payload: 72)))
 
-        @Test func interfacesComeChangeTheirNameAndGo() throws {
+        @Test func followsAddedRenamedAndRemovedInterfaces() throws {
             let namespace = try NetworkNamespace()
             let monitor = try Monitor(in: namespace, Self.configuration(include: ["v?", "w?"]))
             #expect(monitor.attached.isEmpty)
@@ -59,8 +59,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// An interface that goes and one that comes with its index, between two looks, are two.
-        @Test func anIndexThatCameBackIsANewInterface() throws {
+        /// An interface that is removed, and one that gets its index before the next update, are two interfaces.
+        @Test func reusedIndexIsNewInterface() throws {
             let namespace = try NetworkNamespace()
             let monitor = try Monitor(in: namespace, Self.configuration(include: ["v*"]))
             let make = ["link add v0 index 50 type veth peer name v1 index 51", "link set v0 up", "link set v1 up"]
@@ -77,7 +77,7 @@ extension KernelTests {
             #expect(received.sorted() == [3, 5])
         }
 
-        @Test func addressesAreFollowed() throws {
+        @Test func followsHostAddresses() throws {
             let namespace = try NetworkNamespace()
             let monitor = try Monitor(in: namespace, Self.configuration())
             #expect(try monitor.perform { $0.ownAddresses }.contains(IPAddress(127, 0, 0, 1)))
@@ -94,14 +94,14 @@ extension KernelTests {
         /// With TCX the kernel waits for a grace period whenever it attaches or detaches (tcx_entry_sync), one interface
         /// after the other: fewer of them, and more time.
         ///
-        /// `auto` goes over to clsact in time.
+        /// `auto` switches to clsact in time.
         @Test(arguments: [
             (AttachMode.auto, 250, Duration.seconds(1)), (.clsact, 250, .seconds(1)), (.tcx, 25, .seconds(5)),
         ])
-        func manyInterfacesComeAndGo(_ mode: AttachMode, _ cables: Int, _ limit: Duration) throws {
-            let result = try BackgroundWork { () throws -> Crowd.Result in
+        func followsManyInterfaces(_ mode: AttachMode, _ cables: Int, _ limit: Duration) throws {
+            let result = try BackgroundWork { () throws -> WatchedCables.Result in
                 try ThreadAlone.takeOwnDescriptors()
-                return try Crowd(cables: cables, mode).comeAndGo()
+                return try WatchedCables(cables: cables, mode).createAndRemove()
             }.value()
             #expect(result.delay < limit)
             #expect(result.accounts == 2 * cables)
@@ -112,7 +112,7 @@ extension KernelTests {
         }
 
         /// The interface table has 1,024 positions, taken by the low bits of the index.
-        @Test func aPositionIsUsedAgain() throws {
+        @Test func interfaceTablePositionIsReused() throws {
             let namespace = try NetworkNamespace()
             let monitor = try Monitor(in: namespace, Self.configuration(include: ["v*"]))
             for round in 0..<3 {
@@ -134,8 +134,8 @@ extension KernelTests {
             #expect(monitor.accounts.map(\.ingress.flows.packets) == [0, 3, 0, 4, 0, 5])
         }
 
-        /// More interfaces want one window of the interface table than it has positions.
-        @Test func anInterfaceWithoutAPositionIsSaid() throws {
+        /// More interfaces fall into one window of the interface table than it has positions.
+        @Test func reportsInterfaceWithoutTablePosition() throws {
             let namespace = try NetworkNamespace()
             let numbers = (0..<10).map { 700 + $0 * 1024 }
             for number in numbers {
@@ -145,7 +145,7 @@ extension KernelTests {
             #expect(monitor.attached.count == 8)
             let failed = monitor.notices.filter { if case .failed = $0 { true } else { false } }
             #expect(failed.count == 2)
-            // As soon as one goes another takes its place.
+            // As soon as one is removed another takes its position.
             let gone = try #require(monitor.attached.first)
             try namespace.ip("link del \(gone)")
             try monitor.follow()
@@ -153,8 +153,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// The kernel's messages do not fit: the change that was lost is found by asking for everything.
-        @Test func changesThatWereMissedAreMadeUpFor() throws {
+        /// The kernel's messages do not fit into the socket: a full dump recovers the lost change.
+        @Test func recoversFromMissedNetlinkMessages() throws {
             let namespace = try NetworkNamespace()
             try namespace.ip("link add s0 type veth peer name s1")
             let monitor = try Monitor(in: namespace, Self.configuration(include: ["s0", "t0", "t1"]))
@@ -175,8 +175,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Their packets cross a watched device below them, and are counted there.
-        @Test func whatStandsOnWatchedInterfacesIsLeftOut() throws {
+        /// The packets of these devices cross a watched device below them, and are counted there.
+        @Test func skipsUpperDevicesOfWatchedInterfaces() throws {
             let namespace = try NetworkNamespace()
             try namespace.ipBatch([
                 "link add v0 type veth peer name v1", "link add br0 type bridge",
@@ -194,7 +194,7 @@ extension KernelTests {
             try upper.stop()
         }
 
-        @Test func aBridgeIsWatchedAgainWhenItsPortsHaveGone() throws {
+        @Test func bridgeIsWatchedAgainWithoutPorts() throws {
             let namespace = try NetworkNamespace()
             try namespace.ipBatch(["link add br0 type bridge", "link add v0 type veth peer name v1"])
             let monitor = try Monitor(in: namespace, Self.configuration(include: ["br?", "v0"]))
@@ -210,7 +210,7 @@ extension KernelTests {
         }
 
         /// On `lo` a packet leaves and enters: two flows, as each end sees it.
-        @Test func loopbackIsCountedWhereItIsAskedFor() throws {
+        @Test func loopbackIsWatchedOnlyIfIncluded() throws {
             let namespace = try NetworkNamespace()
             let none = try Monitor(in: namespace, Self.configuration(exclude: ["[!l]*"]))
             #expect(none.attached.isEmpty)
@@ -259,7 +259,7 @@ extension KernelTests {
 }
 
 /// Cables in one namespace, with both ends watched.
-private struct Crowd {
+private struct WatchedCables {
     struct Result {
         /// From the last creation to the last attachment.
         var delay = Duration.zero
@@ -289,16 +289,16 @@ private struct Crowd {
         monitor = try Monitor(in: namespace, configuration)
     }
 
-    func comeAndGo() throws -> Result {
+    func createAndRemove() throws -> Result {
         var result = Result()
         let before = try ThreadAlone.descriptors()
-        result.delay = try come()
+        result.delay = try create()
         for number in 0..<Self.talking {
             let frame = Frame.inIPv4(Frame.ipv4(17, Frame.udp(payload: 72)))
             try FrameSender("a\(number)", in: namespace).send(frame, times: 7)
         }
         for number in 0..<Self.talking { try monitor.settle("b\(number)", ingress: 7) }
-        try go()
+        try remove()
         result.leakedDescriptors = try ThreadAlone.descriptors().subtracting(before)
         try monitor.stop()
         result.accounts = monitor.accounts.count
@@ -309,8 +309,8 @@ private struct Crowd {
         return result
     }
 
-    /// Lays the cables while the monitor follows; returns how far behind the last one it was.
-    private func come() throws -> Duration {
+    /// Creates the cables while the monitor follows; returns its delay after the last one.
+    private func create() throws -> Duration {
         var lines: [String] = []
         for number in 0..<cables {
             lines.append("link add a\(number) group 7 type veth peer name b\(number)")
@@ -330,8 +330,8 @@ private struct Crowd {
         return isComplete ? max(.zero, created.duration(to: end)) : .seconds(100)
     }
 
-    /// Takes them away at once.
-    private func go() throws {
+    /// Removes all cables at once.
+    private func remove() throws {
         try namespace.ip("link del group 7")
         let isEmpty = try eventually {
             try monitor.follow()

@@ -4,7 +4,7 @@ import CWeir
 ///
 /// Unlike what a kernel would send, every field can be wrong. Checksums are 0: the programs do not look at them.
 enum Frame {
-    /// Client and server of all packets, unless said otherwise.
+    /// Client and server of all packets, unless a test passes others.
     static let client4: [UInt8] = [10, 0, 0, 1]
     static let server4: [UInt8] = [10, 0, 0, 2]
     static let client6: [UInt8] = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]

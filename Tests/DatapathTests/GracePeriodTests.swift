@@ -4,7 +4,7 @@ import Testing
 
 @testable import Datapath
 
-/// The kernel's setting for short grace periods, by a file in its place.
+/// The kernel's setting for short grace periods, with a file in its place.
 @Suite("Grace periods") struct GracePeriodTests {
     /// A folder with a setting, in which runs leave their mark.
     private final class Machine {
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func theyAreShortMeanwhile() throws {
+    @Test func expeditesBetweenBeginAndEnd() throws {
         let machine = try Machine()
         let run = machine.run()
         #expect(run.begin() == .expedited)
@@ -56,8 +56,8 @@ import Testing
         #expect(run.end() == nil)
     }
 
-    /// The decision of somebody else is left alone.
-    @Test func whatIsSetAlreadyStays() throws {
+    /// A setting that another program has made stays.
+    @Test func keepsSettingThatWasAlreadySet() throws {
         let machine = try Machine("1")
         let run = machine.run()
         #expect(run.begin() == .isSet)
@@ -67,9 +67,9 @@ import Testing
         #expect(machine.marks == [])
     }
 
-    /// The last run that needs it sets it back, whichever began.
+    /// The last run that needs the setting resets it, whichever run set it.
     @Test(arguments: [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
-    func severalRunsShareIt(_ order: [Int]) throws {
+    func lastRunRestoresSetting(_ order: [Int]) throws {
         let machine = try Machine()
         let runs = (0..<3).map { _ in machine.run() }
         for run in runs { #expect(run.begin() == .expedited) }
@@ -82,7 +82,7 @@ import Testing
         #expect(machine.marks == [])
     }
 
-    @Test func theNextRunSetsBackWhatWasLeftBehind() throws {
+    @Test func nextRunResetsSettingOfKilledRun() throws {
         let machine = try Machine()
         machine.leaveBehind()
         #expect(machine.run().recover() == .putBack)
@@ -91,8 +91,8 @@ import Testing
         #expect(machine.run().recover() == nil)
     }
 
-    /// A run that needs it takes over what was left behind.
-    @Test func whatWasLeftBehindIsTakenOver() throws {
+    /// A run that needs the setting takes over the one that a killed run left behind.
+    @Test func runTakesOverSettingOfKilledRun() throws {
         let machine = try Machine()
         machine.leaveBehind()
         let run = machine.run()
@@ -103,7 +103,7 @@ import Testing
     }
 
     /// A run that ended between the mark and the setting has changed nothing.
-    @Test func aMarkAloneIsRemoved() throws {
+    @Test func markWithoutSettingIsRemoved() throws {
         let machine = try Machine()
         machine.leaveBehind()
         machine.set("0")
@@ -111,7 +111,7 @@ import Testing
         #expect(machine.marks == [])
     }
 
-    @Test func withoutASettingNothingHappens() throws {
+    @Test func missingSettingIsUnavailable() throws {
         let machine = try Machine(nil)
         let run = machine.run()
         let reason = "\(machine.setting): No such file or directory"
@@ -123,7 +123,7 @@ import Testing
 
     /// A setting that can be read and not written, as where /sys is read-only.
     @Test(.enabled(if: geteuid() == 0, "mounts need root"))
-    func aReadOnlySettingIsLeftAlone() throws {
+    func readOnlySettingIsUnavailable() throws {
         let machine = try Machine()
         try #require(mount(machine.setting, machine.setting, "", UInt(MS_BIND), nil) == 0)
         defer { umount2(machine.setting, Int32(MNT_DETACH)) }
@@ -140,7 +140,7 @@ import Testing
 
     /// A setting that cannot be reset is reported, and its mark stays for the next run.
     @Test(.enabled(if: geteuid() == 0, "mounts need root"))
-    func whatCannotBeSetBackIsTold() throws {
+    func reportsSettingThatCannotBeReset() throws {
         let machine = try Machine()
         machine.leaveBehind()
         try #require(mount(machine.setting, machine.setting, "", UInt(MS_BIND), nil) == 0)
@@ -153,8 +153,8 @@ import Testing
         #expect(machine.marks == [])
     }
 
-    /// Runs that begin and end at once never leave it set, nor unset while one needs it.
-    @Test func runsThatMeetLeaveNothing() throws {
+    /// Runs that begin and end at once never leave the setting set, nor unset while one needs it.
+    @Test func concurrentRunsRestoreSetting() throws {
         let machine = try Machine()
         let (setting, folder) = (machine.setting, machine.folder)
         let works = try (0..<4).map { _ in
@@ -202,7 +202,7 @@ extension KernelTests {
         }
 
         /// 40 interfaces without short grace periods take 40 × 2 of them, in each direction some 10 ms.
-        @Test func manyInterfacesAreAttachedAndLetGoInNoTime() throws {
+        @Test func expeditedAttachingIsFaster() throws {
             try #require(Self.setting == "0")
             var took: [Bool: Duration] = [:]
             for expedites in [false, true] {
@@ -223,7 +223,7 @@ extension KernelTests {
 
         /// A setting that a killed run left behind is reset by the next run, and by weir detach.
         @Test(arguments: [true, false])
-        func whatWasLeftBehindIsSetBack(_ byRun: Bool) throws {
+        func resetsSettingOfKilledRun(_ byRun: Bool) throws {
             try #require(Self.setting == "0")
             let left = GracePeriods(bpffs: bpffs.path)
             #expect(left.begin() == .expedited)

@@ -104,7 +104,7 @@ extension KernelTests {
         }
 
         @Test(arguments: HandshakeCase.all, [false, true])
-        func handshakesTakeAsLongAsTheirPackets(_ handshake: HandshakeCase, openerIsNear: Bool) throws {
+        func measuresTimesBetweenHandshakePackets(_ handshake: HandshakeCase, openerIsNear: Bool) throws {
             let (counter, reader) = try Self.fresh()
             _ = try counter.scan(ending: true)
             reader.drain { _, _ in true }
@@ -144,7 +144,7 @@ extension KernelTests {
         }
 
         /// A handshake may be complete before a scan has found its flow.
-        @Test func whatIsNotKnownYetIsKept() throws {
+        @Test func keepsHandshakeUntilFlowIsFound() throws {
             let (counter, reader) = try Self.fresh()
             _ = try counter.scan(ending: true)
             reader.drain { _, _ in true }
@@ -165,7 +165,7 @@ extension KernelTests {
 
         /// A real connection, whose two ends each measure their own part.
         @Test(arguments: [false, true])
-        func bothEndsHaveTheirOwnPart(ipv6: Bool) throws {
+        func eachInterfaceTimesItsOwnEnd(ipv6: Bool) throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .handshake)
             let before = Datapath.monotonicNow
@@ -185,7 +185,7 @@ extension KernelTests {
             #expect(monitor.contradictions.isEmpty)
         }
 
-        @Test func nothingIsTimedUnlessAsked() throws {
+        @Test func timesNothingUnlessCollected() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: [])
             let connection = try node.connection(port: 7102)

@@ -146,7 +146,7 @@ struct InterfaceSelectionTests {
     ]
 
     @Test(arguments: examples)
-    func everyInterfaceHasItsRole(_ example: Example) {
+    func assignsRolesToInterfaces(_ example: Example) {
         let layout = example.selection.layout(of: Self.links)
         let assignments = layout.watched
         func names(_ role: InterfaceRole) -> Set<String> {
@@ -157,7 +157,7 @@ struct InterfaceSelectionTests {
         #expect(example.selection.unmatched(by: Self.links) == example.unmatched)
         let twice = layout.countedTwice.map { [Self.name($0.upper), Self.name($0.lower)] }
         #expect(Set(twice) == example.countedTwice)
-        // Whatever the selection has is watched, or it is said why not.
+        // An interface of the selection is either watched or left out with a reason.
         #expect(Set(layout.leftOut.keys).isDisjoint(with: assignments.keys))
         #expect(Set(layout.uppers.keys).isDisjoint(with: assignments.keys))
     }
@@ -166,14 +166,14 @@ struct InterfaceSelectionTests {
 
     // MARK: Upper devices
 
-    /// By name: the watched interfaces below, and whether they are all.
+    /// By name: the watched lower interfaces, and whether the list is complete.
     private func uppers(_ selection: InterfaceSelection, _ links: [Link] = links) -> [String: UpperDevice] {
         let names = Dictionary(uniqueKeysWithValues: links.map { ($0.index, $0.name) })
         let uppers = selection.layout(of: links).uppers.map { (names[$0.key] ?? "", $0.value) }
         return Dictionary(uniqueKeysWithValues: uppers)
     }
 
-    @Test func upperDevicesHaveTheirPacketsCountedBelow() {
+    @Test func upperDevicesListWatchedLowerDevices() {
         #expect(
             uppers(InterfaceSelection()) == [
                 "eth0.5": UpperDevice(lowers: [2], isComplete: true),
@@ -182,7 +182,7 @@ struct InterfaceSelectionTests {
                 "bond0.7": UpperDevice(lowers: [9], isComplete: true),
             ]
         )
-        // The bond is watched itself: what stands on it is counted there.
+        // The bond itself is watched: packets of the devices on it are counted there.
         #expect(
             uppers(InterfaceSelection(include: ["bond0"])) == [
                 "bond0.7": UpperDevice(lowers: [8], isComplete: true)
@@ -190,7 +190,7 @@ struct InterfaceSelectionTests {
         )
     }
 
-    @Test func whatIsNotWatchedBelowIsKnownToBeMissing() {
+    @Test func marksUpperDeviceWithUnwatchedPortAsIncomplete() {
         let links = [
             Link(index: 2, name: "br0", type: 1, flags: 0),
             Link(index: 3, name: "eth0", type: 1, flags: 0, master: 2),
@@ -205,7 +205,7 @@ struct InterfaceSelectionTests {
     }
 
     /// A VRF's ports are where its packets are seen.
-    @Test func aVRFIsNeverWatchedInsteadOfItsPorts() {
+    @Test func watchesPortsInsteadOfVRF() {
         let links = [
             Link(index: 2, name: "blue", type: 1, flags: 0, kind: "vrf"),
             Link(index: 3, name: "eth0", type: 1, flags: 0, master: 2),
@@ -216,7 +216,7 @@ struct InterfaceSelectionTests {
         #expect(layout.uppers == [2: UpperDevice(lowers: [3], isComplete: true)])
     }
 
-    @Test func portsOfADeviceThatIsNamedAreLeftOut() {
+    @Test func leavesOutPortsOfNamedDevice() {
         let layout = InterfaceSelection(workload: ["br0"]).layout(of: Self.links)
         #expect(layout.leftOut[7] == .portOf("br0"))
         #expect(layout.leftOut[3] == .countedOn(lowers: ["eth0"]))
@@ -224,7 +224,7 @@ struct InterfaceSelectionTests {
 
     // MARK: Automatic roles
 
-    /// A device, and what it is taken for where a host route leads to 10.0.0.5 through it, and where nothing does.
+    /// A device, and its role with a host route to 10.0.0.5 through it, and without one.
     struct Device: Sendable, CustomTestStringConvertible {
         var name: String
         var kind = "veth"
@@ -251,7 +251,7 @@ struct InterfaceSelectionTests {
         always(.workload, .plugin("AWS VPC CNI"), Device(name: "eni0a1b2c")),
         always(.workload, .plugin("GKE"), Device(name: "gke0a1b2c")),
         always(.workload, .plugin("Azure CNI"), Device(name: "azv0a1b2c")),
-        // A name proves nothing on a device that leads nowhere else.
+        // A name proves nothing on a device without a peer.
         always(.host, .standard, Device(name: "cali0", kind: "bridge")),
         always(.host, .standard, Device(name: "eni1", kind: "")),
         always(.host, .standard, Device(name: "eth0", kind: "")),
@@ -262,7 +262,7 @@ struct InterfaceSelectionTests {
         ),
         Device(name: "veth1", routed: RoleAssignment(role: .workload, reason: route), alone: open),
         Device(name: "nk1", kind: "netkit", routed: RoleAssignment(role: .workload, reason: route), alone: open),
-        // Patterns go before.
+        // Patterns take precedence.
         Device(name: "cali1", selection: InterfaceSelection(exclude: ["cali*"])),
         Device(name: "cali1", selection: InterfaceSelection(include: ["eth*"])),
         Device(name: "veth1", selection: InterfaceSelection(include: ["eth*"])),
@@ -292,13 +292,13 @@ struct InterfaceSelectionTests {
     ]
 
     @Test(arguments: devices)
-    func whatNoPatternDecidesIsDecidedByWhatIsKnown(_ device: Device) {
+    func assignsAutomaticRoleByNameAndRoute(_ device: Device) {
         let links = [Link(index: 7, name: device.name, type: 1, flags: 0, kind: device.kind)]
         #expect(device.selection.layout(of: links, evidence: [7: Self.route]).watched[7] == device.routed)
         #expect(device.selection.layout(of: links, evidence: [8: Self.route]).watched[7] == device.alone)
     }
 
-    @Test func reasonsAreSaidInAFewWords() {
+    @Test func describesRoleReasons() {
         let reasons: [(RoleReason, String)] = [
             (.standard, "default"), (.pattern("cali*"), "matches cali*"), (.plugin("Calico"), "named by Calico"),
             (Self.route, "route to 10.0.0.5"), (.sender(IPAddress(10, 0, 0, 6)), "10.0.0.6 sends through it"),

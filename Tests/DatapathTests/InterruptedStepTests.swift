@@ -10,21 +10,21 @@ extension KernelTests {
     /// Steps that a killed agent had begun, as agents of other versions find them.
     @Suite("Interrupted steps")
     struct InterruptedStepTests {
-        @Test("a table whose records are written, and which is still there, is read by no version again")
-        func everyVersionKnowsWhatWasRead() throws {
+        @Test("a table that remains after its records are written is not read again by any version")
+        func drainedTableIsNotReadAgain() throws {
             let scene = try RestartScene()
             let first = try scene.agent()
             try scene.deliver(10)
             try first.scanAndCommit()
             try scene.deliver(500)
             try first.die()
-            try scene.beOfAnotherVersion(5)
+            try scene.changeTableVersion(5)
             let second = try scene.agent()
-            try second.scanAndDieBehindCommit()
+            try second.scanAndDieAfterCommit()
             try #require(scene.bpffs.pins.contains { $0.contains("/v5-") })
             try scene.deliver(7)
-            // Neither is of the version that comes now, as after a downgrade.
-            try scene.beOfAnotherVersion(7)
+            // Neither table has the version of the next agent, as after a downgrade.
+            try scene.changeTableVersion(7)
             let last = try scene.agent()
             #expect(!scene.bpffs.pins.contains { $0.contains("/v5-") })
             try last.scanAndCommit()
@@ -36,9 +36,9 @@ extension KernelTests {
             #expect(scene.bpffs.pins.isEmpty)
         }
 
-        /// The moment is between the two stores that begin and end the step; what lies between them may be done or not.
+        /// The agent is killed between the two stores that begin and end the step; the work between them may be done or not.
         @Test("an interface that was being released is reported once", arguments: [false, true])
-        func releasesOnce(isAdded: Bool) throws {
+        func reportsReleasedInterfaceOnce(isAdded: Bool) throws {
             var scene = try RestartScene()
             scene.configuration.interfaces = InterfaceSelection(include: ["eth0", "gone0"])
             try scene.addPair("gone0", "gone1")
@@ -62,7 +62,7 @@ extension KernelTests {
             maps.restore(before)
             if !isAdded { maps.restore(gone) }
             try maps.beginRelease(of: position)
-            try scene.beOfAnotherVersion(5)
+            try scene.changeTableVersion(5)
             let second = try scene.agent()
             try second.scanAndCommit()
             try second.stop()
@@ -74,8 +74,8 @@ extension KernelTests {
             #expect(scene.bpffs.pins.isEmpty)
         }
 
-        @Test("an interface with the number of one that is gone is another one", arguments: [false, true])
-        func numbersAreGivenAgain(diesAgain: Bool) throws {
+        @Test("an interface with the index of a removed one is a new interface", arguments: [false, true])
+        func reusedIndexIsNewInterface(diesAgain: Bool) throws {
             let scene = try RestartScene()
             try scene.addPair("gone0 index 4000", "gone1 index 4001")
             let first = try scene.agent()
@@ -102,8 +102,8 @@ extension KernelTests {
 }
 
 extension Monitor {
-    /// Reads everything that was counted, and is killed when its records are written and the table before is still there.
-    fileprivate func scanAndDieBehindCommit() throws {
+    /// Reads all counts, and is killed when its records are written and the previous table still exists.
+    fileprivate func scanAndDieAfterCommit() throws {
         try perform { datapath in
             while datapath.drainOverflow() {}
             let epoch = try #require(try datapath.scan(closesEpoch: true) { self.take($0) })
@@ -122,7 +122,7 @@ extension RestartScene {
         for name in [near, far] { try cable.right.ip("link set \(name.prefix { $0 != " " }) up") }
     }
 
-    /// Lets packets enter an interface by the other end of its pair, until an agent has read them.
+    /// Sends packets into an interface from the other end of its pair, and waits until an agent has read them.
     fileprivate func send(to name: String, times: UInt64, _ agent: Monitor) throws {
         let packet = Packet.udp(
             from: try LabAddress("10.2.0.1"),
@@ -143,9 +143,9 @@ extension RestartScene {
     }
 }
 
-/// The maps of one table, changed as no agent would, because it would have to be killed between two instructions.
+/// The maps of one table, put into states that an agent leaves only if it is killed between two instructions.
 private final class PinnedMaps {
-    /// What is gone has this place in "interface_reported".
+    /// The index of removed interfaces in "interface_reported".
     static let gone = Int(WEIR_REPORTED_GONE)
 
     /// Elements of maps by index.
@@ -176,7 +176,7 @@ private final class PinnedMaps {
         throw DatapathError.system(operation: "find the interface \(index)", errno: ENOENT, advice: "")
     }
 
-    /// What the maps have of a position.
+    /// The elements of the maps for a position.
     func elements(of position: Int) throws -> Elements {
         let accounts = (position * cpus * 2..<(position + 1) * cpus * 2).map { ("accounts", $0) }
         let all = position == Self.gone ? [] : accounts + [("interfaces", position)]
@@ -187,7 +187,7 @@ private final class PinnedMaps {
         for (map, index, value) in elements { store(value, in: map, at: index) }
     }
 
-    /// Lets the release that the agent ended last be one that it has only begun.
+    /// Marks the last release that the agent completed as only begun.
     func beginRelease(of position: Int) throws {
         let loaded = try value("agent", at: 0).load(weir_agent.self)
         var state = try #require(loaded)

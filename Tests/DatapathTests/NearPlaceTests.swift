@@ -47,7 +47,7 @@ extension KernelTests {
         }
 
         /// Pods with host routes, as Calico connects them.
-        @Test func aRoutedPodHasItsOwnAddressesAndNoOthers() throws {
+        @Test func routedPodOwnsOnlyItsAddresses() throws {
             let network = try LabNetwork(pods: ["a", "b"])
             let (a, b) = (try network.pod("a"), try network.pod("b"))
             var configuration = DatapathConfiguration(tableSlots: 1024)
@@ -59,14 +59,14 @@ extension KernelTests {
             try send(from: "\(a.ipv6)", to: "\(network.nodeIPv6)", in: a.namespace)
             #expect(try place(of: "\(a.ipv6)", monitor) == .behind)
             let owner = try IPAddress(a.ipv4)
-            // Another pod, the node, and somebody far away.
+            // Another pod, the node, and a remote host.
             try send(from: "\(b.ipv4)", to: far, in: a.namespace)
             #expect(try place(of: "\(b.ipv4)", monitor) == .elsewhere(owner: owner))
             try send(from: far, to: "\(b.ipv4)", port: 2001, in: a.namespace)
             #expect(try place(of: far, at: 2001, monitor) == .elsewhere(owner: owner))
             try send(from: "192.0.2.7", to: far, in: a.namespace)
             #expect(try place(of: "192.0.2.7", monitor) == .notBehind(owner: owner))
-            // What any number of hosts may send: DHCP, link-local.
+            // Addresses that any number of hosts may use: DHCP, link-local.
             try send(from: "0.0.0.0", to: "255.255.255.255", in: a.namespace)
             #expect(try place(of: "0.0.0.0", monitor) == .unknown)
             try send(from: "fe80::1", to: "ff02::2", in: a.namespace)
@@ -79,7 +79,7 @@ extension KernelTests {
         }
 
         /// Addresses of the other end of a pair are behind it, except those to which it only forwards: another node's pods.
-        @Test func whatIsReachedThroughAGatewayIsNotBehindAnInterface() throws {
+        @Test func placedAddressesExcludeGatewayRoutes() throws {
             let network = try LabNetwork(pods: ["a", "b"])
             let (a, b) = (try network.pod("a"), try network.pod("b"))
             try b.namespace.ip("address add 10.99.0.9/32 dev lo")
@@ -102,7 +102,7 @@ extension KernelTests {
         }
 
         /// An address that is added while the agent runs, and one that moves to another pod.
-        @Test func addressesComeAndMove() throws {
+        @Test func followsAddedAndMovedAddresses() throws {
             let network = try LabNetwork(pods: ["a", "b"])
             let (a, b) = (try network.pod("a"), try network.pod("b"))
             var configuration = DatapathConfiguration(tableSlots: 1024)
@@ -122,7 +122,7 @@ extension KernelTests {
         }
 
         /// Pods on a bridge have no host routes; what they send first is no evidence.
-        @Test func aPodOnABridgeCannotClaimAnothersAddress() throws {
+        @Test func bridgedPodCannotClaimForeignAddress() throws {
             let node = try NetworkNamespace()
             let pods = [try NetworkNamespace(), try NetworkNamespace()]
             for (index, pod) in pods.enumerated() {
@@ -149,7 +149,7 @@ extension KernelTests {
         /// A pod with three networks, as Multus or Docker connects it: two pairs and a macvlan, and another pod.
         ///
         /// A host sends under any of its addresses through any of its interfaces.
-        @Test func allAddressesOfAPodBelongBehindAllItsInterfaces() throws {
+        @Test func podAddressesBelongBehindAllItsInterfaces() throws {
             let (node, pod, other) = (try NetworkNamespace(), try NetworkNamespace(), try NetworkNamespace())
             let pairs = [
                 (VethEnd(node, interface: "v0"), VethEnd(pod, addresses: ["10.0.2.2/24"])),
@@ -183,7 +183,7 @@ extension KernelTests {
         }
 
         /// The host route leads to the pod through one of its interfaces; it answers through the other.
-        @Test func aRouteLeadsToAllInterfacesOfAPod() throws {
+        @Test func routedAddressIsBehindAllInterfacesOfPod() throws {
             let network = try LabNetwork(pods: ["a", "b"])
             let (a, b) = (try network.pod("a"), try network.pod("b"))
             _ = try VethPair(VethEnd(network.node, interface: "cali1"), VethEnd(a.namespace, interface: "net1"))
@@ -201,7 +201,7 @@ extension KernelTests {
         }
 
         /// Two pods have the same address for themselves, as the bridge of a Docker in a pod.
-        @Test func anAddressOfTwoPodsIsTheFirstOnes() throws {
+        @Test func duplicateAddressBelongsToFirstPod() throws {
             let network = try LabNetwork(pods: ["a", "b"])
             let (a, b) = (try network.pod("a"), try network.pod("b"))
             for pod in [a, b] { try pod.namespace.ip("address add 172.17.0.1/16 dev lo") }
@@ -216,8 +216,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// A pod may configure whatever it likes.
-        @Test func theHostsAddressIsNoPods() throws {
+        /// A pod may configure any address.
+        @Test func hostAddressIsNeverBehindPod() throws {
             let network = try LabNetwork(pods: ["a", "b"])
             let (a, b) = (try network.pod("a"), try network.pod("b"))
             try a.namespace.ip("address add \(network.nodeIPv4)/32 dev lo")
@@ -233,8 +233,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Packets from outside under the address of a pod, or of the node, are not theirs.
-        @Test func whatEntersThroughAnUplinkIsNobodysHere() throws {
+        /// Packets that enter through the uplink under the address of a pod are not the pod's.
+        @Test func addressSpoofedAtUplinkIsElsewhere() throws {
             let network = try LabNetwork(pods: ["a"])
             let a = try network.pod("a")
             let outside = try NetworkNamespace()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Datapath
 
-/// A message and what it says.
+/// A message and its events.
 private struct NetlinkCase: Sendable, CustomTestStringConvertible {
     var name: String
     var bytes: [UInt8]
@@ -258,19 +258,19 @@ struct NetlinkParserTests {
     private static let nextEvent = NetlinkEvent.link(Link(index: 0x0101_0101, name: "next", type: 1, flags: 0x1043))
 
     @Test(arguments: NetlinkCase.whole + NetlinkCase.senseless)
-    private func messagesSayWhatTheTableSays(_ example: NetlinkCase) {
+    private func parsesEventsOfMessages(_ example: NetlinkCase) {
         #expect(NetlinkParser(example.bytes).events() == example.events)
-        // Nothing is taken from the message behind, and that one is not missed.
+        // The following message is neither consumed nor skipped.
         #expect(NetlinkParser(example.bytes + Self.next).events() == example.events + [Self.nextEvent])
     }
 
     @Test(arguments: NetlinkCase.damaged)
-    private func aLengthThatCannotBeEndsTheDatagram(_ example: NetlinkCase) {
+    private func invalidLengthEndsDatagram(_ example: NetlinkCase) {
         #expect(NetlinkParser(example.bytes + Self.next).events() == example.events)
     }
 
-    /// The datagram ends anywhere: the messages that are all there are read, and nothing else.
-    @Test func datagramsThatAreCutOff() {
+    /// The datagram ends anywhere: the parser returns the complete messages, and nothing else.
+    @Test func truncatedDatagramYieldsWholeMessages() {
         var datagram: [UInt8] = []
         var ends: [(end: Int, events: Int)] = [(0, 0)]
         var events: [NetlinkEvent] = []
@@ -293,7 +293,7 @@ struct NetlinkParserTests {
     }
 
     /// The result of a message depends on its own bytes only, whatever they are.
-    @Test func damagedMessagesKeepToThemselves() {
+    @Test func damagedMessageDoesNotAffectNext() {
         let seed: UInt64 = 42
         var numbers = RepeatableNumbers(seed: seed)
         let corpus = (NetlinkCase.whole + NetlinkCase.senseless).map(\.bytes).filter { !$0.isEmpty }

@@ -77,7 +77,7 @@ extension KernelTests {
                 #expect(account.notIP == .zero && account.unparsed == .zero)
                 // Half of the table, and the interface's share.
                 #expect(account.flows.packets > 500 && account.flows.packets <= 512 + 8)
-                // What was handed out is what the account says was counted in flows.
+                // The reported flows equal the account's counts in flows.
                 let handedOut = monitor.flows.values.reduce(TrafficCounters.zero) { $0 + $1.ingress }
                 #expect(handedOut == account.flows + account.overflow)
                 let remainder = monitor.remainders.values.reduce(TrafficCounters.zero) { $0 + $1.ingress }
@@ -89,7 +89,7 @@ extension KernelTests {
             }
         }
 
-        @Test func aBigRingLosesNothing() throws {
+        @Test func largeRingLosesNothing() throws {
             let receiver = try Receiver(ringBytes: 32 << 20)
             try receiver.receive()
             let account = try receiver.check()
@@ -102,11 +102,11 @@ extension KernelTests {
             #expect(receiver.monitor.births == Int(account.seen.packets))
         }
 
-        @Test func whatATinyRingHasNoRoomForIsTheRemainder() throws {
+        @Test func fullRingReportsRemainder() throws {
             let receiver = try Receiver(ringBytes: 4096)
             try receiver.receive()
             let account = try receiver.check()
-            // An event is 64 bytes with a header of 8, and nobody read the ring meanwhile: 29 of them reach its half.
+            // An event is 64 bytes with a header of 8, and the ring was not read meanwhile: 29 of them reach its half.
             #expect(account.overflow.packets + account.denied.overflow.packets == 29)
             #expect(
                 account.remainder.packets == account.seen.packets - account.flows.packets - account.overflow.packets
@@ -118,8 +118,8 @@ extension KernelTests {
             #expect(reported.local == IPAddress(10, 1, 0, 2))
         }
 
-        /// The agent is woken before the ring is full, and what it takes out while packets come is in the flows.
-        @Test func theRingIsReadWhileItFills() throws {
+        /// The agent is woken before the ring is full, and the events that it reads meanwhile are in the flows.
+        @Test func wakesReaderBeforeRingIsFull() throws {
             let receiver = try Receiver(ringBytes: 1 << 20)
             let ring = try receiver.monitor.perform { $0.descriptors.overflow }
             let left = receiver.cable.left
@@ -152,7 +152,7 @@ extension KernelTests {
         }
 
         /// Packets of one flow that find no slot are one flow, in both directions, with the marks of all of them.
-        @Test func packetsOfOneFlowAreAddedUp() throws {
+        @Test func mergesOverflowPacketsOfOneFlow() throws {
             let cable = try Cable()
             let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024))
             let full = try FlowSweep(flows: 30_000, from: LabAddress("10.1.0.3"), to: LabAddress("10.1.0.2"))

@@ -1,7 +1,7 @@
 import FlowModel
 import Testing
 
-/// A frame and what it must be counted as.
+/// A frame and its expected sighting.
 struct PacketCase: Sendable, CustomTestStringConvertible {
     var name: String
     var frame: [UInt8]
@@ -335,7 +335,7 @@ extension PacketCase {
 
 // MARK: - Headers that are broken, cut off or too many
 
-/// Whatever has an IP header is in a flow: of its two addresses at least.
+/// Every frame with an IP header is in a flow, at least in one of its two addresses.
 extension PacketCase {
     private static func ipv4(_ name: String, _ packet: [UInt8], _ proto: UInt8, bytes: UInt64) -> PacketCase {
         flow("IPv4: \(name)", Frame.inIPv4(packet), proto, bytes: bytes)
@@ -349,7 +349,7 @@ extension PacketCase {
         ipv4("header of 4 words", Frame.ipv4(17, Frame.udp(), headerWords: 4), 17, bytes: 28),
         ipv4("header of 0 words", Frame.ipv4(6, Frame.tcp(), headerWords: 0), 6, bytes: 40),
         ipv4("options beyond the length", Frame.ipv4(17, Frame.udp(), headerWords: 8), 17, bytes: 28),
-        // A length that cannot be: all that is there.
+        // With an invalid length, all bytes behind the link header count.
         flow(
             "IPv4: length below the header",
             Frame.inIPv4(Frame.ipv4(17, Frame.udp(), totalLength: 19)),
@@ -367,7 +367,7 @@ extension PacketCase {
             53,
             bytes: 28
         ),
-        // What lies behind the packet is padding, whatever it looks like.
+        // Bytes behind the packet are padding, whatever they are.
         ipv4("3 bytes of TCP, the rest is padding", Frame.ipv4(6, Frame.tcp(), totalLength: 23), 6, bytes: 23),
         ipv4("nothing of UDP, the rest is padding", Frame.ipv4(17, Frame.udp(), totalLength: 20), 17, bytes: 20),
         ipv4(
@@ -541,7 +541,7 @@ extension PacketCase {
     static let broken = brokenIPv4 + brokenIPv6
 }
 
-// MARK: - What is in no flow
+// MARK: - Frames in no flow
 
 extension PacketCase {
     fileprivate static func tags(_ count: Int) -> [UInt16] { [0x88a8] + [UInt16](repeating: 0x8100, count: count - 1) }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Datapath
 
-/// Frames that no table would hold.
+/// Random frames, beyond those of the table.
 struct FuzzInput {
     /// The shortest frame of its EtherType that BPF_PROG_TEST_RUN takes (net/bpf/test_run.c): not a bare Ethernet
     /// header, and not less than an IP header behind it.
@@ -95,7 +95,7 @@ struct FuzzInput {
 
     private mutating func damage(_ frame: inout [UInt8]) {
         guard frame.count > 14 else { return }
-        // Headers deserve more than payload.
+        // Headers are damaged more often than payload.
         let place = min(12 + upTo(upTo(2) == 0 ? 28 : frame.count - 12), frame.count - 1)
         let interesting: [UInt8] = [
             0, 1, 4, 6, 17, 43, 44, 51, 58, 59, 60, 132, 135, 0x3f, 0x40, 0x45, 0x60, 0x7f, 0x80, 0xff,
@@ -116,18 +116,18 @@ extension KernelTests {
     struct PacketFuzzTests {
         /// The programs and the reference agree on bucket, key, packets, bytes and marks of every frame.
         @Test(arguments: [1, 2, 3] as [UInt64])
-        func theProgramsAgreeWithTheReference(_ seed: UInt64) throws {
+        func programsAgreeWithReferenceParser(_ seed: UInt64) throws {
             let counter = try TestRunCounter.fresh()
             var reference = ReferenceParser()
             var input = FuzzInput(seed: seed)
             var inFlows = 0
             var fragments = 0
             for number in 0..<20_000 {
-                // The programs' memory of fragments forgets with time and number; the reference's does not.
+                // The programs' entries of fragments expire by time and number; the reference's do not.
                 if number.isMultiple(of: 1_000) {
                     fragments += reference.fragments.count
                     reference = ReferenceParser()
-                    try counter.forgetFragments()
+                    try counter.clearFragments()
                 }
                 let run = input.next()
                 let expected = reference.sight(run.frame, run.direction, gso: run.gso)
@@ -144,23 +144,23 @@ extension KernelTests {
                 }
                 if case .flow = sighting { inFlows += 1 }
             }
-            // Most of the input reaches the end of the parser, but not all of it, or it is no good.
+            // Most of the input must reach the end of the parser, but not all of it.
             #expect(inFlows > 10_000 && inFlows < 19_000, "\(inFlows) of 20,000 frames were in flows")
             #expect(fragments > 150)
         }
 
         /// Usual packets take a short way through the parser; a VLAN tag makes them take the long one, to the same flow.
         @Test(arguments: [4, 5] as [UInt64])
-        func theShortParserAgreesWithTheLongOne(_ seed: UInt64) throws {
+        func shortParserAgreesWithLongParser(_ seed: UInt64) throws {
             let counter = try TestRunCounter.fresh()
             var input = FuzzInput(seed: seed, offersUsualPackets: true)
             var usual = 0
             for _ in 0..<20_000 {
                 let run = input.next()
-                // Fragments remember each other.
-                try counter.forgetFragments()
+                // Earlier fragments change the result of later ones.
+                try counter.clearFragments()
                 let short = try counter.sight(run.frame, run.direction, gso: run.gso)
-                try counter.forgetFragments()
+                try counter.clearFragments()
                 let tagged = run.frame[..<12] + [0x81, 0x00, 0, 5] + run.frame[12...]
                 let long = try counter.sight(Array(tagged), run.direction, gso: run.gso)
                 guard case .flow(let key, _, _) = short else { continue }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Datapath
 
-/// The reference is held against the table that is written by hand; then the programs against both.
+/// Compares the reference with the table that is written by hand; other suites compare the programs with both.
 @Suite("Reference parser")
 struct ReferenceParserTests {
     @Test(arguments: PacketCase.all)
@@ -17,7 +17,7 @@ struct ReferenceParserTests {
 extension KernelTests {
     @Suite("Packet parsing")
     struct PacketParsingTests {
-        @Test func framesAreCountedAsTheTableSays() throws {
+        @Test func countsFramesAsInTable() throws {
             let counter = try TestRunCounter.fresh()
             for example in PacketCase.all {
                 let sighting = try counter.sight(example.frame, example.direction, gso: example.gso)
@@ -66,7 +66,7 @@ extension KernelTests {
             }
         }
 
-        @Test func aFlowThatBeginsWithAnAnswerSaysSo() throws {
+        @Test func marksFlowThatBeginsWithAnswer() throws {
             let counter = try TestRunCounter.fresh()
             let sighting = try counter.sight(Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: 0x12))), .egress)
             guard case .flow(let key, _, let marks) = sighting else {
@@ -81,7 +81,7 @@ extension KernelTests {
         }
 
         @Test(arguments: [false, true])
-        func laterFragmentsFindTheirPorts(_ isIPv6: Bool) throws {
+        func laterFragmentsUsePortsOfFirst(_ isIPv6: Bool) throws {
             let counter = try TestRunCounter.fresh()
             let part = [UInt8](repeating: 3, count: 64)
             func fragment(_ offset: UInt16, more: Bool, id: UInt16, _ payload: [UInt8]) -> [UInt8] {
@@ -130,7 +130,7 @@ extension KernelTests {
             return Frame.inIPv4(Frame.ipv4(6, part, id: id, flagsAndOffset: offset / 8 | (more ? 0x2000 : 0)))
         }
 
-        /// The ports under which each frame is counted, of those that are behind an end's address.
+        /// The far port under which each frame is counted.
         private static func farPorts(_ frames: [[UInt8]]) throws -> [UInt16] {
             let counter = try TestRunCounter.fresh()
             return try frames.map { frame in
@@ -148,7 +148,7 @@ extension KernelTests {
 
         /// The smallest first fragment that a receiver keeps has the ports for all of its packet.
         @Test(arguments: [false, true])
-        func aFirstFragmentOf8BytesNamesThePacket(_ isIPv6: Bool) throws {
+        func firstFragmentOf8BytesSetsPorts(_ isIPv6: Bool) throws {
             let ports = try Self.farPorts([
                 Self.fragment(isIPv6, 0, Self.tcp(443)),
                 Self.fragment(isIPv6, 8, Self.part),
@@ -157,9 +157,9 @@ extension KernelTests {
             #expect(ports == [443, 443, 443])
         }
 
-        /// An opening of which only the ports are seen, and what answers it, from either side: who spoke first began.
+        /// An opening of which only the ports are seen, and its answer, from either side: the first sender is the initiator.
         @Test(arguments: [nil, 0x14, 0x12] as [UInt8?], [false, true])
-        func anOpeningIn8ByteFragmentsBeginsAConnection(_ answer: UInt8?, _ isEgress: Bool) throws {
+        func openingIn8ByteFragmentsBeginsConnection(_ answer: UInt8?, _ isEgress: Bool) throws {
             for isIPv6 in [false, true] {
                 let counter = try TestRunCounter.fresh()
                 let (there, back): (Direction, Direction) =
@@ -176,7 +176,7 @@ extension KernelTests {
 
         /// A running connection whose first packet comes whole, or whose ports are not seen, was joined.
         @Test(arguments: [0x10, 0x18, 0x14, 0x04, 0x11] as [UInt8])
-        func whatARunningConnectionSendsBeginsNone(_ flags: UInt8) throws {
+        func packetOfRunningConnectionIsJoined(_ flags: UInt8) throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: flags))))
             try counter.run(Self.fragment(false, id: 9, 8, Self.part))
@@ -194,7 +194,7 @@ extension KernelTests {
 
         /// It is not known which of two first fragments the receiver takes: the others are counted under neither.
         @Test(arguments: [false, true])
-        func firstFragmentsThatContradictEachOtherNameNothing(_ isIPv6: Bool) throws {
+        func contradictingFirstFragmentsSetNoPorts(_ isIPv6: Bool) throws {
             let firsts = [Self.fragment(isIPv6, 0, Self.tcp(443)), Self.fragment(isIPv6, 0, Self.tcp(80))]
             let rest = [Self.fragment(isIPv6, 8, Self.part), Self.fragment(isIPv6, 24, more: false, Self.part)]
             #expect(try Self.farPorts(firsts + rest) == [443, 80, 0, 0])
@@ -206,7 +206,7 @@ extension KernelTests {
 
         /// A first fragment that no receiver keeps does not count: the next valid first fragment does.
         @Test(arguments: [false, true])
-        func firstFragmentsThatAreTooSmallAreNone(_ isIPv6: Bool) throws {
+        func ignoresTooSmallFirstFragments(_ isIPv6: Bool) throws {
             let ports = try Self.farPorts([
                 Self.fragment(isIPv6, 0, []),
                 Self.fragment(isIPv6, 0, [1, 2, 3, 4, 5, 6, 7]),
@@ -216,9 +216,9 @@ extension KernelTests {
             #expect(ports == [0, 0x0304, 443, 443])
         }
 
-        /// An identifier that is used again after its packet has passed names the next packet.
+        /// An identifier that is used again after its packet has passed identifies the next packet.
         @Test(arguments: [false, true])
-        func anIdentifierMayBeUsedAgain(_ isIPv6: Bool) throws {
+        func reusedIdentifierStartsNewPacket(_ isIPv6: Bool) throws {
             let packet = { (port: UInt16) in
                 [Self.fragment(isIPv6, 0, Self.tcp(port)), Self.fragment(isIPv6, 8, more: false, Self.part)]
             }
@@ -227,7 +227,7 @@ extension KernelTests {
 
         /// A fragment that overlaps the ports (RFC 3128) is payload, whatever its bytes are.
         @Test(arguments: [false, true])
-        func fragmentsAtOffset8AreNotRead(_ isIPv6: Bool) throws {
+        func ignoresPortsInFragmentAtOffset8(_ isIPv6: Bool) throws {
             let overlap = Frame.tcp(to: 22, flags: 2)
             #expect(try Self.farPorts([Self.fragment(isIPv6, 8, overlap)]) == [0])
             let ports = try Self.farPorts([
@@ -237,8 +237,8 @@ extension KernelTests {
             #expect(ports == [443, 443])
         }
 
-        /// Every beginning of every valid frame: parsed as far as it goes, or counted as what is missing.
-        @Test func framesThatAreCutOffAreAccountedFor() throws {
+        /// Every prefix of every valid frame is parsed as far as it goes, or counted as unparsed.
+        @Test func accountsForTruncatedFrames() throws {
             let counter = try TestRunCounter.fresh()
             var inFlows = 0
             var unparsed = 0
@@ -246,7 +246,7 @@ extension KernelTests {
                 let shortest = FuzzInput.shortest(like: example.frame)
                 for length in shortest..<max(shortest, example.frame.count) {
                     let frame = Array(example.frame.prefix(length))
-                    try counter.forgetFragments()
+                    try counter.clearFragments()
                     let sighting = try counter.sight(frame)
                     var reference = ReferenceParser()
                     #expect(sighting == reference.sight(frame, .ingress), "\(example.name), first \(length) bytes")
@@ -263,7 +263,7 @@ extension KernelTests {
         }
 
         /// BPF_PROG_TEST_RUN refuses frames with less than an IP header: these cross a cable.
-        @Test func framesWithoutAWholeIPHeaderAreAccountedFor() throws {
+        @Test func accountsForFramesWithoutWholeIPHeader() throws {
             let cable = try Cable()
             let monitor = try Monitor(in: cable.left, DatapathConfiguration(tableSlots: 1024))
             let sender = try FrameSender("eth0", in: cable.left)
@@ -287,7 +287,7 @@ extension KernelTests {
 }
 
 extension DirectionAccount {
-    /// Counts a frame as what it was seen as.
+    /// Adds a frame to the counts of its sighting.
     fileprivate mutating func add(_ sighting: Sighting, _ frame: [UInt8]) {
         let frame = TrafficCounters(packets: 1, bytes: UInt64(frame.count))
         skb += frame

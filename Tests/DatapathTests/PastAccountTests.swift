@@ -3,7 +3,7 @@ import Testing
 
 @testable import Datapath
 
-@Suite("Accounts of interfaces that are gone")
+@Suite("Accounts of removed interfaces")
 struct PastAccountTests {
     private func account(_ number: Int, isBalanced: Bool = true) -> InterfaceAccount {
         var ingress = DirectionAccount()
@@ -22,7 +22,7 @@ struct PastAccountTests {
         accounts.reduce(.zero) { $0 + $1.ingress.seen }
     }
 
-    @Test func theirNumberIsBoundedAndTheirSumIsExact() {
+    @Test func boundsNumberAndKeepsExactSum() {
         var past = PastAccounts(limit: 100)
         let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
         for number in 1...5000 {
@@ -44,14 +44,14 @@ struct PastAccountTests {
         #expect(past.unparsedDrops == 5000)
     }
 
-    @Test func fewAreKeptOneByOne() {
+    @Test func keepsAccountsSeparateBelowLimit() {
         var past = PastAccounts(limit: 100)
         for number in 1...100 { past.add(account(number)) }
         #expect(past.all.map(\.name) == (1...100).map { "v\($0)" })
     }
 
-    /// An imbalance is not lost in a sum.
-    @Test func whatIsNotBalancedStaysSo() {
+    /// A sum with an unbalanced account is unbalanced.
+    @Test func sumKeepsImbalance() {
         var past = PastAccounts(limit: 4)
         past.add(account(1, isBalanced: false))
         for number in 2...20 { past.add(account(number)) }

@@ -20,7 +20,7 @@ extension BPFFileSystem {
     }
 }
 
-/// The receiving side of a cable, watched by agents that die and come back.
+/// The receiving side of a cable, watched by agents that are killed and restarted.
 struct RestartScene {
     let cable: Cable
     let bpffs: BPFFileSystem
@@ -70,8 +70,8 @@ struct RestartScene {
         #expect(bpffs.pins.isEmpty)
     }
 
-    /// Makes the pinned table of this version one of another.
-    func beOfAnotherVersion(_ version: UInt32 = 5) throws {
+    /// Changes the version of the pinned table, which has this version.
+    func changeTableVersion(_ version: UInt32 = 5) throws {
         let own = "/v\(WEIR_ABI_VERSION)-"
         let pin = try #require(bpffs.pins.first { $0.hasSuffix("/agent") && $0.contains(own) })
         let agent = bpf_obj_get(pin)

@@ -21,7 +21,7 @@ extension KernelTests {
 
         /// This process has both ends, opened by threads of it; one connection is older than the programs.
         @Test(arguments: [false, true])
-        func processesAreThoseThatCalledAndListened(isOlder: Bool) throws {
+        func reportsProcessesOfBothEnds(isOlder: Bool) throws {
             let node = try SocketNode()
             let early = isOlder ? nil : try node.monitor(collects: .process)
             let connection = try node.connection(port: 7008)
@@ -45,16 +45,16 @@ extension KernelTests {
                 #expect(both?.near?.name == own && both?.near?.count == 1, "\(String(describing: both))")
                 if DatapathSurvey.hiddenProcesses == nil { #expect(both?.near?.id == UInt32(getpid())) }
             }
-            // Nobody asked for the rest.
+            // Socket statistics are not collected.
             #expect(begun.sockets.isEmpty)
             connection.close()
             try begun.stop()
         }
 
-        /// A datagram and its answer: of a new flow the sockets' owners are known with its first packets, whether the
+        /// A datagram and its answer: a new flow has the owners of its sockets from its first packets on, whether the
         /// sockets are older than the programs or not, for pods and for the node itself.
         @Test(arguments: [false, true], [Collected.process, [.process, .dns]])
-        func ownersOfUDPSocketsAreThoseThatMadeThem(ipv6: Bool, collects: Collected) throws {
+        func reportsOwnersOfUDPSockets(ipv6: Bool, collects: Collected) throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: collects)
             #expect(
@@ -86,7 +86,7 @@ extension KernelTests {
         }
 
         /// Connected and unconnected sockets of short-lived processes, and of one that is older than the programs.
-        @Test func shortLivedProcessesOfUDPAreNamed() throws {
+        @Test func reportsShortLivedUDPProcesses() throws {
             let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             let older = try a.namespace.run { socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0) }
@@ -111,12 +111,12 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Processes that end at once have the path that they were started by; arguments are what they are, cut off, and only
-        /// where they are wanted.
+        /// Processes that end at once keep the path that started them; arguments are truncated, and present only if they
+        /// are collected.
         @Test(
             arguments: [.process, [.process, .processPath], [.process, .processPath, .processArguments]] as [Collected]
         )
-        func processesThatAreGoneHaveTheirProgram(collects: Collected) throws {
+        func endedProcessesKeepPathAndArguments(collects: Collected) throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: collects)
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
@@ -167,8 +167,8 @@ extension KernelTests {
             return number
         }
 
-        /// The texts about a process are valid in any case.
-        @Test func pathsAndArgumentsAreText() {
+        /// Paths and arguments are valid text, whatever their bytes are.
+        @Test func decodesPathsAndArguments() {
             #expect(ProcessPrograms.path(Array("/usr/bin/x (deleted)".utf8)[...]) == "/usr/bin/x")
             #expect(ProcessPrograms.path(Array("./x".utf8)[...]) == nil && ProcessPrograms.path([]) == nil)
             #expect(ProcessPrograms.path(Array("/dev/fd/3".utf8)[...]) == nil)

@@ -49,7 +49,7 @@ struct ReferenceParser {
         var network: Int
         var transport: Int
         var end: Int
-        /// Whether the headers say what is at `transport`.
+        /// Whether the headers are valid up to `transport`.
         var isSound = true
         /// Bytes that are not on the wire: the jumbo option of BIG TCP.
         var offWire = 0
@@ -61,7 +61,7 @@ struct ReferenceParser {
         var accepts = false
     }
 
-    /// Says what a frame is.
+    /// Returns the sighting of a frame.
     mutating func sight(_ frame: [UInt8], _ direction: Direction, gso: Offload = (0, 0)) -> Sighting {
         let frameCount = TrafficCounters(packets: 1, bytes: UInt64(frame.count))
         do throws(Refusal) {
@@ -99,7 +99,7 @@ struct ReferenceParser {
         guard frame.count >= start + 20, frame[start] >> 4 == 4 else { throw .unparsed(.network) }
         let header = Int(frame[start] & 15) * 4
         var total = Int(frame.big16(start + 2) ?? 0)
-        // A length that cannot be, or that is too large for its field: all that is there.
+        // With a length that is invalid, or too large for its field, all bytes behind the link header count.
         if isOffloaded || total < 20 || total > frame.count - start { total = frame.count - start }
         let isSound = header >= 20 && header <= total
         var packet = Packet(
@@ -197,7 +197,7 @@ struct ReferenceParser {
         packet.headerSize = 0
     }
 
-    /// Reads of the transport header what is in the packet.
+    /// Reads the part of the transport header that is in the packet.
     private static func parseTransport(_ packet: inout Packet, _ frame: [UInt8]) {
         let sizes: [UInt8: Int] = [1: 8, 6: 20, 17: 8, 58: 8, 132: 12]
         guard let size = sizes[packet.proto], packet.isSound else { return }

@@ -10,7 +10,7 @@ extension KernelTests {
     @Suite("Removal under load")
     struct RemovalUnderLoadTests {
         @Test(arguments: [AttachMode.auto, .clsact])
-        func whatCrossedIsInFlows(_ mode: AttachMode) throws {
+        func countsAllPacketsOfRemovedInterface(_ mode: AttachMode) throws {
             let namespace = try NetworkNamespace()
             let configuration = DatapathConfiguration(
                 interfaces: InterfaceSelection(include: ["a*", "b*"]),

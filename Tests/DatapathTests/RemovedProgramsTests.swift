@@ -28,9 +28,9 @@ extension KernelTests {
             Removal(testDescription: "link detach", mode: .tcx, command: nil),
         ]
 
-        /// The agent notices with the next scan, puts them back, and counts the traffic that was missed.
+        /// The next scan detects the removal, attaches the programs again, and counts the traffic that was missed.
         @Test(arguments: removals)
-        func whatSomebodyRemovesIsPutBack(_ removal: Removal) throws {
+        func reattachesRemovedPrograms(_ removal: Removal) throws {
             let cable = try Cable()
             let monitor = try Monitor(
                 in: cable.right,
@@ -63,15 +63,15 @@ extension KernelTests {
             #expect(account.ingress.flows.packets == 15)
             #expect(account.isBalanced)
             #expect(monitor.notices.filter { if case .reattached = $0 { true } else { false } }.count == 1)
-            // What was put back is gone, too.
+            // The programs that were attached again are removed, too.
             let filters = try cable.right.shell(
                 "tc filter show dev eth0 ingress 2>&1; tc filter show dev eth0 egress 2>&1"
             )
             #expect(!filters.contains("0x77656972"))
         }
 
-        /// Traffic that was missed before the end is in the account, though there is nothing to put back any more.
-        @Test func whatIsRemovedBeforeTheEndIsAGap() throws {
+        /// Traffic that was missed before the end is in the account, though the programs are not attached again.
+        @Test func removalBeforeStopIsCountedAsGap() throws {
             let cable = try Cable()
             let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
             try cable.send(times: 3)
@@ -84,8 +84,8 @@ extension KernelTests {
             #expect(try monitor.account(of: "eth0").ingress.gap.packets == 4)
         }
 
-        /// Filters of others come and go beside Weir's.
-        @Test func othersFiltersAreNoRemoval() throws {
+        /// Foreign filters are added and removed beside Weir's.
+        @Test func ignoresChangesOfForeignFilters() throws {
             let cable = try Cable()
             let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: .clsact))
             _ = try cable.right.shell(
@@ -99,13 +99,13 @@ extension KernelTests {
             #expect(monitor.accounts.allSatisfy { $0.isBalanced })
         }
 
-        /// An interface that goes takes the programs along: nobody has removed them.
+        /// The programs of a removed interface are removed with it, which is not reported as a removal of programs.
         @Test(arguments: [AttachMode.tcx, .clsact])
-        func anInterfaceThatGoesIsNoRemoval(_ mode: AttachMode) throws {
+        func removedInterfaceReportsNoProgramRemoval(_ mode: AttachMode) throws {
             let cable = try Cable()
             let monitor = try Monitor(in: cable.right, DatapathConfiguration(tableSlots: 1024, attachMode: mode))
             try cable.right.ip("link del eth0")
-            // Before the datapath has heard of it.
+            // Before the datapath has read the kernel's message.
             try monitor.scan()
             try monitor.follow()
             try monitor.stop()
@@ -120,8 +120,8 @@ extension KernelTests {
             )
         }
 
-        /// Interfaces are looked at in turns when there are many, and each has its turn.
-        @Test func whatIsRemovedFromOneOfManyIsPutBack() throws {
+        /// Many interfaces are checked in turns, and each has its turn.
+        @Test func reattachesProgramsAmongManyInterfaces() throws {
             let namespace = try NetworkNamespace()
             try namespace.ipBatch((0..<40).map { "link add a\($0) type veth peer name b\($0)" })
             var configuration = DatapathConfiguration(tableSlots: 1024, attachMode: .tcx)
@@ -142,16 +142,16 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Every one of 64 interfaces is looked at each time, and of any number each within eight.
+        /// Up to 64 interfaces are all checked in each scan, and any number within eight scans.
         @Test(arguments: [(0, 1), (1, 1), (64, 1), (65, 2), (128, 2), (129, 3), (500, 8), (1024, 8)])
-        func manyTakeTurns(_ interfaces: Int, _ turns: Int) {
+        func checksInterfacesInTurns(_ interfaces: Int, _ turns: Int) {
             #expect(AttachmentWatch.turns(interfaces: interfaces) == turns)
         }
 
         // MARK: A second agent
 
         /// The second agent would replace the first one's filters, and the first account would continue to add up.
-        @Test func aSecondAgentOnClsactIsRefused() throws {
+        @Test func rejectsSecondAgentOnClsact() throws {
             let cable = try Cable()
             let configuration = DatapathConfiguration(tableSlots: 1024, attachMode: .clsact)
             let first = try Monitor(in: cable.right, configuration)
@@ -173,7 +173,7 @@ extension KernelTests {
         }
 
         /// Only root's processes are agents.
-        @Test func aNameThatSomebodyElseHoldsKeepsNobodyOut() throws {
+        @Test func claimOfOtherUserIsIgnored() throws {
             let cable = try Cable()
             let index = try cable.right.index(of: "eth0")
             let holder = try cable.right.run {
@@ -191,7 +191,7 @@ extension KernelTests {
     }
 }
 
-/// BPF links, whoever holds them.
+/// BPF links of all processes.
 private enum Links {
     /// Detaches the TCX links of an interface that have one of these programs, as `bpftool link detach` does.
     ///

@@ -12,15 +12,15 @@ struct DatapathConfigurationTests {
         (0, false), (-1024, false), (1, false), (512, false), (1000, false), (1025, false), (3072, false),
         (33_554_432, false), (Int.max, false), (Int.min, false),
     ])
-    func slotsAreAPowerOfTwoInRange(_ slots: Int, _ isValid: Bool) {
+    func tableSlotsArePowerOfTwoInRange(_ slots: Int, _ isValid: Bool) {
         #expect(DatapathConfiguration.isValid(tableSlots: slots) == isValid)
     }
 
-    @Test func theDefaultIsValid() {
+    @Test func defaultTableSlotsAreValid() {
         #expect(DatapathConfiguration.isValid(tableSlots: DatapathConfiguration.defaultTableSlots))
     }
 
-    @Test func errorsSayWhatToDo() {
+    @Test func describesErrorsWithAdvice() {
         let examples: [(DatapathError, String, isUnsupported: Bool)] = [
             (
                 .missingPrivilege(capabilities: ["CAP_BPF", "CAP_NET_ADMIN"]),
@@ -72,7 +72,7 @@ struct SurroundingsTests {
     ]
 
     @Test(arguments: files)
-    func typeInformationIsAsLongAsItSays(_ bytes: [UInt8], _ state: BTFHeader.State) throws {
+    func detectsIncompleteTypeInformation(_ bytes: [UInt8], _ state: BTFHeader.State) throws {
         var path = Array("/tmp/weir-btf-XXXXXX\0".utf8CString)
         let descriptor = mkstemp(&path)
         try #require(descriptor >= 0)
@@ -85,12 +85,12 @@ struct SurroundingsTests {
         #expect(BTFHeader.state(of: name) == state)
     }
 
-    @Test func theKernelsOwnTypeInformationIsWhole() {
+    @Test func kernelTypeInformationIsWhole() {
         #expect(BTFHeader.state(of: "/sys/kernel/btf/vmlinux") == .whole)
         #expect(BTFHeader.state(of: "/sys/kernel/btf/missing") == .unreadable(ENOENT))
     }
 
-    @Test func limitsThatAreTooLowAreNamed() async {
+    @Test func reportsResourceLimitsThatAreTooLow() async {
         await #expect(processExitsWith: .exitCode(42)) {
             let cases: [(__rlimit_resource, rlim_t, String)] = [
                 (RLIMIT_NOFILE, 127, "the limit of open files is 127, and at least 128 are needed; raise it (ul"),
@@ -129,7 +129,7 @@ extension KernelTests {
             (perfmon | bpf, ["CAP_NET_ADMIN"]),
             (everything, ["CAP_NET_ADMIN"]),
         ])
-        func whatIsMissingIsNamed(_ capabilities: UInt64, _ missing: [String]) throws {
+        func reportsMissingCapabilities(_ capabilities: UInt64, _ missing: [String]) throws {
             let work = try BackgroundWork {
                 try ThreadAlone.keepCapabilities(capabilities)
                 _ = try Datapath(DatapathConfiguration(tableSlots: 1024))
@@ -137,8 +137,8 @@ extension KernelTests {
             #expect(throws: DatapathError.missingPrivilege(capabilities: missing)) { try work.value() }
         }
 
-        /// The three that are asked for are enough to watch an interface; without CAP_SYSLOG the datapath says what it
-        /// costs.
+        /// The three required capabilities are enough to watch an interface; without CAP_SYSLOG the datapath reports that
+        /// addresses are hidden.
         @Test func threeCapabilitiesAreEnough() throws {
             let namespace = try NetworkNamespace()
             let work = try BackgroundWork { () throws -> (notices: [Datapath.Notice], areHidden: Bool) in
@@ -164,7 +164,7 @@ extension KernelTests {
         }
 
         @Test(arguments: [(0 as UInt64, false), (perfmon | bpf, false), (netAdmin, true)])
-        func connectionTrackingIsAskedByAnAdministrator(_ capabilities: UInt64, _ isEnough: Bool) throws {
+        func connectionTrackingNeedsNetAdmin(_ capabilities: UInt64, _ isEnough: Bool) throws {
             let work = try BackgroundWork {
                 try ThreadAlone.keepCapabilities(capabilities)
                 return try Conntrack()

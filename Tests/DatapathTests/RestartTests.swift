@@ -7,11 +7,11 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// Agents that die, and agents that continue with their tables.
+    /// Agents that are killed, and agents that continue with their tables.
     @Suite("Restart")
     struct RestartTests {
         @Test("packets before, between and after two agents are reported once", arguments: [AttachMode.auto, .clsact])
-        func goesOn(_ mode: AttachMode) throws {
+        func restartReportsEachPacketOnce(_ mode: AttachMode) throws {
             let scene = try RestartScene(mode)
             let first = try scene.agent()
             let size = UInt64(try scene.deliver(10))
@@ -40,7 +40,7 @@ extension KernelTests {
         }
 
         @Test("an agent that leaves its programs counting closes its account with its last scan")
-        func leavesWithABalancedAccount() throws {
+        func finalAccountIsBalanced() throws {
             let scene = try RestartScene()
             let first = try scene.agent()
             try scene.cable.send(times: 10)
@@ -49,7 +49,7 @@ extension KernelTests {
                 datapath.leave()
                 _ = try datapath.scan(closesEpoch: true) { _ in }
                 let last = datapath.finalAccounts
-                // Traffic does not wait for the report.
+                // Traffic continues before the report.
                 try scene.cable.send(times: 5)
                 try scene.arrive()
                 let isBehind = datapath.accounts.contains { !$0.isBalanced }
@@ -67,7 +67,7 @@ extension KernelTests {
         }
 
         @Test("a flow that continues is not a new connection")
-        func resumes() throws {
+        func continuedFlowIsMarkedAsResumed() throws {
             let scene = try RestartScene()
             let first = try scene.agent()
             try scene.deliver(1)
@@ -81,7 +81,7 @@ extension KernelTests {
         }
 
         @Test("flows that left the table before their records were written are in the remainder")
-        func losesDetailOnly() throws {
+        func unwrittenFlowsAreInRemainder() throws {
             let scene = try RestartScene()
             try scene.cable.right.nft(
                 "table ip weirtest { chain input { type filter hook input priority 0; counter drop; }; }"
@@ -127,7 +127,7 @@ extension KernelTests {
                 AttachMode.auto, .clsact,
             ]
         )
-        func changesLayout(_ mode: AttachMode) throws {
+        func tableOfOtherSizeIsDrained(_ mode: AttachMode) throws {
             var scene = try RestartScene(mode)
             let first = try scene.agent()
             try scene.deliver(10)
@@ -151,7 +151,7 @@ extension KernelTests {
         }
 
         @Test("a table of another version is read without its flows", arguments: [false, true])
-        func changesVersion(diesAgain: Bool) throws {
+        func tableOfOtherVersionIsReadWithoutFlows(diesAgain: Bool) throws {
             let scene = try RestartScene()
             let first = try scene.agent()
             try scene.deliver(10)
@@ -162,7 +162,7 @@ extension KernelTests {
             try first.scan()
             try first.die()
             try scene.deliver(7)
-            try scene.beOfAnotherVersion()
+            try scene.changeTableVersion()
             if diesAgain {
                 let lost = try scene.agent()
                 try lost.scan()
@@ -183,12 +183,12 @@ extension KernelTests {
         }
 
         @Test("a table of another version without a description stays")
-        func keepsWhatItCannotRead() throws {
+        func keepsTableWithoutDescription() throws {
             let scene = try RestartScene()
             let first = try scene.agent()
             try scene.deliver(10)
             try first.die()
-            try scene.beOfAnotherVersion()
+            try scene.changeTableVersion()
             for pin in scene.bpffs.pins where pin.hasSuffix("/description") { #expect(unlink(pin) == 0) }
             let second = try scene.agent()
             let isUnreadable = second.notices.contains { if case .unreadable = $0 { true } else { false } }
@@ -200,7 +200,7 @@ extension KernelTests {
         }
 
         @Test("a table that was read, and whose records were not written, is read again")
-        func drainsAgain() throws {
+        func uncommittedTableIsDrainedAgain() throws {
             var scene = try RestartScene()
             let first = try scene.agent()
             try scene.deliver(10)
@@ -222,8 +222,8 @@ extension KernelTests {
         }
 
         /// The first table's notes about the second one must not apply to a later table of the second's layout.
-        @Test("tables that alternate, each read by an agent that dies, lose nothing")
-        func turnsBack() throws {
+        @Test("tables that alternate, each read by an agent that is killed, lose nothing")
+        func alternatingTablesLoseNothing() throws {
             var scene = try RestartScene()
             var written = TrafficCounters.zero
             // Each row: the table, and whether the agent lives until its first records are written.
@@ -245,7 +245,7 @@ extension KernelTests {
         }
 
         @Test("an interface that went away meanwhile is closed, and a new one is watched")
-        func followsInterfaces() throws {
+        func followsInterfacesAcrossRestart() throws {
             let scene = try RestartScene()
             try scene.cable.right.ip("link add gone0 type veth peer name gone1")
             for name in ["gone0", "gone1"] { try scene.cable.right.ip("link set \(name) up") }
@@ -278,8 +278,8 @@ extension KernelTests {
             #expect(scene.bpffs.pins.isEmpty)
         }
 
-        @Test("a second agent is refused, and its error names the first")
-        func refusesSecond() throws {
+        @Test("a second agent is rejected, and its error has the process ID of the first")
+        func rejectsSecondAgent() throws {
             let scene = try RestartScene()
             let first = try scene.agent()
             #expect(throws: DatapathError.running(pid: getpid())) { _ = try scene.agent() }
@@ -290,8 +290,8 @@ extension KernelTests {
             try scene.agent().stop()
         }
 
-        @Test("everything that an agent leaves can be removed", arguments: [AttachMode.auto, .clsact])
-        func removesAll(_ mode: AttachMode) throws {
+        @Test("all pins and programs that an agent leaves can be removed", arguments: [AttachMode.auto, .clsact])
+        func removeAllRemovesPinsAndPrograms(_ mode: AttachMode) throws {
             let scene = try RestartScene(mode)
             let first = try scene.agent()
             #expect(throws: (any Error).self) {
@@ -309,7 +309,7 @@ extension KernelTests {
             #expect(again.isEmpty)
         }
 
-        @Test("without bpffs an agent runs, and reports the consequence")
+        @Test("an agent runs without bpffs, and reports that it is not pinned")
         func runsWithoutBPFFS() throws {
             var scene = try RestartScene()
             scene.configuration.bpffs = "/proc"

@@ -8,8 +8,8 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// Nothing falls between the reading of a slot and its retirement: packets come as fast as the machine makes them,
-    /// and every scan ends every flow.
+    /// No packet is lost between the reading of a slot and its retirement: packets arrive as fast as the machine sends
+    /// them, and every scan ends every flow.
     @Suite("Retirement under load")
     struct RetireUnderLoadTests {
         @Test func everyPacketIsCountedOnce() throws {
@@ -54,12 +54,12 @@ extension KernelTests {
             let frames = 300_000
             let left = cable.left
             let load = try BackgroundWork {
-                // Every flow speaks for a moment, falls silent, and comes back after 200 others.
+                // Every flow sends briefly, pauses, and resumes after 200 others.
                 try FrameSender("eth0", in: left).send(sweep.template, times: frames) { frame, number in
                     sweep.change(&frame, number / 64)
                 }.messages
             }
-            // A cable may drop frames under load; its own counters say how many.
+            // A cable may drop frames under load; its own counters show how many.
             #expect(
                 try eventually {
                     try monitor.scan()
@@ -86,7 +86,7 @@ extension KernelTests {
     }
 }
 
-/// Two threads that let packets of several flows cross `lo`, one in each direction, until they are told to stop.
+/// Two threads that send packets of several flows through `lo`, one in each direction, until `stop()` is called.
 private final class Load {
     private let workers: [BackgroundWork<[Direction: TrafficCounters]>]
     private let progress = Progress()
@@ -140,7 +140,7 @@ private final class Load {
     /// The number of packets that were sent so far, in both directions.
     var packets: Int { progress.packets.load(ordering: .relaxed) }
 
-    /// Ends the load, and says what was sent in each direction.
+    /// Ends the load, and returns the traffic sent in each direction.
     func stop() throws -> [Direction: TrafficCounters] {
         progress.isOver.store(true, ordering: .relaxed)
         return try workers.reduce(into: [:]) { sums, worker in sums.merge(try worker.value()) { $0 + $1 } }

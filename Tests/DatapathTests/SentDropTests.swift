@@ -21,7 +21,7 @@ extension KernelTests {
 
         /// Forwarded packets are denied where they came in, those of this host where they were to leave; neither has left.
         @Test(arguments: Dropper.allCases)
-        func whatIsDroppedBehindWeirIsDeniedAndNotSent(_ dropper: Dropper) throws {
+        func egressDropsBehindWeirAreDeniedNotSent(_ dropper: Dropper) throws {
             let lab = try DropLab(DatapathConfiguration(tableSlots: 1024, attachMode: .tcx))
             let before = try lab.node.counters(of: "calib")
             let remove = try Self.attach(dropper, to: "calib", in: lab.node)
@@ -37,7 +37,7 @@ extension KernelTests {
             #expect(isSettled)
             let denied = lab.deniedTransport
             try remove()
-            // What goes on is counted as before.
+            // Later traffic is counted as before.
             let path = TrafficPath(from: lab.a.namespace, to: lab.b.namespace, at: lab.b.ipv4)
             #expect(try path.udp(count: 3, size: 100, port: 2001, sourcePort: 3001).serverReceived.messages == 3)
             let counters = try lab.node.counters(of: "calib")
@@ -57,7 +57,7 @@ extension KernelTests {
                     #expect(dropped.egress == .zero)
                 }
             }
-            // Nothing of it left, and no flow says so: what was allowed is alone there.
+            // No dropped packet is counted as sent: the interface's flows have only the allowed traffic.
             let sent = lab.monitor.flows.filter { $0.key.interfaceIndex == index.b && $0.value.egress != .zero }
             #expect(sent.allSatisfy { $0.key.nearPort == 2001 || $0.key.proto != .udp && $0.key.proto != .tcp })
             let born = lab.monitor.marks.keys.filter { $0.interfaceIndex == index.b && $0.nearPort == 2000 }
@@ -69,8 +69,8 @@ extension KernelTests {
 
         /// Packets that a program in front of Weir's drops were never counted, and nothing is subtracted for them.
         ///
-        /// When that program is gone, which nobody says, what is dropped behind is taken back.
-        @Test func whatIsDroppedInFrontIsNotTakenBack() throws {
+        /// After that program is removed, which no event reports, drops behind Weir's program are subtracted.
+        @Test func dropsBeforeWeirAreNotSubtracted() throws {
             let lab = try LabNetwork(pods: ["a", "b"])
             let pod = try lab.pod("b")
             var front: AttachedProgram? = try DroppingProgram.tcx(isEgress: true).attach(to: "calib", in: lab.node)
@@ -108,7 +108,7 @@ extension KernelTests {
 
         /// A scan that falls between the count of a packet and its drop does not report the packet.
         @Test(arguments: [0, 2] as [Int32])
-        func aScanBetweenCountAndDropReportsNothing(_ before: Int32) throws {
+        func scanBetweenCountAndDropReportsNothing(_ before: Int32) throws {
             let counter = try TestRunCounter.fresh()
             let frame = Self.frame
             counter.reader = try counter.reader(waiting: true)
@@ -135,7 +135,7 @@ extension KernelTests {
 
         /// A slot whose only packets were dropped is freed, and its flow is not reported.
         @Test(arguments: [false, true])
-        func aSlotThatIsEmptyIsGivenBack(isEnding: Bool) throws {
+        func emptySlotIsFreed(isEnding: Bool) throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.frame, .egress, times: 2)
             let slot = try #require(counter.usedSlots.first)
@@ -151,7 +151,7 @@ extension KernelTests {
 
         /// Packets that arrive while the slot is being freed are reported.
         @Test(arguments: [false, true])
-        func packetsThatArriveMeanwhileAreReported(isEnding: Bool) throws {
+        func reportsPacketsThatArriveWhileFreeing(isEnding: Bool) throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(Self.frame, .egress)
             let slot = try #require(counter.usedSlots.first)

@@ -6,11 +6,11 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// A flood of one workload, and the room of the others.
+    /// A flood of one workload takes no room from the others.
     @Suite("Shares")
     struct ShareTests {
         /// A pod sends more tuples than fit anywhere, and meanwhile another one opens some hundred flows.
-        @Test func aFloodTakesNobodyElsesRoom() throws {
+        @Test func floodDoesNotDisplaceOtherFlows() throws {
             var configuration = DatapathConfiguration(tableSlots: 1 << 14, ringBytes: 1 << 20)
             configuration.overflowFlows = 1 << 14
             let lab = try DropLab(configuration)
@@ -55,7 +55,7 @@ extension KernelTests {
         }
 
         /// Claims beyond the limit are refused, but not those of an interface below its share.
-        @Test func aShareIsKeptFree() throws {
+        @Test func reservesShareOfInterface() throws {
             let counter = try TestRunCounter.fresh()
             var port: UInt16 = 1
             func fill() throws {
@@ -71,7 +71,7 @@ extension KernelTests {
             try fill()
             #expect(counter.table.shares.usedSlots == limit + 20)
             #expect(counter.usedSlots.count == limit + 20)
-            // Room that is given back is there at once.
+            // Freed slots can be claimed at once.
             #expect(try counter.scan(ending: true).ends.count == limit + 20)
             #expect(counter.table.shares.usedSlots == 0)
             try fill()
@@ -94,7 +94,7 @@ struct OverflowFlowsTests {
         )
     }
 
-    @Test func aQuietInterfaceGetsRoomFromTheOneThatHasMost() {
+    @Test func quietInterfaceTakesRoomFromLargest() {
         var flows = OverflowFlows(capacity: 1000)
         var folded: [UInt16] = []
         func add(_ interface: UInt32, _ port: UInt16) -> Int? {
@@ -107,7 +107,7 @@ struct OverflowFlowsTests {
         #expect(taken == Array(1...1000))
         #expect(folded.isEmpty)
         for port in 1...300 as ClosedRange<UInt16> { #expect(add(2, port) != nil) }
-        // The newest went first.
+        // The newest flows were removed first.
         #expect(Set(folded) == Set((1001 - UInt16(folded.count))...1000))
         #expect((300..<300 + 64).contains(folded.count))
         #expect(flows.count <= 1000)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Datapath
 
-/// The kind as which a packet was counted.
+/// The bucket in which a packet was counted.
 enum Sighting: Hashable {
     /// In a flow.
     case flow(FlowKey, TrafficCounters, FlowMarks)
@@ -25,9 +25,9 @@ enum Sighting: Hashable {
 }
 
 extension TestRunCounter {
-    /// Lets one frame cross `lo`, and says what it was counted as; the table is empty before and after.
+    /// Sends one frame through `lo`, and returns its sighting; the table is empty before and after.
     ///
-    /// Everything else in the account must have stood still.
+    /// The rest of the account must not change.
     func sight(
         _ frame: [UInt8],
         _ direction: Direction = .ingress,

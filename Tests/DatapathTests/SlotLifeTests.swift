@@ -5,10 +5,10 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// The end of a search for a flow, and the life of freed slots.
-    @Suite("Slot life")
+    /// Searches for flows, and the reuse of freed slots.
+    @Suite("Slot lifecycle")
     struct SlotLifeTests {
-        /// Flows come, speak, fall silent and come back in any order; after every scan the table is as weir_abi.h says.
+        /// Flows begin, send, pause and resume in any order; after every scan the table is as weir_abi.h specifies.
         @Test(arguments: 1...4 as ClosedRange<UInt64>)
         func searchesFindEveryFlow(_ seed: UInt64) throws {
             let counter = try TestRunCounter.fresh()
@@ -44,13 +44,13 @@ extension KernelTests {
             for birth in rest.births { ports[birth.flowID] = birth.key.nearPort }
             for delta in rest.deltas { seen[try #require(ports[delta.flowID]), default: 0] += delta.ingress.packets }
             #expect(seen == sent)
-            // All is as if nothing had ever been there.
+            // The table is as empty as at the start.
             #expect((0..<counter.table.slots.count).allSatisfy { counter.state(of: $0) == WEIR_SLOT_FREE })
             #expect(counter.table.shares.usedSlots == 0)
         }
 
         /// A slot in the middle of others is passed, and claimed again.
-        @Test func aSlotBetweenOthersBecomesATombstone() throws {
+        @Test func slotBetweenOthersBecomesTombstone() throws {
             let counter = try TestRunCounter.fresh()
             let (first, second) = try counter.neighbours()
             try counter.run(Self.frame(first))
@@ -58,7 +58,7 @@ extension KernelTests {
             _ = try counter.scan(now: 1)
             try counter.run(Self.frame(second))
             #expect(counter.usedSlots.count == 2)
-            // The first one falls silent, the second one goes on.
+            // The first flow pauses, the second one continues.
             _ = try counter.scan(now: 50_000)
             try counter.run(Self.frame(second))
             #expect(try counter.scan(now: 70_000).ends == [UInt32(slot)])
@@ -72,7 +72,7 @@ extension KernelTests {
         }
 
         /// A race may leave a flow behind a free slot: it is claimed a second time, and the two are merged for good.
-        @Test func aFlowBehindAFreeSlotIsFoundAgain() throws {
+        @Test func flowBehindFreeSlotIsMerged() throws {
             let counter = try TestRunCounter.fresh()
             let frame = Self.frame(7)
             try counter.run(frame, times: 2)
@@ -97,7 +97,7 @@ extension KernelTests {
         /// A free first place is claimed at once, as it ends a search, too: a flow that has its second place then has both, and
         /// a scan counts both for it.
         @Test(arguments: [frame(7), Frame.inIPv6(Frame.ipv6(17, Frame.udp(from: 7)))], Direction.allCases)
-        func aFreeFirstPlaceIsClaimedAtOnce(_ frame: [UInt8], _ direction: Direction) throws {
+        func freeHomeSlotIsClaimedAtOnce(_ frame: [UInt8], _ direction: Direction) throws {
             let processors = try ThreadAlone.processors()
             defer { try? ThreadAlone.keep(toProcessors: processors) }
             // Of the lane's owner.
@@ -115,7 +115,7 @@ extension KernelTests {
 
         /// A flow in its second place, behind another flow in its first, gets no second slot.
         @Test(arguments: [frame(7), Frame.inIPv6(Frame.ipv6(17, Frame.udp(from: 7)))], Direction.allCases)
-        func knownFlowsAreFoundInTheirSecondPlace(_ frame: [UInt8], _ direction: Direction) throws {
+        func findsKnownFlowInSecondPlace(_ frame: [UInt8], _ direction: Direction) throws {
             let counter = try TestRunCounter.fresh()
             try counter.run(frame, direction, times: 2)
             let home = try #require(counter.usedSlots.first)
@@ -168,7 +168,7 @@ struct TableRoomTests {
 }
 
 extension TestRunCounter {
-    /// Holds the table against what weir_abi.h says of it.
+    /// Checks the table against the rules of weir_abi.h.
     fileprivate func checkTable() {
         let mask = table.slots.count - 1
         var live = 0

@@ -70,7 +70,7 @@ struct SlotModelTests {
     ]
 
     @Test(arguments: cases)
-    func nothingIsLostOrCountedTwice(_ example: Case) {
+    func countsEveryPacketOnce(_ example: Case) {
         var model = example.model
         let result = slot_model_run(&model)
         #expect(result.fault.map { String(cString: $0) } == nil, "after \(result.depth) steps")
@@ -79,7 +79,7 @@ struct SlotModelTests {
         #expect(!example.makesDuplicates || result.duplicates > 0)
     }
 
-    /// The same with a mistake in it: the model finds it.
+    /// The model reports a fault if the agent does not wait for running programs.
     @Test(arguments: [
         Case("the agent frees slots without waiting", "aa", "a", slots: 2) { $0.skips_fence = true },
         Case("the agent gives lanes away without waiting", "aa", "a", slots: 1) {
@@ -88,7 +88,7 @@ struct SlotModelTests {
             $0.skips_owner_fence = true
         },
     ])
-    func mistakesAreFound(_ example: Case) {
+    func modelDetectsMissingFences(_ example: Case) {
         var model = example.model
         let result = slot_model_run(&model)
         #expect(result.fault != nil, "\(result.states) states")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Datapath
 
-/// Two pods behind a node, and somebody beyond its uplink.
+/// Two pods behind a node, and a host beyond its uplink.
 struct SocketNode {
     let lab: LabNetwork
     let outside: NetworkNamespace

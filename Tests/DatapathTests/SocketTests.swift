@@ -22,7 +22,7 @@ extension KernelTests {
         }
 
         @Test(arguments: [false, true])
-        func saysWhatSSSays(ipv6: Bool) throws {
+        func statisticsMatchSS(ipv6: Bool) throws {
             let node = try SocketNode()
             let monitor = try node.monitor()
             #expect(monitor.notices.allSatisfy { if case .socketsUnavailable = $0 { false } else { true } })
@@ -33,9 +33,9 @@ extension KernelTests {
             try expect(client?.near, is: ListedSocket(in: a.namespace, localPort: connection.clientPort))
             let server = try monitor.sockets(on: b.interface, port: connection.clientPort)
             try expect(server?.near, is: ListedSocket(in: b.namespace, localPort: 7001))
-            // Nobody speaks for the other end.
+            // The other end has no socket on this interface.
             #expect(client?.far == nil && server?.far == nil)
-            // What says nothing new is not taken twice.
+            // Unchanged statistics are not added twice.
             try monitor.scan()
             #expect(try monitor.sockets(on: a.interface, port: connection.clientPort)?.near?.window.count == 1)
             connection.close()
@@ -43,8 +43,8 @@ extension KernelTests {
             #expect(monitor.contradictions.isEmpty)
         }
 
-        /// A socket of the node itself is the far end at its uplink; of its calls to pods the pods' sockets speak.
-        @Test func theNodesOwnSocketIsTheFarEnd() throws {
+        /// A socket of the node itself is the far end at its uplink; its calls to pods have those of the pods' sockets.
+        @Test func nodeSocketIsFarEndAtUplink() throws {
             let node = try SocketNode()
             let monitor = try node.monitor()
             let place = try HeldConnection.Place(LabAddress("192.0.2.2"), 7002)
@@ -76,7 +76,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        @Test func socketsThatAreOlderAreReadFromThenOn() throws {
+        @Test func readsSocketsOpenedBeforeStart() throws {
             let node = try SocketNode()
             let connection = try node.connection(port: 7004)
             let monitor = try node.monitor()
@@ -95,7 +95,7 @@ extension KernelTests {
         }
 
         /// The retransmissions of iperf3's data connection, as iperf3 itself reads them.
-        @Test func retransmissionsAreThoseOfIperf() throws {
+        @Test func retransmissionsMatchIperf() throws {
             let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             try node.lab.node.nft(
@@ -136,7 +136,7 @@ extension KernelTests {
         }
 
         /// A path that is cut off twice: each expiry of the timer counts once, also after the connection has recovered.
-        @Test func timeoutsAreThoseOfTheSocket() throws {
+        @Test func timeoutsMatchSS() throws {
             let node = try SocketNode()
             let monitor = try node.monitor()
             let connection = try node.connection(port: 7005)
@@ -166,7 +166,7 @@ extension KernelTests {
                 try monitor.scan()
                 counted = try monitor.sockets(on: a.interface, port: port)?.near?.timeouts ?? 0
             }
-            // The receiver waited for nothing.
+            // The receiver had no timeouts.
             let b = try node.lab.pod("b")
             let server = try monitor.sockets(on: b.interface, port: port)?.near
             #expect(server?.timeouts == 0 && server?.retransmissions == 0)
@@ -176,7 +176,7 @@ extension KernelTests {
         }
 
         /// The client's socket has the service's address, and so have its packets at the client's interface.
-        @Test func bothEndsOfATranslatedConnectionAreRead() throws {
+        @Test func readsBothEndsOfTranslatedConnection() throws {
             let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             try node.lab.node.nft(
@@ -208,7 +208,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        @Test func connectionsThatLiveForAnInstantAreRead() throws {
+        @Test func readsShortLivedConnections() throws {
             let node = try SocketNode()
             let monitor = try node.monitor()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
@@ -250,7 +250,7 @@ extension KernelTests {
                 == "anon_inode:bpf-map"
         }
 
-        @Test func nothingIsThereUnlessItIsAskedFor() throws {
+        @Test func createsNoSocketMapsUnlessCollected() throws {
             let node = try SocketNode()
             let asked = try node.monitor()
             #expect(try maps().contains("socket_reports"))

@@ -40,7 +40,7 @@ final class TestRunCounter {
     /// `nonisolated(unsafe)`: the suites in ``KernelTests`` run one after the other.
     private nonisolated(unsafe) static var loaded: TestRunCounter?
 
-    /// A counter that has seen nothing.
+    /// An empty counter.
     static func fresh() throws -> TestRunCounter {
         let counter =
             try loaded
@@ -48,7 +48,7 @@ final class TestRunCounter {
                 KernelPrograms(.flows, tableSlots: Int(WEIR_MIN_SLOTS), ringBytes: 4096)
             )
         loaded = counter
-        try counter.forget()
+        try counter.reset()
         return counter
     }
 
@@ -74,8 +74,8 @@ final class TestRunCounter {
 
     private static let link = Link(index: loopback, name: "lo", type: UInt16(ARPHRD_LOOPBACK), flags: 0)
 
-    /// Frees the table, zeroes the account, and forgets the ports of fragments.
-    private func forget() throws {
+    /// Frees the table, zeroes the account, and clears the ports of fragments.
+    private func reset() throws {
         _ = try scan(ending: true)
         ended.removeAll()
         reader.resetDrained(position: position)
@@ -83,11 +83,11 @@ final class TestRunCounter {
         interfaces.remove(position: position)
         let added = interfaces.add(Self.link)
         try #require(added == position)
-        try forgetFragments()
+        try clearFragments()
     }
 
-    /// Forgets the ports of fragments.
-    func forgetFragments() throws {
+    /// Clears the ports of fragments.
+    func clearFragments() throws {
         let fragments = try programs.map("fragments")
         var key = [UInt8](repeating: 0, count: 48)
         while bpf_map_get_next_key(fragments, nil, &key) == 0 {
@@ -95,7 +95,7 @@ final class TestRunCounter {
         }
     }
 
-    /// Lets a frame cross `lo`.
+    /// Sends a frame through `lo`.
     func run(
         _ frame: [UInt8],
         _ direction: Direction = .ingress,
@@ -108,7 +108,7 @@ final class TestRunCounter {
         try #require(result.verdict == -1)
     }
 
-    /// Reads the table, and lets every flow end if `ending` says so.
+    /// Reads the table, and ends every flow if `ending` is true.
     ///
     /// No program runs meanwhile unless the caller has a fence.
     func scan(
@@ -172,7 +172,7 @@ extension FlowBatch {
 
 // MARK: - A datapath in a namespace
 
-/// A datapath that lives in a namespace, and what it has reported so far.
+/// A datapath in a namespace, and its reports so far.
 final class Monitor {
     /// The traffic of a flow.
     struct Traffic: Hashable {
@@ -181,7 +181,7 @@ final class Monitor {
     }
 
     let namespace: NetworkNamespace
-    /// Everything that was said, in order.
+    /// All notices, in order.
     private(set) var notices: [Datapath.Notice] = []
     /// The traffic of each flow.
     private(set) var flows: [FlowKey: Traffic] = [:]
@@ -191,7 +191,7 @@ final class Monitor {
     private(set) var marks: [FlowKey: FlowMarks] = [:]
     /// Packets that were dropped, by interface and reason, of the last reading.
     private(set) var droppedPackets: [String: [String: UInt64]] = [:]
-    /// Numbers that were last born to go on with a connection.
+    /// Numbers whose last birth resumed a connection.
     private(set) var resumed: Set<UInt32> = []
     /// Flows that are being counted.
     private(set) var living: [UInt32: FlowKey] = [:]
@@ -230,12 +230,12 @@ final class Monitor {
         }
     }
 
-    /// Programs that hang on a qdisc are found in their namespace only.
+    /// Programs on a qdisc are found in their namespace only.
     deinit {
         try? namespace.run { datapath = nil }
     }
 
-    /// Does something with the datapath on a thread inside the namespace.
+    /// Runs a closure with the datapath on a thread inside the namespace.
     func perform<Value>(_ body: (Datapath) throws -> Value) throws -> Value {
         try namespace.run { try body(try #require(datapath)) }
     }
@@ -249,7 +249,7 @@ final class Monitor {
         }
     }
 
-    /// Reads everything that was counted, and writes the records, so to speak.
+    /// Reads everything that was counted, and commits it as if the records were written.
     func scanAndCommit() throws {
         try perform { datapath in
             while datapath.drainOverflow() {}
@@ -259,7 +259,7 @@ final class Monitor {
         }
     }
 
-    /// Ends as a process does that is killed: nothing is read, detached or removed.
+    /// Ends like a killed process: nothing is read, detached or removed.
     func die() throws {
         try namespace.run {
             datapath?.leave()
@@ -306,7 +306,7 @@ final class Monitor {
         }
     }
 
-    /// Detaches, reads the rest, and lets go of everything.
+    /// Detaches, reads the rest, and releases everything.
     func stop() throws {
         try namespace.run {
             try datapath?.detach { self.take($0) }
@@ -400,12 +400,12 @@ final class Monitor {
         try #require(accounts.last { $0.name == name })
     }
 
-    /// The names of the interfaces that were attached to, in the order in which that was said.
+    /// The names of the attached interfaces, in the order of their notices.
     var attached: [String] {
         notices.compactMap { if case .attached(let name, _, _, _, _) = $0 { name } else { nil } }
     }
 
-    /// The names of the interfaces that were let go, in the order in which that was said.
+    /// The names of the detached interfaces, in the order of their notices.
     var detached: [String] {
         notices.compactMap { if case .detached(let name, _) = $0 { name } else { nil } }
     }
@@ -464,7 +464,7 @@ extension NetworkNamespace {
     }
 }
 
-/// Asks again until the answer is yes; false after a minute.
+/// Evaluates the condition until it is true; returns false after a minute.
 func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {

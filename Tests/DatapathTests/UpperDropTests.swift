@@ -117,7 +117,7 @@ extension KernelTests {
                 )
             }
 
-            /// Reads until the datapath has seen what the firewall has.
+            /// Reads until the datapath has counted as many denied packets as the firewall.
             func settle() throws -> TrafficCounters {
                 var counted = TrafficCounters.zero
                 let isSettled = try eventually {
@@ -150,7 +150,7 @@ extension KernelTests {
 
         /// The packet was counted at the port, and is denied there.
         @Test(arguments: [bridge, macvlan], ["input", "forward"])
-        func whatEnteredThroughAPortIsDeniedThere(_ place: Place, _ hook: String) throws {
+        func packetIsDeniedAtIngressPort(_ place: Place, _ hook: String) throws {
             let lab = try UpperLab(place)
             try lab.drop(hook)
             let peer = try #require(lab.peers.last)
@@ -178,7 +178,7 @@ extension KernelTests {
         }
 
         /// Two ports with the same addresses: each has what it sent.
-        @Test func portsThatSendTheSameAreKeptApart() throws {
+        @Test func equalTuplesOnTwoPortsAreSeparate() throws {
             let lab = try UpperLab(Self.bridge)
             try lab.drop("input")
             let packet = Packet.udp(
@@ -208,7 +208,7 @@ extension KernelTests {
         }
 
         /// The packet was counted outside of the table, and is denied there.
-        @Test func whatFindsNoRoomInTheTableIsDeniedAtItsPort() throws {
+        @Test func overflowPacketIsDeniedAtItsPort() throws {
             let lab = try UpperLab(Self.bridge)
             try lab.drop("input")
             let mac = try lab.hardwareAddress()
@@ -234,9 +234,9 @@ extension KernelTests {
 
         /// A packet that was to leave has no port yet: it is counted at the upper device, or in its flow if there is one
         /// already.
-        @Test func whatWasToLeaveIsDeniedAtTheUpperDevice() throws {
+        @Test func outgoingPacketIsDeniedAtUpperDevice() throws {
             let lab = try UpperLab(Self.bridge)
-            // The sender hears of each, and gives up.
+            // The sender gets an error for each packet, and stops.
             try lab.drop("output")
             for _ in 0..<10 { try lab.send(from: lab.node, to: lab.peers[1], at: "10.9.0.3", count: 1) }
             let counted = try lab.settle()
@@ -263,8 +263,8 @@ extension KernelTests {
             #expect(account.egress.seen == .zero)
         }
 
-        /// A port that is not selected is nobody's business.
-        @Test func whatCameThroughAPortThatIsNotWatchedIsNotDenied() throws {
+        /// Drops of packets that came through a port that is not selected are ignored.
+        @Test func dropsOfUnwatchedPortAreIgnored() throws {
             var configuration = DatapathConfiguration(tableSlots: 1024)
             configuration.interfaces = InterfaceSelection(include: ["p0"])
             let lab = try UpperLab(Self.bridge, configuration)
@@ -282,8 +282,8 @@ extension KernelTests {
             #expect(lab.denied.packets == 7)
         }
 
-        /// Below a tunnel other packets are counted, so it is watched itself.
-        @Test func whatATunnelCarriedIsDeniedAtTheTunnel() throws {
+        /// The devices below a tunnel count other packets, so the tunnel itself is watched.
+        @Test func tunnelledPacketIsDeniedAtTunnel() throws {
             let tunnel = Place(
                 testDescription: "vxlan",
                 commands: [

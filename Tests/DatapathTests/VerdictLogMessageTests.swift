@@ -25,10 +25,10 @@ enum VerdictLogBytes {
     /// NFULA_SEQ (12), in network order.
     static func sequence(_ number: UInt32) -> [UInt8] { Message.attribute(12, Message.little(number.byteSwapped)) }
 
-    /// NFULA_CT (18), nested: what ctnetlink says of a connection, without its header and struct nfgenmsg.
+    /// NFULA_CT (18), nested: a connection as ctnetlink encodes it, without its header and struct nfgenmsg.
     static func connection(_ answer: [UInt8]) -> [UInt8] { Message.attribute(18 | 0x8000, Array(answer.dropFirst(20))) }
 
-    /// A message that a datagram of several ends with: NLMSG_DONE.
+    /// The message that ends a datagram of several messages: NLMSG_DONE.
     static let done: [UInt8] = Message.message(3, sequence: 0, [0, 0, 0, 5])
 
     /// Three messages (struct nlmsghdr), of these packets: UDP from port 40000 to port 5353, the answer that the port is
@@ -99,76 +99,76 @@ enum VerdictLogBytes {
 @Suite("Log messages")
 struct VerdictLogMessageTests {
     /// The content of a datagram: prefix, payload and connection of its packets, and the sequence numbers.
-    struct Saying: Equatable {
+    struct Parsed: Equatable {
         var packets: [[String]] = []
         var unreadable = 0
         var sequences: [UInt32] = []
     }
 
-    private func say(_ bytes: [UInt8]) -> Saying {
+    private func parse(_ bytes: [UInt8]) -> Parsed {
         let datagram = NetlinkBytes(bytes)
-        var saying = Saying()
+        var parsed = Parsed()
         for message in datagram.messages {
             let (reading, sequence) = VerdictLogMessage.read(message, datagram)
-            if let sequence { saying.sequences.append(sequence) }
+            if let sequence { parsed.sequences.append(sequence) }
             switch reading {
             case .other: break
-            case .unreadable: saying.unreadable += 1
+            case .unreadable: parsed.unreadable += 1
             case .packet(let packet):
                 let connection = packet.connection.flatMap { ConntrackMessage.connection(datagram, $0) }
-                saying.packets.append([
+                parsed.packets.append([
                     packet.isIPv4 ? "4" : "6", datagram.text(packet.prefix), "\(packet.payload.count)",
                     connection.map { "\($0)" } ?? "-",
                 ])
             }
         }
-        return saying
+        return parsed
     }
 
-    @Test func recordedMessagesAreRead() {
-        let saying = say(VerdictLogBytes.recorded)
+    @Test func parsesRecordedMessages() {
+        let parsed = parse(VerdictLogBytes.recorded)
         #expect(
-            saying.packets == [
+            parsed.packets == [
                 ["4", "APE0|gnp/default.x", "33", "-"], ["4", "deny-icmp", "61", "-"], ["4", "deny-icmp", "40", "-"],
             ]
         )
-        #expect(saying.sequences == [0, 1, 2])
-        #expect(saying.unreadable == 0)
+        #expect(parsed.sequences == [0, 1, 2])
+        #expect(parsed.unreadable == 0)
     }
 
-    @Test func connectionsAreRead() {
+    @Test func parsesConnections() {
         let message = VerdictLogBytes.packet(
             VerdictLogBytes.header() + VerdictLogBytes.connection(ConntrackBytes.udp()) + VerdictLogBytes.payload([1])
         )
-        #expect(say(message).packets == [["4", "", "1", "\(ConntrackBytes.udpConnection)"]])
+        #expect(parse(message).packets == [["4", "", "1", "\(ConntrackBytes.udpConnection)"]])
     }
 
-    /// The family says what a packet is; on bridges and devices its EtherType does.
+    /// The family gives the IP version of a packet; on bridges and devices the EtherType does.
     @Test(
         arguments: [
             (2, 0x0800, "4"), (10, 0x86dd, "6"), (2, 0, "4"), (10, 0, "6"), (7, 0x0800, "4"), (7, 0x86dd, "6"),
             (5, 0x0800, "4"), (7, 0x0806, nil), (3, 0x0806, nil), (0, 0, nil),
         ] as [(UInt8, UInt16, String?)]
     )
-    func familiesAreToldApart(_ family: UInt8, _ type: UInt16, _ expected: String?) {
+    func detectsAddressFamily(_ family: UInt8, _ type: UInt16, _ expected: String?) {
         let bytes = VerdictLogBytes.header(type, hook: 0) + VerdictLogBytes.payload([1, 2])
-        let saying = say(VerdictLogBytes.packet(family: family, bytes))
-        #expect(saying.packets.first?.first == expected)
-        #expect(saying.unreadable == (expected == nil ? 1 : 0))
+        let parsed = parse(VerdictLogBytes.packet(family: family, bytes))
+        #expect(parsed.packets.first?.first == expected)
+        #expect(parsed.unreadable == (expected == nil ? 1 : 0))
     }
 
-    @Test func whatIsIncompleteIsUnreadable() {
-        #expect(say(VerdictLogBytes.packet(VerdictLogBytes.header())).unreadable == 1, "no payload")
+    @Test func incompletePacketIsUnreadable() {
+        #expect(parse(VerdictLogBytes.packet(VerdictLogBytes.header())).unreadable == 1, "no payload")
         let egress = VerdictLogBytes.header(hook: 1) + VerdictLogBytes.payload([1])
-        #expect(say(VerdictLogBytes.packet(family: 5, egress)).unreadable == 1, "a link header comes first")
-        #expect(say(Message.message(0x0400, [2, 0])) == Saying(), "no struct nfgenmsg")
-        #expect(say(Message.message(0x0401, [2, 0, 0, 5])) == Saying(), "NFULNL_MSG_CONFIG")
-        #expect(say(VerdictLogBytes.done) == Saying())
+        #expect(parse(VerdictLogBytes.packet(family: 5, egress)).unreadable == 1, "a link header comes first")
+        #expect(parse(Message.message(0x0400, [2, 0])) == Parsed(), "no struct nfgenmsg")
+        #expect(parse(Message.message(0x0401, [2, 0, 0, 5])) == Parsed(), "NFULNL_MSG_CONFIG")
+        #expect(parse(VerdictLogBytes.done) == Parsed())
     }
 
-    @Test func aPrefixEndsAtItsFirstZero() {
+    @Test func prefixEndsAtFirstZero() {
         func prefix(_ bytes: [UInt8]) -> String? {
-            say(VerdictLogBytes.packet(Message.attribute(10, bytes) + VerdictLogBytes.payload([1]))).packets.first?[1]
+            parse(VerdictLogBytes.packet(Message.attribute(10, bytes) + VerdictLogBytes.payload([1]))).packets.first?[1]
         }
         #expect(prefix([0x61, 0x62, 0, 0x63, 0]) == "ab")
         #expect(prefix([0x61, 0x62]) == "ab")
@@ -177,8 +177,8 @@ struct VerdictLogMessageTests {
         #expect(prefix([0x61, 0xff, 0]) == "a\u{fffd}")
     }
 
-    /// Whatever the bytes are, the reading ends, and what comes behind a message changes nothing of it.
-    @Test func damagedMessagesAreReadToTheirEnd() {
+    /// For any bytes the parser terminates, and the bytes after a message do not change its result.
+    @Test func damagedMessageDoesNotAffectNext() {
         var numbers = RepeatableNumbers(seed: 47)
         let corpus = [
             Array(VerdictLogBytes.recorded.prefix(0x7c)),
@@ -192,11 +192,11 @@ struct VerdictLogMessageTests {
             var message = corpus[round & 1]
             for _ in 0..<Int.random(in: 1...4, using: &numbers) { Message.damage(&message, &numbers) }
             message.replaceSubrange(0..<4, with: Message.little(UInt32(message.count)))
-            let alone = say(message)
+            let alone = parse(message)
             let padding = [UInt8](repeating: 0xff, count: 3 - (message.count + 3) % 4)
-            let both = say(message + padding + corpus[0])
+            let both = parse(message + padding + corpus[0])
             packets += alone.packets.count
-            guard both.packets == alone.packets + say(corpus[0]).packets, both.unreadable == alone.unreadable else {
+            guard both.packets == alone.packets + parse(corpus[0]).packets, both.unreadable == alone.unreadable else {
                 Issue.record("round \(round): \(message)")
                 return
             }
@@ -205,8 +205,8 @@ struct VerdictLogMessageTests {
         #expect(packets < 49_000, "there was no damage")
     }
 
-    @Test func cutOffMessagesAreNone() {
+    @Test func ignoresTruncatedMessages() {
         let message = Array(VerdictLogBytes.recorded.prefix(0x7c))
-        for length in 0..<message.count { #expect(say(Array(message.prefix(length))) == Saying()) }
+        for length in 0..<message.count { #expect(parse(Array(message.prefix(length))) == Parsed()) }
     }
 }

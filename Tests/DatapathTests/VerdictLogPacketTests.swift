@@ -3,7 +3,7 @@ import Testing
 
 @testable import Datapath
 
-/// Headers of logged packets, against the reference that the programs are held against.
+/// Compares the headers of logged packets with the reference that the programs are compared with.
 @Suite("Logged packets")
 struct VerdictLogPacketTests {
     /// Returns the beginning of the IP packet of a frame, and whether it is IPv4; nil if it is not IP or has too many VLAN
@@ -28,7 +28,7 @@ struct VerdictLogPacketTests {
         fragments: inout FragmentMemory
     ) -> VerdictLogPacket? {
         guard let (start, isIPv4) = network(frame) else { return nil }
-        // Bytes before and behind must not be looked at.
+        // The parser must not read bytes before and behind the range.
         let payload = frame[start...].prefix(copied)
         let bytes = [0x45, 0x60, 0xff] + payload + [UInt8](repeating: 0xff, count: 64)
         let range = 3..<3 + payload.count
@@ -53,7 +53,7 @@ struct VerdictLogPacketTests {
         )
     }
 
-    /// Whether the length of the frame's IP packet says more than there is, or nothing: that a log can leave open.
+    /// Whether the length field of the frame's IP packet is 0 or exceeds the frame: the logged length may differ.
     private func isOpenEnded(_ frame: [UInt8]) -> Bool {
         guard let (start, isIPv4) = network(frame), frame.count >= start + 6 else { return true }
         let field = start + (isIPv4 ? 2 : 4)
@@ -62,7 +62,7 @@ struct VerdictLogPacketTests {
     }
 
     @Test(arguments: (PacketCase.valid + PacketCase.broken + PacketCase.others).filter { $0.gso.size == 0 })
-    func framesAreReadAsTheReferenceReadsThem(_ example: PacketCase) {
+    func agreesWithReferenceParser(_ example: PacketCase) {
         var (reference, fragments) = (ReferenceParser(), FragmentMemory())
         let packet = read(example.frame, fragments: &fragments)
         let expected = expected(example.frame, &reference)
@@ -70,18 +70,18 @@ struct VerdictLogPacketTests {
         // Later fragments without their first are no messages at all.
         var other = expected
         other?.isReport = packet?.isReport ?? false
-        // How much of a packet was not logged cannot be known: its length is what its header says.
+        // The length of the part that was not logged is unknown: the length in the header counts.
         if isOpenEnded(example.frame), let packet { other?.bytes = packet.bytes }
         #expect(packet == other)
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])
-    func damagedFramesAreReadAsTheReferenceReadsThem(_ seed: UInt64) {
+    func damagedFramesAgreeWithReferenceParser(_ seed: UInt64) {
         var input = FuzzInput(seed: seed)
         var (reference, fragments) = (ReferenceParser(), FragmentMemory())
         var read = 0
         for number in 0..<30_000 {
-            // The reference forgets nothing.
+            // The reference keeps all fragments.
             if number % 900 == 0 { (reference, fragments) = (ReferenceParser(), FragmentMemory()) }
             let frame = input.next().frame
             guard !isOpenEnded(frame) else { continue }
@@ -102,8 +102,8 @@ struct VerdictLogPacketTests {
         #expect(read > 5000 && read < 29_000, "\(read) of 30,000 frames were read")
     }
 
-    /// For a packet that is cut off everything is known, or nothing; its length is the one in its header.
-    @Test func packetsThatAreCutOffAreReadWholeOrNotAtAll() {
+    /// A truncated packet is read wholly or not at all; its length is the one in its header.
+    @Test func truncatedPacketIsReadWhollyOrNotAtAll() {
         var partial = 0
         for example in PacketCase.valid where example.gso.size == 0 {
             guard let (start, _) = network(example.frame), !isOpenEnded(example.frame) else { continue }
@@ -123,7 +123,7 @@ struct VerdictLogPacketTests {
         #expect(partial > 200)
     }
 
-    @Test func superPacketsWithoutALengthHaveThatOfWhatWasLogged() {
+    @Test func superPacketWithoutLengthUsesLoggedLength() {
         var frame = Frame.inIPv4(Frame.ipv4(6, Frame.tcp(flags: 2)))
         frame.replaceSubrange(16..<18, with: [0, 0])
         var fragments = FragmentMemory()
@@ -132,7 +132,7 @@ struct VerdictLogPacketTests {
         #expect(packet?.tuple.destinationPort == 443)
     }
 
-    @Test func fragmentsAreForgottenInTheEnd() {
+    @Test func fragmentMemoryIsBounded() {
         var memory = FragmentMemory()
         func identity(_ id: UInt32) -> FragmentMemory.Identity {
             FragmentMemory.Identity(

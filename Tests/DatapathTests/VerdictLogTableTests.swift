@@ -10,7 +10,7 @@ private func rule(_ prefix: String) -> LoggedRule? {
     prefix.isEmpty ? nil : LoggedRule(prefix: prefix, direction: nil, action: .deny, hit: "t|t.p|deny|0")
 }
 
-/// A kernel of which the test says what it logs, and a log that hears of it.
+/// Scripted kernel sockets, and a log that reads them.
 private final class ScriptedKernel {
     let log: VerdictLog
     private let descriptors: [Int32]
@@ -37,8 +37,8 @@ private final class ScriptedKernel {
         for descriptor in descriptors { close(descriptor) }
     }
 
-    /// Lays a datagram where it is read from, and has it read.
-    func say(_ bytes: [UInt8], group: Int = 0) throws {
+    /// Sends a datagram to the log, and drains the log.
+    func put(_ bytes: [UInt8], group: Int = 0) throws {
         try #require(send(descriptors[group], bytes, bytes.count, Int32(MSG_DONTWAIT)) == bytes.count)
         log.drain()
     }
@@ -62,10 +62,10 @@ private final class ScriptedKernel {
 /// Logged packets, without a kernel.
 @Suite("Verdict log, scripted")
 struct VerdictLogTableTests {
-    @Test func packetsOfOneKindAreOneVerdict() throws {
+    @Test func mergesEqualPacketsIntoOneVerdict() throws {
         let kernel = try ScriptedKernel(groups: [1, 2])
-        try kernel.say(VerdictLogBytes.recorded)
-        for _ in 0..<10 { try kernel.say(VerdictLogBytes.recorded, group: 1) }
+        try kernel.put(VerdictLogBytes.recorded)
+        for _ in 0..<10 { try kernel.put(VerdictLogBytes.recorded, group: 1) }
         let verdicts = kernel.log.take()
         #expect(verdicts.map(\.packets) == VerdictLogBytes.recordedTuples)
         #expect(verdicts.map(\.rule.prefix) == ["APE0|gnp/default.x", "deny-icmp", "deny-icmp"])
@@ -79,25 +79,25 @@ struct VerdictLogTableTests {
         #expect(kernel.log.groups == [1, 2])
     }
 
-    @Test func rulesAreKeptApart() throws {
+    @Test func keepsVerdictsOfRulesSeparate() throws {
         let kernel = try ScriptedKernel()
-        for prefix in ["drop a", "drop b", "drop a"] { try kernel.say(ScriptedKernel.packet(prefix: prefix)) }
+        for prefix in ["drop a", "drop b", "drop a"] { try kernel.put(ScriptedKernel.packet(prefix: prefix)) }
         let verdicts = kernel.log.take()
         #expect(verdicts.map(\.rule.prefix) == ["drop a", "drop b"])
         #expect(verdicts.map(\.traffic.packets) == [2, 1])
         // The rule is the same object the next time.
-        try kernel.say(ScriptedKernel.packet(prefix: "drop b"))
+        try kernel.put(ScriptedKernel.packet(prefix: "drop b"))
         #expect(kernel.log.take().first?.rule === verdicts[1].rule)
     }
 
-    @Test func prefixesAreAskedForOnce() throws {
+    @Test func resolvesEachPrefixOnce() throws {
         var asked: [String] = []
         let kernel = try ScriptedKernel { prefix in
             asked.append(prefix)
             return prefix == "drop" ? rule(prefix) : nil
         }
         for _ in 0..<3 {
-            for prefix in ["drop", "", "what", "dro", "dropp"] { try kernel.say(ScriptedKernel.packet(prefix: prefix)) }
+            for prefix in ["drop", "", "what", "dro", "dropp"] { try kernel.put(ScriptedKernel.packet(prefix: prefix)) }
         }
         #expect(asked == ["drop", "", "what", "dro", "dropp"])
         #expect(kernel.log.statistics.packets == 15)
@@ -107,40 +107,40 @@ struct VerdictLogTableTests {
         #expect(kernel.log.take().count == 1)
     }
 
-    @Test func connectionsComeWithTheVerdict() throws {
+    @Test func verdictIncludesConnection() throws {
         let kernel = try ScriptedKernel()
         let connection = VerdictLogBytes.connection(ConntrackBytes.udp())
-        try kernel.say(ScriptedKernel.packet(port: 1))
-        try kernel.say(ScriptedKernel.packet(port: 1, connection: connection))
-        try kernel.say(ScriptedKernel.packet(port: 2, connection: connection))
-        // That of an echo cannot be a UDP packet's.
-        try kernel.say(ScriptedKernel.packet(port: 3, connection: VerdictLogBytes.connection(ConntrackBytes.echo())))
+        try kernel.put(ScriptedKernel.packet(port: 1))
+        try kernel.put(ScriptedKernel.packet(port: 1, connection: connection))
+        try kernel.put(ScriptedKernel.packet(port: 2, connection: connection))
+        // The connection of an echo cannot be a UDP packet's.
+        try kernel.put(ScriptedKernel.packet(port: 3, connection: VerdictLogBytes.connection(ConntrackBytes.echo())))
         let known = ConntrackBytes.udpConnection
         #expect(kernel.log.take().map(\.connection) == [known, known, nil])
     }
 
-    /// An ICMP error has the connection that it tells of.
-    @Test func reportsHaveNoConnection() throws {
+    /// The kernel logs an ICMP error with the connection that the error is about.
+    @Test func icmpErrorsHaveNoConnection() throws {
         let kernel = try ScriptedKernel()
         let echo = VerdictLogBytes.connection(ConntrackBytes.echo())
         for type in [3, 128] as [UInt8] {
             let packet = Frame.ipv6(58, [type, 0, 0, 0, 0, 1, 0, 0])
             let attributes = VerdictLogBytes.prefix("drop") + echo + VerdictLogBytes.payload(packet)
-            try kernel.say(VerdictLogBytes.packet(family: 10, attributes))
+            try kernel.put(VerdictLogBytes.packet(family: 10, attributes))
         }
         #expect(kernel.log.take().map(\.connection) == [nil, ConntrackBytes.echoConnection])
     }
 
-    @Test func thereAreNotMoreVerdictsThanFit() throws {
+    @Test func boundsNumberOfVerdicts() throws {
         let kernel = try ScriptedKernel(maximumVerdicts: 10)
-        for port in 0..<25 as Range<UInt16> { try kernel.say(ScriptedKernel.packet(port: port)) }
-        // Those that are there go on counting.
-        try kernel.say(ScriptedKernel.packet(port: 3))
+        for port in 0..<25 as Range<UInt16> { try kernel.put(ScriptedKernel.packet(port: port)) }
+        // Existing verdicts continue to count.
+        try kernel.put(ScriptedKernel.packet(port: 3))
         #expect(kernel.log.statistics.crowdedOut == 15)
         let verdicts = kernel.log.take()
         #expect(verdicts.map(\.packets.destinationPort) == Array(0..<10))
         #expect(verdicts[3].traffic.packets == 2)
-        try kernel.say(ScriptedKernel.packet(port: 20))
+        try kernel.put(ScriptedKernel.packet(port: 20))
         #expect(kernel.log.take().count == 1)
         #expect(kernel.log.statistics.crowdedOut == 15)
     }
@@ -150,37 +150,37 @@ struct VerdictLogTableTests {
             ([0, 1, 2], 0), ([3], 3), ([0, 5, 6, 10], 7), ([0, 1, 1], 0), ([0, 0x7fff_0000, 0x7fff_0001], 0x7ffe_ffff),
         ] as [([UInt32], UInt64)]
     )
-    func gapsInTheNumbersAreLosses(_ numbers: [UInt32], _ lost: UInt64) throws {
+    func countsSequenceGapsAsLosses(_ numbers: [UInt32], _ lost: UInt64) throws {
         let kernel = try ScriptedKernel()
-        for number in numbers { try kernel.say(ScriptedKernel.packet(sequence: number)) }
+        for number in numbers { try kernel.put(ScriptedKernel.packet(sequence: number)) }
         #expect(kernel.log.statistics.lost == lost)
     }
 
     /// The number is of 32 bits, and each group has its own.
-    @Test func numbersBeginAgain() throws {
+    @Test func sequenceNumbersWrapPerGroup() throws {
         let kernel = try ScriptedKernel(groups: [1, 2])
-        try kernel.say(ScriptedKernel.packet(sequence: 0), group: 1)
+        try kernel.put(ScriptedKernel.packet(sequence: 0), group: 1)
         for number in [0x7fff_fff0, 0xffff_fff0, 0xffff_ffff, 0, 1] as [UInt32] {
-            try kernel.say(ScriptedKernel.packet(sequence: number))
+            try kernel.put(ScriptedKernel.packet(sequence: number))
         }
-        try kernel.say(ScriptedKernel.packet(sequence: 1), group: 1)
+        try kernel.put(ScriptedKernel.packet(sequence: 1), group: 1)
         #expect(kernel.log.statistics.lost == 0x7fff_fff0 + 0x7fff_ffff + 14)
     }
 
-    @Test func nonsenseIsCountedAndPassedOver() throws {
+    @Test func countsAndSkipsMalformedMessages() throws {
         let kernel = try ScriptedKernel()
         let cut = VerdictLogBytes.packet(VerdictLogBytes.prefix("drop") + VerdictLogBytes.payload([0x45, 0, 0, 20]))
         let noPayload = VerdictLogBytes.packet(VerdictLogBytes.prefix("drop"))
-        try kernel.say(cut + noPayload + ScriptedKernel.packet() + VerdictLogBytes.done)
-        try kernel.say([1, 2, 3])
-        try kernel.say([])
-        try kernel.say(Message.error(ENOENT))
+        try kernel.put(cut + noPayload + ScriptedKernel.packet() + VerdictLogBytes.done)
+        try kernel.put([1, 2, 3])
+        try kernel.put([])
+        try kernel.put(Message.error(ENOENT))
         let statistics = kernel.log.statistics
         #expect((statistics.packets, statistics.unparsed, statistics.judged) == (3, 2, 1))
         #expect(kernel.log.take().count == 1)
     }
 
-    @Test func morePrefixesThanFitAreAskedForAgain() {
+    @Test func evictedPrefixIsResolvedAgain() {
         var asked = 0
         var rules = VerdictLogRules(capacity: 3) { prefix in
             asked += 1

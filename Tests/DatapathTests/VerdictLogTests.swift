@@ -5,7 +5,7 @@ import Testing
 
 @testable import Datapath
 
-/// Two pods, the node between them, a firewall on it, and a log that hears of its rules.
+/// Two pods, the node between them, a firewall on it, and a log that reads the packets of its rules.
 private final class LoggingLab {
     let network: LabNetwork
     let a: LabNetwork.Pod
@@ -105,7 +105,7 @@ extension KernelTests {
     @Suite("Verdict log")
     struct VerdictLogTests {
         @Test(arguments: TestProtocol.allCases, [false, true])
-        func whatIsDroppedIsTold(_ proto: TestProtocol, _ isIPv6: Bool) throws {
+        func logsDroppedPackets(_ proto: TestProtocol, _ isIPv6: Bool) throws {
             let lab = try LoggingLab(
                 rules: LoggingLab.rules("counter log prefix \"APE0|gnp/default.x\" group 5 drop")
             )
@@ -135,7 +135,7 @@ extension KernelTests {
             #expect(lab.verdicts.first?.traffic.packets == 90)
         }
 
-        @Test func rulesAndGroupsAreKeptApart() throws {
+        @Test func keepsRulesAndGroupsSeparate() throws {
             let lab = try LoggingLab(
                 groups: [5, 6],
                 rules: LoggingLab.rules(
@@ -153,8 +153,8 @@ extension KernelTests {
             #expect(lab.verdicts.first { $0.rule.prefix == "pass icmp" }?.traffic.packets == 20)
         }
 
-        /// The packets look as the rule sees them; the connection says what they were before, where the kernel tells.
-        @Test func translatedPacketsComeWithTheirConnection() throws {
+        /// The packets have the addresses at the rule; the connection has the original ones, where the kernel includes it.
+        @Test func translatedPacketsIncludeConnection() throws {
             let lab = try LoggingLab(
                 rules: """
                     table ip nat {
@@ -208,7 +208,7 @@ extension KernelTests {
             }
             """,
         ])
-        func earlierHooksAreHeard(_ rules: String) throws {
+        func logsPacketsOfEarlierHooks(_ rules: String) throws {
             let lab = try LoggingLab(rules: rules)
             try lab.attempt(.udp, isIPv6: true)
             try lab.settle()
@@ -217,7 +217,7 @@ extension KernelTests {
 
         /// A rule may have less copied than there is room for.
         @Test(arguments: [(28, true), (24, true), (23, false), (20, false)])
-        func packetsThatARuleCutsOffNeedTheirPorts(_ length: Int, _ isEnough: Bool) throws {
+        func snaplenMustIncludePorts(_ length: Int, _ isEnough: Bool) throws {
             let lab = try LoggingLab(
                 rules: LoggingLab.rules("counter log prefix \"drop\" group 5 snaplen \(length) drop")
             )
@@ -239,7 +239,7 @@ extension KernelTests {
         // MARK: End and limits
 
         /// The kernel collects packets for 10 ms; what it has at the end is not lost.
-        @Test func theLastPacketIsNotLost() throws {
+        @Test func finishReadsLastPackets() throws {
             let lab = try LoggingLab(
                 rules: LoggingLab.rules("udp dport 2000 counter log prefix \"accept\" group 5", hook: "output")
             )
@@ -259,7 +259,7 @@ extension KernelTests {
         }
 
         /// Packets that do not fit into the buffer are lost, counted to the packet, and do not end anything.
-        @Test func overrunsAreCountedAndSurvived() throws {
+        @Test func countsPacketsLostInOverrun() throws {
             let lab = try LoggingLab(
                 rules: LoggingLab.rules("counter log prefix \"drop\" group 5 drop"),
                 buffer: 32 << 10
@@ -277,7 +277,7 @@ extension KernelTests {
             #expect(lab.log.statistics.overruns > 0)
             #expect(lab.logged.packets > 0)
             #expect(lab.logged.packets < 20_000)
-            // The next one tells how many there were before.
+            // The sequence number of the next packet shows how many were lost.
             try sender.send(frame)
             let isComplete = eventually {
                 lab.read()
@@ -289,7 +289,7 @@ extension KernelTests {
         }
 
         /// A flood of different packets, read as the agent reads: all of them are verdicts, or counted.
-        @Test func floodsOfDifferentPacketsAreBounded() throws {
+        @Test func floodIsBoundedByMaximumVerdicts() throws {
             let lab = try LoggingLab(rules: LoggingLab.rules("udp dport 9 counter log prefix \"drop\" group 5 drop"))
             let sweep = try FlowSweep(flows: 30_000, from: lab.a.ipv4, to: lab.b.ipv4)
             var frame = sweep.template
@@ -315,7 +315,7 @@ extension KernelTests {
 
         // MARK: Start
 
-        @Test func aGroupThatIsTakenIsRefused() throws {
+        @Test func rejectsGroupThatIsInUse() throws {
             let namespace = try NetworkNamespace()
             func open(_ groups: [UInt16], in place: NetworkNamespace) throws -> VerdictLog {
                 try place.run { try VerdictLog(groups: groups, meaning: LoggingLab.rule) }
@@ -346,7 +346,7 @@ extension KernelTests {
             #expect(try open([5], in: namespace).groups == [5])
         }
 
-        @Test func groupsAreForAdministrators() throws {
+        @Test func logGroupNeedsNetAdmin() throws {
             let work = try BackgroundWork {
                 try ThreadAlone.keepCapabilities(0)
                 return try VerdictLog(groups: [5], meaning: LoggingLab.rule).groups

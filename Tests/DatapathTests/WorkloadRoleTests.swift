@@ -31,7 +31,7 @@ extension KernelTests {
         private static let routed = changed(.workload, .route(to: pod))
         private static let alone = changed(.host, .pattern("v0"))
 
-        @Test func theNamesOfNetworkPluginsAreKnown() throws {
+        @Test func detectsWorkloadByPluginName() throws {
             let namespace = try NetworkNamespace()
             try namespace.ipBatch([
                 "link add cali1 index 10 type veth peer name eth0 index 11", "link add cali2 index 12 type bridge",
@@ -50,11 +50,11 @@ extension KernelTests {
         }
 
         @Test(arguments: [(pod, "10.0.0.5/32"), (pod6, "fd05::5/128")])
-        func anAddressWithARouteMakesAWorkload(_ address: IPAddress, _ prefix: String) throws {
+        func addressOnExistingRouteMakesWorkload(_ address: IPAddress, _ prefix: String) throws {
             let (namespace, monitor) = try Self.pair()
             try namespace.ip("route add \(prefix) dev v0")
             try monitor.follow()
-            // A route alone says nothing.
+            // A route alone changes no role.
             #expect(monitor.changes.isEmpty)
             try monitor.perform { $0.setWorkloadAddresses([address, IPAddress(10, 9, 9, 9)]) }
             #expect(monitor.changes == [Self.changed(.workload, .route(to: address))])
@@ -67,7 +67,7 @@ extension KernelTests {
         }
 
         @Test(arguments: [(pod, "10.0.0.5/32"), (pod6, "fd05::5/128")])
-        func aRouteToAnAddressMakesAWorkload(_ address: IPAddress, _ prefix: String) throws {
+        func routeToKnownAddressMakesWorkload(_ address: IPAddress, _ prefix: String) throws {
             let (namespace, monitor) = try Self.pair()
             try monitor.perform { $0.setWorkloadAddresses([address]) }
             #expect(monitor.changes.isEmpty)
@@ -81,7 +81,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Routes that prove nothing.
+        /// Routes that do not show a workload.
         @Test(arguments: [
             "10.0.0.0/24 dev v0", "blackhole 10.0.0.5/32", "10.0.0.5/32 dev lo", "10.0.0.6/32 dev v0",
             "10.0.0.5/32 nexthop dev v0 nexthop dev v1", "local 10.0.0.5/32 dev v0",
@@ -95,8 +95,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// The route is followed to where it leads, and given up where the kernel gives it up without a word.
-        @Test func aRouteThatMoves() throws {
+        /// The role follows the route, and is reset where the kernel removes the route without a message.
+        @Test func roleFollowsMovedRoute() throws {
             let (namespace, monitor) = try Self.pair()
             try namespace.ip("address add 192.0.2.1/32 dev lo")
             try namespace.ip("route add 10.0.0.5/32 dev v0")
@@ -120,14 +120,14 @@ extension KernelTests {
         }
 
         /// A node may have a million routes to networks: their changes do not even reach the socket.
-        @Test func routesToNetworksAreNotHeardOf() throws {
+        @Test func networkRoutesDoNotReachSocket() throws {
             let (namespace, monitor) = try Self.pair()
             try monitor.follow()
             let lines = (0..<500).map { "route add 10.\(1 + $0 / 250).\($0 % 250).0/24 dev v0" }
             try namespace.ipBatch(lines)
             let descriptor = try monitor.perform { $0.descriptors.interfaces }
             #expect(!isReadable(descriptor, within: 0))
-            // Routes to single addresses are, and those that are no workload's change nothing.
+            // Routes to single addresses do, and those that are no workload's change nothing.
             try namespace.ipBatch((1..<100).map { "route add 10.0.1.\($0)/32 dev v0" })
             #expect(isReadable(descriptor, within: 0))
             #expect(try !monitor.follow())
@@ -135,8 +135,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// The kernel's messages do not fit: the route that was lost is found by asking again.
-        @Test func routesThatWereMissedAreFound() throws {
+        /// The kernel's messages do not fit into the socket: a new dump recovers the lost route.
+        @Test func recoversMissedRoutes() throws {
             let (namespace, monitor) = try Self.pair()
             try monitor.perform { datapath in
                 datapath.setWorkloadAddresses([Self.pod])
@@ -151,7 +151,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        @Test func patternsGoBefore() throws {
+        @Test func patternsOverrideAutomaticRole() throws {
             let namespace = try NetworkNamespace()
             try namespace.ipBatch([
                 "link add v0 index 10 type veth peer name v1 index 11", "link set v0 up", "link set v1 up",
@@ -173,7 +173,7 @@ extension KernelTests {
         // MARK: Flows
 
         /// Flows keep the role that they were born with, and nothing is lost or counted twice.
-        @Test func aRoleThatChangesLeavesFlowsAlone() throws {
+        @Test func roleChangeKeepsFlows() throws {
             let (namespace, monitor) = try Self.pair()
             func send(_ port: UInt16, _ times: Int) throws {
                 let packet = Packet.udp(
@@ -213,8 +213,8 @@ extension KernelTests {
             #expect(try monitor.account(of: "v0").isBalanced)
         }
 
-        /// A name that makes another role of it is no reason to cut flows.
-        @Test func aNameThatChangesTheRole() throws {
+        /// A renamed interface gets the role of its new name, and stays attached.
+        @Test func renameChangesRole() throws {
             let namespace = try NetworkNamespace()
             try namespace.ip("link add v0 index 10 type veth peer name x0 index 11")
             let selection = InterfaceSelection(include: ["v?"], workload: ["w?"])
@@ -231,7 +231,7 @@ extension KernelTests {
         }
 
         /// Where pods are ports of a bridge no route leads through their devices; their packets show where they are.
-        @Test func aPortOfABridgeIsAWorkloadsWhenItSends() throws {
+        @Test func bridgePortBecomesWorkloadWhenPodSends() throws {
             let namespace = try NetworkNamespace()
             var lines = ["link add br0 index 10 type bridge"]
             for number in 1...3 {
@@ -269,7 +269,7 @@ extension KernelTests {
             try monitor.settle("p2", ingress: 1)
             let sender = RoleReason.sender(Self.pod)
             #expect(monitor.changes == [.roleChanged(name: "p1", index: 21, role: .workload, reason: sender)])
-            // The very flow that showed it has the role.
+            // The flow that showed the role has it itself.
             let shown = try #require(monitor.roles.first { $0.key.interfaceIndex == 21 && $0.key.nearPort == 2 })
             #expect(shown.value == .workload)
             #expect(monitor.roles.filter { $0.key.interfaceIndex != 21 }.allSatisfy { $0.value == .host })
@@ -277,15 +277,15 @@ extension KernelTests {
             try send("10.0.0.5", 3, through: "q3")
             try monitor.settle("p3", ingress: 1)
             #expect(monitor.changes.count == 1)
-            // The pod goes, and with it the reason.
+            // The pod is removed, and with it the reason for the role.
             try monitor.perform { $0.setWorkloadAddresses([IPAddress(10, 0, 0, 6)]) }
             #expect(monitor.changes.count == 2)
             try monitor.stop()
             #expect(monitor.contradictions.isEmpty)
         }
 
-        /// A route to the pod through another pair says more than its address on this one.
-        @Test func whatIsRoutedElsewhereIsOnItsWay() throws {
+        /// A route to the pod through another pair outweighs packets with its address on this one.
+        @Test func senderIsIgnoredIfRoutedElsewhere() throws {
             let (namespace, monitor) = try Self.pair()
             try namespace.ipBatch([
                 "link add w0 type veth peer name w1", "link set w0 up", "link set w1 up",
@@ -303,7 +303,7 @@ extension KernelTests {
 }
 
 extension Monitor {
-    /// The changes of roles, in the order in which they were said.
+    /// The changes of roles, in the order of their notices.
     fileprivate var changes: [Datapath.Notice] {
         notices.filter { if case .roleChanged = $0 { true } else { false } }
     }
