@@ -122,7 +122,7 @@ static void give_back(const struct slot_model *model, int index)
 	}
 }
 
-/* OwnerChanges: takes the lanes of a flow from their owners; bits of is_changing say which. */
+/* OwnerChanges: takes the lanes of a flow from their owners; returns a bit for each lane. */
 static uint32_t take_lanes(int index)
 {
 	struct weir_flow_slot *slot = &world.memory.flows[index];

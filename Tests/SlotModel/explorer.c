@@ -42,7 +42,7 @@ void model_step(const void *at)
 
 	if (current < 0 || !is_inside(at, &world.memory, sizeof(world.memory)))
 		return;
-	/* MappedMap: a piece that nobody needed yet cannot be read. */
+	/* MappedMap: a piece that was not mapped yet cannot be read. */
 	if (current == MODEL_AGENT && is_inside(at, rest, sizeof(world.memory.rest)) &&
 	    !world.is_mapped[((uintptr_t)at - (uintptr_t)rest) / sizeof(*rest)])
 		model_fault("the agent reads memory that it has not mapped");
@@ -227,7 +227,7 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
 	return hash;
 }
 
-/* What of a thread decides its future: its stack, and the registers that a call keeps. */
+/* The state that decides the future of a thread: its stack, and the registers that a call keeps. */
 static uint64_t hash_thread(uint64_t hash, const struct model_thread *thread)
 {
 	const unsigned char *end = thread->stack + sizeof(thread->stack);

@@ -6,7 +6,7 @@
 
 #undef WEIR_WINDOW
 #define WEIR_WINDOW MODEL_SLOTS
-#define WEIR_KERNEL_H /* of the kernel's structures nothing is needed */
+#define WEIR_KERNEL_H /* no structure of the kernel is needed */
 #define UNROLLED
 #define LIKELY(condition) (condition)
 #define UNLIKELY(condition) (condition)

@@ -72,13 +72,13 @@ static inline uint64_t model_bytes(const struct slot_model_packet *packet)
 /* The CPU's thread: runs the program on a packet. */
 void model_program(const struct slot_model_packet *packet);
 
-/* One scan of the agent; everything ends in it if is_ending. */
+/* One scan of the agent; it ends all flows if is_ending. */
 void model_scan(const struct slot_model *model, bool is_ending);
 
 /* Lets the agent wait until every program that runs has ended. */
 void model_fence(void);
 
-/* Notes that something is wrong; the first fault stays. */
+/* Records a fault; the first one stays. */
 void model_fault(const char *what);
 
 #endif

@@ -5,10 +5,10 @@
  * It runs the code that ships: what programs do to slots (bpf/table.h) and the agent's steps
  * (weir_slots.h), compiled for user space. The compiler calls a function before every access to
  * memory (-fsanitize=thread; these functions are the model's, not the sanitizer's); there a thread
- * stops, and the explorer chooses who goes on. It goes through all states that can be reached. The
- * agent's order of steps follows FlowTableReader and FlowTable, which are Swift.
+ * stops, and the explorer chooses the thread that continues. It goes through all states that can be
+ * reached. The agent's order of steps follows FlowTableReader and FlowTable, which are Swift.
  *
- * Memory is sequentially consistent here. What weaker processors reorder is not explored.
+ * Memory is sequentially consistent here. Reordering by weaker processors is not explored.
  */
 #ifndef SLOT_MODEL_H
 #define SLOT_MODEL_H
@@ -27,7 +27,7 @@ struct slot_model_packet {
 	bool is_dropped; /* the program for drops begins the flow if it has no slot, and counts nothing */
 };
 
-/* What is tried. */
+/* The model to explore. */
 struct slot_model {
 	struct slot_model_packet packets[SLOT_MODEL_CPUS][SLOT_MODEL_PACKETS];
 	uint8_t slots; /* in the table, which is one window: 1, 2 or 4 */
@@ -41,7 +41,7 @@ struct slot_model {
 	bool skips_owner_fence;
 };
 
-/* What came of it. */
+/* The result of an exploration. */
 struct slot_model_result {
 	const char *fault; /* NULL: none */
 	uint32_t states; /* that were reached */
@@ -54,7 +54,7 @@ struct slot_model_result {
 /* Adds a packet to those of a CPU, behind the others. */
 void slot_model_add(struct slot_model *model, int cpu, struct slot_model_packet packet);
 
-/* Tries everything that can happen; not on two threads at a time. */
+/* Explores all states of the model; not on two threads at a time. */
 struct slot_model_result slot_model_run(const struct slot_model *model);
 
 #endif
