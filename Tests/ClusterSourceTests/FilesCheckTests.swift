@@ -12,7 +12,7 @@ import Testing
         folder = try FilesFolder()
     }
 
-    /// Objects, and what is found in them: line, severity, and words of the reason.
+    /// Objects and the expected findings in them: line, severity, and words of the reason.
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
         var yaml: String
@@ -112,7 +112,7 @@ import Testing
     ]
 
     @Test(arguments: cases)
-    func everythingWrongIsFound(_ one: Case) throws {
+    func reportsFindingsWithLineAndSeverity(_ one: Case) throws {
         let path = try folder.write(one.yaml, to: "a.yaml")
         let report = FileCheck.run([path])
         let lines = report.findings.map { "\($0.line ?? 0) \($0.severity)" }
@@ -123,20 +123,20 @@ import Testing
         }
     }
 
-    @Test func theSameRangeOfTwoSetsGoesToTheFirstByName() throws {
+    @Test func usesFirstSetByNameForDuplicateRange() throws {
         let path = try folder.write(try #require(Self.cases.first { $0.name.contains("sets") }).yaml, to: "a.yaml")
         #expect(FileCheck.run([path]).findings.first?.reason.hasSuffix("too; a is used, the first by name") == true)
     }
 
     @Test(arguments: ["", "---\n---\n", "# nothing\n", "{kind: List, apiVersion: v1, items: []}"])
-    func aFileWithoutObjectsIsNoticed(text: String) throws {
+    func warnsAboutFileWithoutObjects(text: String) throws {
         let path = try folder.write(text, to: "empty.yaml")
         let report = FileCheck.run([path])
         #expect(report.findings.map(\.reason) == ["there are no objects in it"])
         #expect(report.findings.map(\.severity) == [.warning])
     }
 
-    @Test func aFolderWithoutFilesIsNoticed() throws {
+    @Test func warnsAboutFolderWithoutInventoryFiles() throws {
         _ = try folder.write("x", to: "notes.txt")
         #expect(
             FileCheck.run([folder.path]).findings.map(\.reason) == [
@@ -145,7 +145,7 @@ import Testing
         )
     }
 
-    @Test func kindsAreCounted() throws {
+    @Test func countsObjectsByKind() throws {
         let paths = try ["pods.yaml", "services.json", "calico-globalnetworksets.yaml"].map { try filesFixture($0) }
         let other = try folder.write("{apiVersion: v1, kind: Secret, metadata: {name: s}}", to: "a.yaml")
         let report = FileCheck.run(paths + [other, folder.file("none.yaml")])

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// JSON files cut into objects, with the lines of all of it.
+/// The scanner of JSON files, which splits a file into objects and keeps their lines.
 @Suite struct FilesJSONTests {
     private let folder: FilesFolder
 
@@ -15,7 +15,7 @@ import Testing
         try FilesTexts(json: folder.write(json, to: "a.json"))
     }
 
-    @Test func documentsAndItemsAreToldOneByOne() throws {
+    @Test func reportsDocumentsAndItemsOneByOne() throws {
         let texts = try texts(
             """
 
@@ -46,7 +46,7 @@ import Testing
         #expect(item.line(at: 10) == 4)
     }
 
-    @Test func nothingIsNoDocument() throws {
+    @Test func emptyTextHasNoDocument() throws {
         #expect(try texts("").documents.isEmpty)
         #expect(try texts(" \n\t\r\n").documents.isEmpty)
         #expect(try FilesTexts(json: folder.write([0xef, 0xbb, 0xbf, 0x7b, 0x7d], to: "b.json")).documents.count == 1)
@@ -86,15 +86,15 @@ import Testing
     ]
 
     @Test(arguments: faults)
-    func whatIsNotJSONIsRefusedWithItsLine(_ fault: Fault) throws {
+    func rejectsInvalidJSONWithLine(_ fault: Fault) throws {
         let error = try #require(throws: FileFault.self) { try texts(fault.json) }
         #expect(error.line == fault.line, "\(error)")
         #expect(error.reason.contains(fault.reason), "\(error)")
     }
 
-    /// Objects larger than what is read at a time, at all positions relative to that.
+    /// Objects smaller and larger than the block that is read at a time.
     @Test(arguments: [1, 1000, 262_100, 262_144, 600_000, 3_000_000])
-    func anObjectMayBeOfAnySize(_ size: Int) throws {
+    func acceptsObjectsOfAnySize(_ size: Int) throws {
         let value = String(repeating: "é\\\"", count: size / 4)
         let item = "{\"a\": \"\(value)\",\n\"b\": [1, 2]}"
         let texts = try texts("{\"items\": [\n\(item),\n\(item)\n], \"kind\": \"List\"}\n{\"c\": \"\(value)\"}")
@@ -105,7 +105,7 @@ import Testing
     }
 
     /// This reader and Foundation's find the same objects.
-    @Test func changedTextIsJSONIfFoundationSaysSo() throws {
+    @Test func agreesWithFoundationOnMutatedJSON() throws {
         var random = FilesRandom(7)
         let text = Array(try Data(contentsOf: URL(fileURLWithPath: filesFixture("calico-networksets.json"))))
         let start = Array(
@@ -115,7 +115,7 @@ import Testing
         for round in 0..<2000 {
             let bytes = random.mutate(round % 2 == 0 ? start + Array("{}}".utf8) : text)
             let text = String(decoding: bytes, as: UTF8.self)
-            // Where it goes its own ways: bytes that are no text, halves of surrogates, commas before an end.
+            // The readers may differ on bytes that are not ASCII, escaped surrogates, and trailing commas.
             guard bytes.allSatisfy({ $0 < 0x80 }), !text.contains("\\u"), !text.contains(#/,\s*[}\]]/#) else {
                 continue
             }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// The objects of a file, whatever its form.
+/// The objects of a file in every supported form.
 @Suite struct FilesObjectTests {
     private let folder: FilesFolder
 
@@ -23,7 +23,7 @@ import Testing
         "pods", "services", "namespaces", "nodes", "endpointslices", "serviceaccounts", "networkpolicies",
         "calico-networksets", "calico-globalnetworksets", "calico-v3-networkpolicies",
     ])
-    func yamlSaysTheSameAsJSON(_ name: String) throws {
+    func yamlDecodesToSameObjectsAsJSON(_ name: String) throws {
         let json = try FilesEntries(filesFixture(name + ".json"))
         let yaml = try FilesEntries(filesFixture(name + ".yaml"))
         #expect(!json.objects.isEmpty)
@@ -35,7 +35,7 @@ import Testing
         #expect(yaml.findings.isEmpty, "\(yaml.findings)")
     }
 
-    @Test func yamlOfAnAPIServerSaysWhatItIsAtItsEnd() throws {
+    @Test func readsYAMLListWithKindAfterItems() throws {
         let entries = try FilesEntries(filesFixture("recorded-networkpolicies.yaml"))
         let names = entries.objects.map { $0.object.reference.description }
         #expect(names.count == 3)
@@ -65,14 +65,14 @@ import Testing
         ("a.yaml", "items:\n- metadata: {name: a, namespace: n}\nkind: PodList\napiVersion: v1\n"),
         ("a.yaml", "kind: PodList\napiVersion: v1\nitems: [{metadata: {name: a, namespace: n}}]\n"),
     ])
-    func aPodIsFoundInEveryForm(_ name: String, _ text: String) throws {
+    func readsPodInEveryListForm(_ name: String, _ text: String) throws {
         let entries = try entries(text, name)
         #expect(entries.objects.map { $0.object.reference.description } == ["Pod n/a"])
         #expect(entries.findings.isEmpty, "\(entries.findings)")
         #expect(entries.otherKinds == 0)
     }
 
-    @Test func otherKindsAreCounted() throws {
+    @Test func countsObjectsOfOtherKinds() throws {
         let entries = try entries(
             """
             {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: n}, data: {x: y}}
@@ -96,7 +96,7 @@ import Testing
 
     // MARK: Findings
 
-    @Test func whatCannotBeUsedIsNamedWithItsLineAndTheOthersAreUsed() throws {
+    @Test func reportsUnusableObjectsWithLinesAndKeepsOthers() throws {
         let entries = try entries(
             """
             apiVersion: v1
@@ -130,7 +130,7 @@ import Testing
         #expect((4...7).contains(nameless.line ?? 0), "\(nameless)")
     }
 
-    @Test func linesInJSONAreThoseOfTheFields() throws {
+    @Test func findingsInJSONHaveLinesOfFields() throws {
         let entries = try entries(
             """
             {
@@ -161,13 +161,13 @@ import Testing
     }
 
     @Test(arguments: ["a.yaml", "a.json"])
-    func aFileThatEndsTooEarlyIsBrokenAsAWhole(_ name: String) throws {
+    func rejectsTruncatedFile(_ name: String) throws {
         let whole = try String(contentsOfFile: filesFixture("services.json"), encoding: .utf8)
         let path = try folder.write(String(whole.dropLast(400)), to: name)
         #expect(throws: FileFault.self) { try ObjectFile(path) }
     }
 
-    @Test func whatIsNoFileIsRefused() throws {
+    @Test func rejectsMissingAndIrregularFiles() throws {
         #expect(throws: FileFault(reason: "No such file or directory")) { try ObjectFile(folder.file("none.yaml")) }
         #expect(throws: FileFault(reason: "not a regular file")) { try ObjectFile(folder.path) }
         #expect(throws: FileFault(reason: "not a regular file")) { try ObjectFile("/dev/null") }
@@ -177,9 +177,9 @@ import Testing
 
     // MARK: Hostile input
 
-    /// Nothing that is done to a file ends the program, and every finding is within the file.
+    /// No mutation of a file ends the program, and every finding has a line of the file.
     @Test(arguments: ["pods.yaml", "services.json", "endpointslices.yaml", "calico-v3-networkpolicies.yaml"])
-    func changedFilesAreReadOrRefused(_ name: String) throws {
+    func mutatedFilesAreReadOrRejected(_ name: String) throws {
         var random = FilesRandom(UInt64(name.count))
         let original = Array(try Data(contentsOf: URL(fileURLWithPath: filesFixture(name))).prefix(5000))
         var (read, refused) = (0, 0)

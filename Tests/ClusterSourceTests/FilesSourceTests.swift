@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// Files that come, change and go, seen by one look after the other.
+/// Files that appear, change and disappear between polls.
 @Suite struct FilesSourceTests {
     private let folder: FilesFolder
     private let observer = FilesObserver()
@@ -35,7 +35,7 @@ import Testing
 
     // MARK: Start
 
-    @Test func everythingThatAPathNamesIsRead() throws {
+    @Test func loadsFilesAndFoldersOfPaths() throws {
         try folder.makeFolder("d/deep")
         try folder.write(pods("a"), to: "one.txt")
         try folder.write(pods("b"), to: "d/b.yaml")
@@ -60,7 +60,7 @@ import Testing
         #expect(pod.addresses == [try #require(IPAddress("10.0.0.1"))])
     }
 
-    @Test func aStartNeedsAllItsFiles() throws {
+    @Test func loadFailsIfAnyFileIsUnusable() throws {
         try folder.write(pods("a"), to: "a.yaml")
         try folder.write("kind: Pod\nmetadata: {", to: "b.yaml")
         let paths = [folder.file("a.yaml"), folder.file("b.yaml"), folder.file("none.yaml")]
@@ -71,14 +71,14 @@ import Testing
         #expect(one.description.hasPrefix("\(paths[1]):2: not YAML: "), "\(one)")
     }
 
-    @Test func anEmptyFolderIsAWarning() throws {
+    @Test func warnsAboutEmptyFolder() throws {
         try source([folder.path]).load()
         #expect(log.take().map { $0.prefix(18) } == ["warning: inventory"])
     }
 
     // MARK: Changes
 
-    @Test func whatAFileSaysReplacesWhatItSaidBefore() throws {
+    @Test func changedFileReplacesItsEarlierObjects() throws {
         let path = try folder.write(namespace + "---\n" + pods("a", "b"), to: "a.yaml")
         let source = source([path])
         try source.load()
@@ -95,7 +95,7 @@ import Testing
         #expect(log.take() == [])
     }
 
-    @Test func filesOfAFolderComeAndGo() throws {
+    @Test func followsFilesAddedToAndRemovedFromFolder() throws {
         let source = source([folder.path])
         try source.load()
         _ = log.take()
@@ -119,7 +119,7 @@ import Testing
         #expect(source.statistics == FileStatistics())
     }
 
-    @Test func aNamedFileMayComeBack() throws {
+    @Test func readsNamedFileThatReappears() throws {
         let path = try folder.write(pods("a"), to: "a.yaml")
         let source = source([path])
         try source.load()
@@ -131,8 +131,8 @@ import Testing
         #expect(observer.names == ["Pod shop/a", "Pod shop/b"])
     }
 
-    /// The same size and the same time of writing: the inode tells.
-    @Test func aFileThatIsReplacedIsReadAgain() throws {
+    /// The new file has the same size and modification time; only its inode differs.
+    @Test func rereadsReplacedFileOfSameSizeAndTime() throws {
         let path = try folder.write(pods("a"), to: "a.yaml")
         let source = source([path])
         try source.load()
@@ -146,7 +146,7 @@ import Testing
     }
 
     /// The steps of kubelet with the files of a ConfigMap.
-    @Test func aSwappedLinkIsFollowed() throws {
+    @Test func followsSwappedSymbolicLink() throws {
         try folder.makeFolder("..1")
         try folder.makeFolder("..2")
         try folder.write(pods("a"), to: "..1/pods.yaml")
@@ -161,7 +161,7 @@ import Testing
         try folder.link("more.yaml", to: "..data/more.yaml")
         source.poll()
         #expect(observer.names == ["Namespace shop", "Pod shop/b"])
-        // A link to nothing is no file.
+        // A dangling link counts as no file.
         try folder.link("..data", to: "..3")
         source.poll()
         #expect(observer.names == [])
@@ -169,7 +169,7 @@ import Testing
 
     // MARK: Broken files
 
-    @Test func aBrokenFileChangesNothingAndIsNamedOnce() throws {
+    @Test func brokenFileKeepsItsObjectsAndIsReportedOnce() throws {
         let path = try folder.write(pods("a"), to: "a.yaml")
         let source = source([path])
         try source.load()
@@ -190,7 +190,7 @@ import Testing
         #expect(log.take() == ["info: inventory: file is good again file=\(path) objects=1"])
     }
 
-    @Test func aFileThatIsBeingWrittenIsNoNews() throws {
+    @Test func delaysReportOfBrokenFileThatGrows() throws {
         let path = try folder.write(pods("a"), to: "a.yaml")
         let source = source([path])
         try source.load()
@@ -200,7 +200,7 @@ import Testing
         }
         #expect(log.take() == [])
         #expect(observer.names == ["Pod shop/a"])
-        // It does not get ready.
+        // The file never becomes valid.
         for size in 11...70 {
             try folder.write("a: [" + String(repeating: "x, ", count: size), to: "a.yaml")
             source.poll()
@@ -212,7 +212,7 @@ import Testing
     }
 
     /// The state when `kubectl get … > file` has just begun.
-    @Test func aFileThatIsSuddenlyEmptyChangesNothing() throws {
+    @Test func emptiedFileKeepsItsObjects() throws {
         let path = try folder.write(pods("a"), to: "a.yaml")
         let source = source([path])
         try source.load()
@@ -229,7 +229,7 @@ import Testing
         #expect(source.statistics.brokenFiles == 0)
     }
 
-    @Test func aFileThatMayNotBeReadChangesNothing() throws {
+    @Test func unreadableFileKeepsItsObjects() throws {
         let path = try folder.write(pods("a"), to: "a.yaml")
         let source = source([path])
         try source.load()
@@ -248,7 +248,7 @@ import Testing
 
     // MARK: Objects
 
-    @Test func anObjectThatCannotBeUsedIsNamedOnceAndTheOthersAreUsed() throws {
+    @Test func reportsUnusableObjectOnceAndUsesOthers() throws {
         let bad = "{apiVersion: v1, kind: Pod, metadata: {namespace: shop}}\n---\n"
         let path = try folder.write(bad + pods("a"), to: "a.yaml")
         let source = source([path])
@@ -267,7 +267,7 @@ import Testing
         #expect(observer.names == ["Pod shop/a", "Pod shop/b"])
     }
 
-    @Test func aFileFullOfFaultsDoesNotFillTheLog() throws {
+    @Test func limitsLogMessagesPerFile() throws {
         let bad = (1...500).map { "{apiVersion: v1, kind: Pod, metadata: {namespace: n\($0)}}\n" }.joined(
             separator: "---\n"
         )
@@ -278,7 +278,7 @@ import Testing
         #expect(messages.last?.contains("findings=490") == true, "\(messages.last ?? "")")
     }
 
-    @Test func anObjectThatIsDefinedTwiceIsNamedWithBothPlaces() throws {
+    @Test func reportsDuplicateObjectWithBothPlaces() throws {
         let one = try folder.write(pods("a", "b", "a"), to: "a.yaml")
         let two = try folder.write(namespace + "---\n" + pods("b"), to: "b.yaml")
         let source = source([folder.path])
@@ -289,13 +289,13 @@ import Testing
         #expect(messages.first?.contains("\(one):1") == true, "\(messages)")
         #expect(messages.last?.contains("file=\(two):3 reason=Pod shop/b: defined twice") == true, "\(messages)")
         #expect(messages.last?.contains("\(one):6") == true, "\(messages)")
-        // Told by the other file, it stays when one of them is gone.
+        // The other file still defines the object, so it stays.
         try folder.remove("a.yaml")
         source.poll()
         #expect(observer.names == ["Namespace shop", "Pod shop/b"])
     }
 
-    @Test func manyObjectsAreToldInPieces() throws {
+    @Test func reportsEachOfManyObjectsOnce() throws {
         let items = (1...5000).map { #"{"metadata":{"name":"p\#($0)","namespace":"n\#($0 % 7)"}}"# }
         let path = try folder.write(
             #"{"kind":"PodList","apiVersion":"v1","items":[\#(items.joined(separator: ",\n"))]}"#,

@@ -41,7 +41,7 @@ final class FilesFolder {
         try FileManager.default.createDirectory(atPath: file(name), withIntermediateDirectories: true)
     }
 
-    /// Lets a name point elsewhere in one step, as kubelet does it: a new link is renamed over the old one.
+    /// Replaces a symbolic link atomically, as kubelet does: renames a new link over the old one.
     func link(_ name: String, to target: String) throws {
         try #require(symlink(target, file(name + ".new")) == 0)
         try #require(rename(file(name + ".new"), file(name)) == 0)
@@ -54,7 +54,7 @@ func filesFixture(_ name: String) throws -> String {
     return folder.appending(path: "Fixtures/files/\(name)").path
 }
 
-/// An inventory for tests: keeps what was told, and what changes it was.
+/// An observer that keeps the reported objects and counts the changes.
 final class FilesObserver: ClusterObserver {
     struct State {
         var objects: [SourceID: [ObjectReference: ClusterObject]] = [:]
@@ -126,7 +126,7 @@ extension FilesObserver.State {
     }
 }
 
-/// Keeps what was logged.
+/// Collects log messages.
 final class FilesLog: Sendable {
     private let messages = Mutex<[String]>([])
 
@@ -134,7 +134,7 @@ final class FilesLog: Sendable {
         Logger(label: "test") { _ in Handler(log: self) }
     }
 
-    /// The messages since this was asked last, with their metadata.
+    /// Returns the messages since the last call, with their metadata.
     func take() -> [String] {
         messages.withLock { messages in
             defer { messages = [] }
@@ -209,11 +209,11 @@ final class FilesEntries: ObjectFileVisitor {
         }
     }
 
-    /// The objects by name, with everything that is known of them.
+    /// The descriptions of the objects with all their fields, sorted.
     var dump: [String] { objects.map { String(reflecting: $0.object) }.sorted() }
 }
 
-/// Numbers by chance that are the same each time.
+/// A seeded generator of pseudorandom numbers.
 struct FilesRandom: RandomNumberGenerator {
     private var state: UInt64
 

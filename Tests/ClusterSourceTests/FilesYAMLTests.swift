@@ -3,7 +3,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// YAML as JSON: scalars, documents, lists, anchors, and the lines of all of it.
+/// The transcoder from YAML to JSON: scalars, documents, lists, anchors, and line numbers.
 @Suite struct FilesYAMLTests {
     private let folder: FilesFolder
 
@@ -17,7 +17,7 @@ import Testing
 
     // MARK: Scalars
 
-    /// A scalar, and what it is in JSON.
+    /// A scalar and its JSON.
     struct Scalar: Sendable, CustomTestStringConvertible {
         var yaml: String
         var json: String
@@ -34,7 +34,7 @@ import Testing
         Scalar("false", "false"), Scalar("False", "false"), Scalar("FALSE", "false"),
         Scalar("null", "null"), Scalar("Null", "null"), Scalar("NULL", "null"), Scalar("~", "null"),
         Scalar("", "null"), Scalar("nUll", "\"nUll\""), Scalar("~~", "\"~~\""),
-        // The words of YAML 1.1.
+        // The booleans of YAML 1.1 are strings.
         Scalar("yes", "\"yes\""), Scalar("no", "\"no\""), Scalar("on", "\"on\""), Scalar("off", "\"off\""),
         Scalar("y", "\"y\""), Scalar("N", "\"N\""),
         Scalar("0", "0"), Scalar("80", "80"), Scalar("-1", "-1"), Scalar("+5", "5"), Scalar("-0", "-0"),
@@ -42,7 +42,7 @@ import Testing
         Scalar("0b11", "3"), Scalar("-0x10", "-16"),
         Scalar("1.5", "1.5"), Scalar("1e3", "1e3"), Scalar("-2.5E-7", "-2.5E-7"),
         Scalar("9223372036854775808", "9223372036854775808"),
-        // No numbers of JSON.
+        // These are not JSON numbers.
         Scalar(".5", "\".5\""), Scalar("1.", "\"1.\""), Scalar(".inf", "\".inf\""), Scalar("09", "\"09\""),
         Scalar("0x", "\"0x\""), Scalar("0x+5", "\"0x+5\""), Scalar("+", "\"+\""),
         Scalar("1e", "\"1e\""), Scalar("1:30", "\"1:30\""), Scalar("_1", "\"_1\""), Scalar("--1", "\"--1\""),
@@ -61,7 +61,7 @@ import Testing
     ]
 
     @Test(arguments: scalars)
-    func aScalarIsWhatKubernetesTakesItFor(_ scalar: Scalar) throws {
+    func resolvesScalarAsKubernetesDoes(_ scalar: Scalar) throws {
         let texts = try texts("a: \(scalar.yaml)")
         #expect(texts.documents.map(\.string) == ["{\"a\":\(scalar.json)}"])
         let parsed = try JSONSerialization.jsonObject(with: Data(texts.documents.first?.json ?? []))
@@ -70,7 +70,7 @@ import Testing
 
     // MARK: Structure
 
-    @Test func documentsFollowOneAnother() throws {
+    @Test func separatesDocuments() throws {
         let texts = try texts(
             """
             # A comment.
@@ -102,7 +102,7 @@ import Testing
         #expect(texts.items.isEmpty)
     }
 
-    @Test func itemsAreToldOneByOne() throws {
+    @Test func reportsListItemsOneByOne() throws {
         let texts = try texts(
             """
             apiVersion: v1
@@ -130,7 +130,7 @@ import Testing
         #expect(texts.heads == [DocumentHead(apiVersion: "v1", kind: "List", line: 1)])
     }
 
-    @Test func aliasesAreWrittenOut() throws {
+    @Test func expandsAliases() throws {
         let texts = try texts(
             """
             items:
@@ -149,41 +149,41 @@ import Testing
         #expect(again.documents.map(\.string) == [#"{"a":1,"b":1,"c":2,"d":2}"#])
     }
 
-    /// A document with merge keys, and what it is in JSON.
+    /// Documents with merge keys and their JSON.
     static let merges = [
         Scalar("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3, e: 4}\n", #"{"a":{"b":1,"c":2},"d":{"c":3,"e":4,"b":1}}"#),
-        // A key of its own counts, wherever it stands.
+        // A key of the mapping itself takes precedence, wherever it stands.
         Scalar("a: &x {b: 1}\nd: {b: 2, <<: *x}\n", #"{"a":{"b":1},"d":{"b":2}}"#),
         Scalar("a: &x {b: 1}\nd: {<<: *x}\n", #"{"a":{"b":1},"d":{"b":1}}"#),
         Scalar("a: &x {}\nd: {<<: *x}\n", #"{"a":{},"d":{}}"#),
-        // Of several the first one counts.
+        // The first of several merged mappings takes precedence.
         Scalar(
             "a: &x {b: 1, c: 1}\ny: &y {c: 2, d: 2}\ne:\n  <<: [*x, *y, {d: 3, f: 3}]\n",
             #"{"a":{"b":1,"c":1},"y":{"c":2,"d":2},"e":{"b":1,"c":1,"d":2,"f":3}}"#
         ),
         Scalar("e: {<<: {b: 1}, <<: {b: 2, c: 2}}\n", #"{"e":{"b":1,"c":2}}"#),
-        // What is taken over may take over itself, and have an anchor.
+        // A merged mapping may itself have merge keys and an anchor.
         Scalar(
             "a: &x {b: {c: [1, '}\"']}}\nd: &y {<<: *x, e: 1}\nf: {<<: *y}\n",
             #"{"a":{"b":{"c":[1,"}\""]}},"d":{"e":1,"b":{"c":[1,"}\""]}},"f":{"e":1,"b":{"c":[1,"}\""]}}}"#
         ),
         Scalar("a: {<<: &x {b: 1}}\nd: *x\n", #"{"a":{"b":1},"d":{"b":1}}"#),
-        // In quotes it is a key like others.
+        // A quoted << is an ordinary key.
         Scalar("a: {'<<': 1}\n", #"{"a":{"<<":1}}"#),
         Scalar("<<: {kind: Pod, apiVersion: v1}\n", #"{"kind":"Pod","apiVersion":"v1"}"#),
     ]
 
     @Test(arguments: merges)
-    func mergeKeysAreWrittenOut(_ test: Scalar) throws {
+    func expandsMergeKeys(_ test: Scalar) throws {
         #expect(try texts(test.yaml).documents.map(\.string) == [test.json])
     }
 
-    @Test func aMergedDocumentSaysWhatItIs() throws {
+    @Test func readsKindFromMergedMapping() throws {
         let head = try #require(try texts("<<: {kind: Pod}\napiVersion: v1\n").heads.first)
         #expect(head == DocumentHead(apiVersion: "v1", kind: "Pod", line: 1))
     }
 
-    @Test func mergesOfMergesDoNotFillTheMemory() throws {
+    @Test func limitsExpansionOfNestedMerges() throws {
         var yaml = "a0: &a0 {\((0..<50).map { "k\($0): x" }.joined(separator: ", "))}\n"
         for level in 1...20 {
             yaml += "a\(level): &a\(level) {<<: *a\(level - 1), x: *a\(level - 1), y: *a\(level - 1)}\n"
@@ -192,13 +192,13 @@ import Testing
         #expect(error.reason.contains("expand to more than 16 MiB"), "\(error)")
     }
 
-    @Test func documentsOfNothingAreNone() throws {
+    @Test func skipsEmptyDocuments() throws {
         let texts = try texts("---\n---\n# Nothing.\n--- null\n--- ~\n...\n---\nkind: Pod\n---\n")
         #expect(texts.documents.map(\.string) == [#"{"kind":"Pod"}"#])
         #expect(texts.heads.map(\.line) == [8])
     }
 
-    @Test func everyPlaceKnowsItsLine() throws {
+    @Test func mapsOffsetsToLines() throws {
         let yaml = """
             kind: Pod
             metadata:
@@ -261,13 +261,13 @@ import Testing
     ]
 
     @Test(arguments: faults)
-    func whatIsNoInventoryIsRefusedWithItsLine(_ fault: Fault) throws {
+    func rejectsInvalidInventoryWithLine(_ fault: Fault) throws {
         let error = try #require(throws: FileFault.self) { try texts(fault.yaml) }
         #expect(error.line == fault.line, "\(error)")
         #expect(error.reason.contains(fault.reason), "\(error)")
     }
 
-    @Test func bytesThatAreNoTextAreFoundInTheirLine() throws {
+    @Test func reportsLineOfInvalidUTF8() throws {
         let lines = (1...30_000).map { "k\($0): v\n" }.joined()
         let path = try folder.write(Array(lines.utf8) + Array("x: ".utf8) + [0xff, 0xfe, 0x0a], to: "a.yaml")
         let error = try #require(throws: FileFault.self) { try FilesTexts(yaml: path) }
@@ -275,7 +275,7 @@ import Testing
         #expect(error.reason.contains("UTF-8"), "\(error)")
     }
 
-    @Test func aliasesOfAliasesDoNotFillTheMemory() throws {
+    @Test func limitsExpansionOfNestedAliases() throws {
         var yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
         for level in 1...20 {
             let aliases = Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ")
@@ -285,13 +285,13 @@ import Testing
         #expect(error.reason.contains("expand to more than 16 MiB"), "\(error)")
     }
 
-    @Test func aliasesOfAliasesDoNotMakeItDeep() throws {
+    @Test func limitsDepthOfNestedAliases() throws {
         let yaml = "a0: &a0 []\n" + (1...2000).map { "a\($0): &a\($0) [*a\($0 - 1)]\n" }.joined()
         let error = try #require(throws: FileFault.self) { try texts(yaml) }
         #expect(error.reason.contains("levels deep"), "\(error)")
     }
 
-    @Test func manyKeysAreAllHeldAgainstOneAnother() throws {
+    @Test func findsDuplicateAmongManyKeys() throws {
         let keys = (1...5000).map { "k\($0): v\n" }.joined()
         #expect(try texts(keys).documents.count == 1)
         for twice in [1, 16, 17, 5000] {

@@ -3,13 +3,13 @@ import Testing
 
 @testable import ClusterSource
 
-/// Objects of a text that somebody sends.
+/// Objects of a text in memory.
 struct TextObjectsTests {
     private func read(_ text: String) throws(FileFault) -> TextObjects {
         try TextObjects(Array(text.utf8), name: "change")
     }
 
-    @Test func yamlAndJSONAreReadAsFilesAre() throws {
+    @Test func readsYAMLAndJSON() throws {
         let yaml = """
             apiVersion: v1
             kind: Namespace
@@ -28,7 +28,7 @@ struct TextObjectsTests {
         #expect(try read("---\n# nothing\n---\n").objects.isEmpty)
     }
 
-    @Test func whatCannotBeUsedSaysWhere() throws {
+    @Test func reportsLineOfUnusableObject() throws {
         let text = try read(
             """
             apiVersion: networking.k8s.io/v1
@@ -47,8 +47,8 @@ struct TextObjectsTests {
         #expect(fault?.line != nil)
     }
 
-    /// A text that would need memory or depth without end is refused; other texts are read the same whatever their length.
-    @Test func hostileTextsAreRefused() throws {
+    /// Texts that need unbounded memory or depth are rejected; a long text alone is not.
+    @Test func rejectsHostileTexts() throws {
         let laughs = (0..<12).map { level in
             "a\(level): &a\(level) ["
                 + Array(repeating: level == 0 ? "x" : "*a\(level - 1)", count: 10).joined(separator: ", ") + "]"

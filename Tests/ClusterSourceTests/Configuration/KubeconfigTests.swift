@@ -74,7 +74,7 @@ import Testing
         #expect(try configuration.makeToken()?.current() == "from-file")
     }
 
-    @Test func readsTheRestOfTheCluster() throws {
+    @Test func readsTLSSettingsOfCluster() throws {
         let folder = try TemporaryFolder()
         let configuration = try Self.read(
             cluster: "server: https://10.0.0.1, insecure-skip-tls-verify: true, tls-server-name: api.internal",
@@ -84,7 +84,7 @@ import Testing
         #expect(configuration.tls.serverName == "api.internal")
     }
 
-    /// A file that cannot be used: what is in it, and what the message must have.
+    /// An unusable file: its settings, and the texts that the message must contain.
     struct Bad: Sendable, CustomTestStringConvertible {
         var cluster = "server: https://10.0.0.1:6443"
         var user = "token: abc"
@@ -127,7 +127,7 @@ import Testing
         Bad(context: "lost", says: ["no cluster is named \"gone\"", "there are: prod"]),
     ]
 
-    @Test(arguments: bad) func saysWhatIsWrong(_ bad: Bad) throws {
+    @Test(arguments: bad) func describesUnusableSetting(_ bad: Bad) throws {
         let folder = try TemporaryFolder()
         let error = #expect(throws: KubernetesError.self) {
             try Self.read(cluster: bad.cluster, user: bad.user, context: bad.context, in: folder)
@@ -142,14 +142,14 @@ import Testing
         ("a: [1", "line 2: not YAML"), ("", "not a kubeconfig"), ("- a\n", "not a kubeconfig"),
         ("clusters: []\nclusters: []\n", "keys appear twice: clusters"), ("kind: Config\n", "no current-context"),
     ])
-    func saysWhatIsWrongWithTheFile(text: String, problem: String) throws {
+    func describesInvalidFile(text: String, problem: String) throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(text, to: "config")
         let error = #expect(throws: KubernetesError.self) { try KubernetesConfiguration(kubeconfig: path) }
         #expect(error.map { "\($0)" }?.contains(problem) == true, "\(String(describing: error))")
     }
 
-    @Test func saysThatTheFileIsMissing() throws {
+    @Test func describesMissingFile() throws {
         let folder = try TemporaryFolder()
         let error = #expect(throws: KubernetesError.self) {
             try KubernetesConfiguration(kubeconfig: folder.path + "/none")
@@ -165,7 +165,7 @@ import Testing
 @Suite struct InClusterTests {
     private static let environment = ["KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"]
 
-    @Test func readsWhatTheKubeletMounts() throws {
+    @Test func readsMountedServiceAccountFiles() throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)
         try folder.write("token-1", to: "token")
@@ -177,7 +177,7 @@ import Testing
         #expect(try configuration.makeToken()?.current() == "token-1")
     }
 
-    @Test func anAddressOfIPv6HasBrackets() throws {
+    @Test func bracketsIPv6Address() throws {
         let folder = try TemporaryFolder()
         _ = try TestAuthority(in: folder)
         try folder.write("token-1", to: "token")
@@ -191,7 +191,7 @@ import Testing
         (["KUBERNETES_SERVICE_HOST": "h"], "KUBERNETES_SERVICE_PORT: not a port"),
         (environment, "/token: no such file"),
     ])
-    func saysWhatIsMissing(environment: [String: String], problem: String) throws {
+    func describesMissingVariableOrFile(environment: [String: String], problem: String) throws {
         let folder = try TemporaryFolder()
         let error = #expect(throws: KubernetesError.self) {
             try KubernetesConfiguration.inCluster(environment: environment, directory: folder.path)
@@ -199,7 +199,7 @@ import Testing
         #expect(error.map { "\($0)" }?.contains(problem) == true, "\(String(describing: error))")
     }
 
-    @Test func theTokenIsReadEachMinuteAndWhenItIsRefused() throws {
+    @Test func rereadsTokenEachMinuteAndAfterRefusal() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("one", to: "token")
         let token = try BearerToken(.file(path), place: "test")

@@ -6,7 +6,7 @@ import Testing
 @Suite struct LastingFailureTests {
     private let start = ContinuousClock.now
 
-    @Test func isToldAtOnceThenInGrowingPeriods() {
+    @Test func reportsAtOnceThenInGrowingPeriods() {
         var failure = LastingFailure()
         var told: [Int] = []
         for second in 0..<4 * 3600 where failure.failed(at: start + .seconds(second), patience: .zero) != nil {
@@ -17,7 +17,7 @@ import Testing
         #expect(failure.succeeded(at: start + .seconds(14401)) == nil)
     }
 
-    @Test func isNotToldBeforeItHasLasted() {
+    @Test func doesNotReportFailureWithinPatience() {
         var failure = LastingFailure()
         #expect(failure.failed(at: start, patience: .seconds(5)) == nil)
         #expect(failure.failed(at: start + .seconds(4), patience: .seconds(5)) == nil)
@@ -26,7 +26,7 @@ import Testing
         #expect(failure.failed(at: start + .seconds(11), patience: .seconds(5)) == .began)
     }
 
-    @Test func whatComesAndGoesIsNotToldEachTime() {
+    @Test func limitsReportsOfIntermittentFailure() {
         var failure = LastingFailure()
         var count = 0
         for second in 0..<600 {
@@ -37,7 +37,7 @@ import Testing
         #expect(count >= 2)
     }
 
-    @Test func saysSinceWhen() {
+    @Test func reportsDurationAndStart() {
         var failure = LastingFailure()
         #expect(failure.failed(at: start, patience: .zero) == .began)
         #expect(failure.failed(at: start + .seconds(720), patience: .zero) == .lasts(.seconds(720)))
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test(arguments: [(0, "0s"), (59, "59s"), (60, "1m"), (720, "12m"), (3600, "1h"), (90000, "1d")])
-    func timesAreShort(seconds: Int, text: String) {
+    func roundsDurations(seconds: Int, text: String) {
         #expect(Duration.seconds(seconds).roughly == text)
     }
 }

@@ -5,32 +5,32 @@ import ClusterModel
 enum MachineEvent: Sendable {
     /// The answer is 200.
     case ok
-    /// A watch tells of an object.
+    /// A watch reports an object.
     case change(String)
-    /// A watch tells of an object whose version cannot be read.
+    /// A watch reports an object whose version cannot be read.
     case changeWithoutVersion
     case bookmark(String)
     /// The bookmark after the objects at the beginning.
     case initialEnd(String)
-    /// A watch says that it cannot go on.
+    /// A watch reports an error and ends.
     case errorEvent(APIStatus)
     /// A page of a list is complete.
     case page(version: String?, token: String?)
-    /// Something comes that is no event.
+    /// A watch sends a line that is not an event.
     case junk
     case end(ReflectorMachine.BodyEnd)
-    /// The answer is no success.
+    /// The server refuses the request.
     case refused(APIStatus, retryAfter: Duration? = nil)
     case failed(TransportFailure)
-    /// Somebody got an answer from a server that was away.
+    /// Another request got an answer from a server that was unreachable.
     case serverIsBack
-    /// Time goes by.
+    /// Time passes.
     case later(Duration)
-    /// The limit for what is known is looked at.
+    /// The age limit of known objects is checked.
     case limit
 }
 
-/// A request without what chance decides.
+/// A request without its random values.
 enum PlainRequest: Sendable, Hashable, CustomStringConvertible {
     case watchList
     case list(String?)
@@ -57,7 +57,7 @@ enum PlainRequest: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Drives a machine through events; pauses take no time, but are noted.
+/// Drives a machine through events; pauses take no time, but are recorded.
 struct MachineDriver {
     var machine: ReflectorMachine
     var now = ContinuousClock.now
@@ -75,15 +75,15 @@ struct MachineDriver {
 
     var plain: PlainRequest? { request.map { PlainRequest($0) } }
 
-    /// Lets events happen; the machine is asked for the next request when one has come to its end.
+    /// Feeds events to the machine, and takes its next request whenever one has ended.
     mutating func run(_ events: [MachineEvent]) {
         pauses = []
         effects = []
         reactions = []
-        for event in events { happen(event) }
+        for event in events { handle(event) }
     }
 
-    private mutating func happen(_ event: MachineEvent) {
+    private mutating func handle(_ event: MachineEvent) {
         switch event {
         case .ok: effects += machine.opened(at: now)
         case .change(let version): receive(.change(version: version))

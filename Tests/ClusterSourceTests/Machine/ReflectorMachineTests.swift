@@ -5,7 +5,7 @@ import Testing
 
 /// The steps of a reflector, event by event, without a server.
 @Suite struct ReflectorMachineTests {
-    /// A case: what happens, and what must be asked then.
+    /// A case: the events, and the next request that they require.
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
         var hasWatchLists = true
@@ -118,7 +118,7 @@ import Testing
             events: listed + [.refused(.expired)],
             next: .list(nil)
         ),
-        // 6: what the server does not understand.
+        // 6: requests that the server does not understand.
         Case(
             name: "500 for the version of a watch: all anew",
             hasWatchLists: false,
@@ -244,7 +244,7 @@ import Testing
             events: [.ok, .page(version: "10", token: "t"), .ok, .end(.malformed)],
             next: .list(nil)
         ),
-        // What is no watch.
+        // Answers that are not a watch.
         Case(
             name: "a watch that begins with something else: all anew",
             hasWatchLists: false,
@@ -305,7 +305,7 @@ import Testing
     ]
 
     @Test(arguments: cases)
-    func goesOnAsItMust(_ test: Case) {
+    func sendsExpectedNextRequest(_ test: Case) {
         var driver = MachineDriver(hasWatchLists: test.hasWatchLists)
         driver.run(test.events)
         #expect(driver.plain == test.next)
@@ -313,13 +313,13 @@ import Testing
         if !test.effects.isEmpty { #expect(driver.effects == test.effects) }
     }
 
-    @Test func tellsTheObserverWhenAllHasBeenTold() {
+    @Test func endsReplaceAtEndOfInitialEvents() {
         var driver = MachineDriver()
         driver.run([.ok, .change("1"), .bookmark("5"), .change("2"), .initialEnd("9"), .change("10"), .bookmark("11")])
         #expect(driver.reactions == [.apply, .ignore, .apply, .endReplace, .apply, .ignore])
     }
 
-    @Test func ignoresWhatFollowsAnError() {
+    @Test func ignoresEventsAfterError() {
         var driver = MachineDriver(hasWatchLists: false)
         driver.run([.ok, .page(version: "1", token: nil), .ok, .change("2")])
         let (reaction, _) = driver.machine.received(.error(.expired), at: driver.now)
@@ -330,7 +330,7 @@ import Testing
         #expect(driver.machine.ended(.clean, at: driver.now).isEmpty)
     }
 
-    @Test(arguments: 1...50) func drawsTheTimeoutOfEachWatch(seed: UInt64) {
+    @Test(arguments: 1...50) func drawsWatchTimeoutWithinRange(seed: UInt64) {
         guard case .watchList(let seconds) = MachineDriver(seed: seed).request else {
             Issue.record("no watch-list")
             return
@@ -338,15 +338,15 @@ import Testing
         #expect(300...600 ~= seconds)
     }
 
-    @Test func watchesDoNotAllEndAtOnce() {
+    @Test func randomizesWatchTimeouts() {
         let requests = Set((1...50 as ClosedRange<UInt64>).map { MachineDriver(seed: $0).request })
         #expect(requests.count > 30)
     }
 
-    // MARK: - The limit for what is known
+    // MARK: - The age limit of known objects
 
-    /// It is kept during a request, too, which is cancelled if it would continue from forgotten objects.
-    @Test func theLimitIsKeptDuringARequest() {
+    /// The limit applies during a request, too; the request is cancelled if it would continue from forgotten objects.
+    @Test func appliesAgeLimitDuringRequest() {
         var driver = MachineDriver(hasWatchLists: false)
         driver.run(Self.listed + [.ok, .refused(.forbidden)])
         let limit = driver.machine.limit
@@ -357,21 +357,21 @@ import Testing
         #expect(driver.effects.contains(.abandon) && driver.effects.count == 2 && driver.machine.limit == nil)
         driver.run([.failed(.cancelled)])
         #expect(driver.plain == .list(nil))
-        // A list brings everything, and need not be given up.
+        // A list returns all objects, so the machine does not abandon it.
         driver.run(Self.listed + [.refused(.forbidden)])
         #expect(driver.plain == .list(nil))
         driver.run([.later(.seconds(900)), .limit])
         #expect(driver.effects.count == 1)
     }
 
-    /// A watch that is granted shows what changes, also if nothing does.
-    @Test func aGrantedWatchHasNoLimit() {
+    /// A granted watch is current even if it reports no change.
+    @Test func grantedWatchHasNoAgeLimit() {
         var driver = MachineDriver(hasWatchLists: false)
         driver.run(Self.listed + [.ok, .refused(.forbidden), .ok])
         #expect(driver.plain == .watch("10") && driver.machine.limit == nil)
         driver.run([.later(.seconds(3_600)), .limit])
         #expect(driver.effects == [])
-        // What ends at once was none.
+        // A watch that ends at once does not count as granted.
         driver.run([.end(.malformed)])
         #expect(driver.effects.contains { if case .forget = $0 { true } else { false } })
     }

@@ -5,7 +5,7 @@ import Testing
 
 /// The pauses of a reflector, and its reports of missing rights.
 @Suite struct ReflectorPauseTests {
-    @Test func waitsLongerAndLongerForAServerThatIsAway() {
+    @Test func backsOffWhileServerIsUnreachable() {
         var driver = MachineDriver()
         driver.run(Array(repeating: .failed(.unreachable("refused")), count: 12))
         #expect(driver.pauses.count == 12)
@@ -15,9 +15,9 @@ import Testing
         }
     }
 
-    /// The first watch after a restart of the server finds its version too old; the list that must follow does not wait
-    /// for as long as the outage would have it.
-    @Test func failuresOfAnOutageAreForgottenWhenItIsOver() {
+    /// The first watch after a restart of the server finds its version too old; the list that follows does not wait
+    /// for the backoff of the outage.
+    @Test func resetsBackoffAfterOutage() {
         var driver = MachineDriver(hasWatchLists: false)
         driver.run([.ok, .page(version: "1", token: nil)])
         driver.run(Array(repeating: .failed(.unreachable("refused")), count: 9))
@@ -29,7 +29,7 @@ import Testing
         #expect(driver.pauses.last ?? .zero <= .milliseconds(500))
     }
 
-    @Test func aPauseThatTheServerAskedForStays() {
+    @Test func keepsRetryAfterPauseWhenServerIsBack() {
         var driver = MachineDriver()
         driver.machine.stream = .init(request: .list(token: nil, isPaged: true), isLive: false)
         _ = driver.machine.refused(APIStatus(code: 429), retryAfter: .seconds(60), at: driver.now)
@@ -41,7 +41,7 @@ import Testing
         #expect(time >= .seconds(60))
     }
 
-    @Test func agentsOfAClusterDoNotComeBackAtOnce() {
+    @Test func randomizesPausesAcrossAgents() {
         let pauses = Set(
             (1...20 as ClosedRange<UInt64>).map { seed in
                 var driver = MachineDriver(seed: seed)
@@ -52,7 +52,7 @@ import Testing
         #expect(pauses.count == 20)
     }
 
-    @Test func aWatchThatLastedIsNoFailure() {
+    @Test func restartsLongWatchWithoutPause() {
         var driver = MachineDriver(hasWatchLists: false)
         driver.run([.ok, .page(version: "1", token: nil)])
         for version in 2...9 {
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func aWatchThatTellsSomethingAndEndsAtOnceIsSlowedDownALittle() {
+    @Test func pausesBrieflyAfterShortWatchesWithEvents() {
         var driver = MachineDriver(hasWatchLists: false)
         driver.run([.ok, .page(version: "1", token: nil)])
         for version in 2...9 { driver.run([.ok, .change("\(version)"), .end(.clean)]) }
@@ -70,14 +70,14 @@ import Testing
         #expect(driver.pauses.allSatisfy { $0 <= .milliseconds(500) })
     }
 
-    @Test func aWatchThatEndsAtOnceIsSlowedDownALot() {
+    @Test func backsOffAfterRepeatedlyCutWatches() {
         var driver = MachineDriver(hasWatchLists: false)
         driver.run([.ok, .page(version: "1", token: nil)] + Array(repeating: .failed(.cut("")), count: 10))
         #expect(driver.pauses.count == 9)
         #expect(driver.pauses.last ?? .zero >= .seconds(15))
     }
 
-    @Test(arguments: [1, 7, 60]) func waitsAsTheServerAsks(seconds: Int) {
+    @Test(arguments: [1, 7, 60]) func waitsForRetryAfter(seconds: Int) {
         var driver = MachineDriver()
         driver.run([.refused(APIStatus(code: 429), retryAfter: .seconds(seconds))])
         #expect(driver.pauses.count == 1)
@@ -85,18 +85,18 @@ import Testing
         #expect(driver.plain == .watchList)
     }
 
-    /// The server goes on asking for a second, and gets more and more of them.
-    @Test func waitsLongerAndLongerForAServerThatAsksAgainAndAgain() {
+    /// The server requests one second each time, but the pauses grow.
+    @Test func backsOffBeyondRepeatedRetryAfter() {
         var driver = MachineDriver()
         driver.run(Array(repeating: .refused(APIStatus(code: 429), retryAfter: .seconds(1)), count: 10))
         #expect(driver.pauses.allSatisfy { $0 >= .seconds(1) })
         #expect(driver.pauses.last ?? .zero >= .seconds(15))
     }
 
-    // MARK: What grows old
+    // MARK: Stale objects
 
     /// A right is withdrawn for good; the objects are forgotten once, after the limit and at the next refusal.
-    @Test func objectsAreForgottenWhenARightIsGoneForLong() {
+    @Test func forgetsObjectsOnceAfterLongRefusal() {
         var driver = MachineDriver()
         driver.run([.ok, .change("1"), .initialEnd("2"), .end(.clean)])
         let start = driver.now
@@ -114,7 +114,7 @@ import Testing
     }
 
     /// Objects that the server shows again in between are not stale.
-    @Test func aRightThatComesBackStopsTheClock() {
+    @Test func regrantedRightResetsAgeLimit() {
         var driver = MachineDriver()
         driver.run([.ok, .initialEnd("2"), .end(.clean)])
         for _ in 0..<40 {
@@ -125,8 +125,8 @@ import Testing
         }
     }
 
-    /// A server that is away is no reason to forget: the cluster does not change either, as far as can be known.
-    @Test func anOutageDoesNotMakeOld() {
+    /// An unreachable server is no reason to forget objects: nothing shows that the cluster has changed.
+    @Test func keepsObjectsDuringOutage() {
         var driver = MachineDriver()
         driver.run([.ok, .initialEnd("2"), .end(.clean)])
         driver.run(Array(repeating: .failed(.unreachable("refused")), count: 100))
@@ -136,7 +136,7 @@ import Testing
 
     /// The last answers of a server that ends may be cut off, or refusals.
     @Test(arguments: [[.ok, .end(.cut)], [.refused(.forbidden)], [.ok, .end(.malformed)]] as [[MachineEvent]])
-    func anOutageStopsTheClock(_ last: [MachineEvent]) {
+    func outageClearsAgeLimit(_ last: [MachineEvent]) {
         var driver = MachineDriver()
         driver.run([.ok, .initialEnd("2"), .end(.clean)] + last)
         #expect(driver.machine.limit != nil)
@@ -144,14 +144,14 @@ import Testing
         #expect(driver.machine.limit == nil)
     }
 
-    @Test func goesByTheBodyWhereTheHeaderIsMissing() {
+    @Test func usesRetryAfterOfBodyWithoutHeader() {
         var driver = MachineDriver()
         driver.run([.refused(APIStatus(code: 429, retryAfterSeconds: 9))])
         #expect(driver.pauses[0] >= .seconds(9))
     }
 
     /// 23: just after the start of a server RBAC refuses everything for half a second.
-    @Test func aMomentOf403IsNoMissingRight() {
+    @Test func doesNotReportShortForbiddenPeriod() {
         var driver = MachineDriver(hasWatchLists: false)
         driver.run([.refused(.forbidden), .ok, .page(version: "1", token: nil)])
         #expect(driver.pauses.count == 1)
@@ -159,7 +159,7 @@ import Testing
         #expect(driver.effects == [.restarted(.forbidden), .beginReplace, .endReplace])
     }
 
-    @Test func aMissingRightIsNamedOnceAfterFiveSeconds() {
+    @Test func reportsMissingRightOnceAfterFiveSeconds() {
         var driver = MachineDriver()
         let start = driver.now
         driver.run(Array(repeating: .refused(.forbidden), count: 20))
@@ -183,7 +183,7 @@ import Testing
         #expect(requests == [.watchList, .list(nil), .watchList, .list(nil)])
     }
 
-    @Test func whoMayListAndNotWatchListsAgainAndAgain() {
+    @Test func listsRepeatedlyWithoutWatchRight() {
         var driver = MachineDriver()
         driver.run([
             .refused(.forbidden), .ok, .page(version: "1", token: nil), .later(.seconds(6)), .refused(.forbidden),
@@ -199,7 +199,7 @@ import Testing
         #expect(driver.effects == [.beginReplace, .endReplace, .permitted])
     }
 
-    @Test func whoMayWatchNeedsNoList() {
+    @Test func needsNoListWithWatchRight() {
         var driver = MachineDriver()
         driver.run([.ok, .initialEnd("3"), .change("4"), .end(.cut), .ok])
         #expect(driver.plain == .watch("4"))

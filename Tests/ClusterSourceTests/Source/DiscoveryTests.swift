@@ -44,7 +44,7 @@ import Testing
     @Test(arguments: [
         ([v3, v1], "projectcalico.org"), ([v3], "projectcalico.org"), ([v1], "crd.projectcalico.org"),
     ])
-    func takesOneOfTwoGroups(groups: [String], name: String) async throws {
+    func usesPreferredServedGroup(groups: [String], name: String) async throws {
         let served = Groups(Dictionary(uniqueKeysWithValues: groups.map { ($0, ["globalnetworksets"]) }))
         let harness = try SourceHarness(resources: Self.calico) { served.answer($0) }
         try await harness.run { harness in
@@ -56,7 +56,7 @@ import Testing
         #expect(harness.log.all.isEmpty)
     }
 
-    @Test func takesTheOtherGroupForWhatTheFirstDoesNotServe() async throws {
+    @Test func usesSecondGroupForResourceMissingInFirst() async throws {
         let served = Groups([Self.v3: ["networkpolicies"], Self.v1: ["globalnetworksets"]])
         let harness = try SourceHarness(resources: Self.calico) { served.answer($0) }
         try await harness.run { harness in
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func whatIsNotServedIsNormal() async throws {
+    @Test func doesNotReportUnservedResource() async throws {
         let harness = try SourceHarness(resources: WatchedResource.all.filter { $0.kind == .adminNetworkPolicy }) { _ in
             Reply.noGroup
         }
@@ -77,7 +77,7 @@ import Testing
         #expect(harness.log.all.isEmpty)
     }
 
-    @Test func aGroupThatComesLaterIsFoundAndOneThatGoesIsEmptied() async throws {
+    @Test func switchesToGroupsServedLater() async throws {
         let served = Groups([:])
         let harness = try SourceHarness(resources: Self.calico) { served.answer($0) }
         try await harness.run { harness in
@@ -91,7 +91,7 @@ import Testing
         #expect(harness.log.containing("is served now").count == 2)
     }
 
-    @Test func aGroupThatGoesIsEmptied() async throws {
+    @Test func removesObjectsOfGroupNoLongerServed() async throws {
         let served = Groups([Self.v1: ["globalnetworksets"]])
         let gate = Gate()
         let harness = try SourceHarness(resources: Self.calico) { request in
@@ -110,7 +110,7 @@ import Testing
     }
 
     /// For half a second after its start an API server forbids everything.
-    @Test func rightsThatComeWithTheServerAreNotMissing() async throws {
+    @Test func doesNotReportShortForbiddenPeriod() async throws {
         let served = Groups([Self.v1: ["globalnetworksets"]])
         let asked = Mutex(0)
         let times = KubernetesTimes.short.with { $0.forbiddenNamed = .seconds(30) }
@@ -127,7 +127,7 @@ import Testing
         #expect(harness.log.containing("discovery").isEmpty)
     }
 
-    @Test func discoveryThatIsForbiddenIsSaidOnceAndWhenItIsOver() async throws {
+    @Test func reportsForbiddenDiscoveryAndItsEndOnce() async throws {
         let served = Groups([Self.v1: ["globalnetworksets"]])
         let isForbidden = Mutex(true)
         let harness = try SourceHarness(resources: Self.calico) { request in
@@ -142,7 +142,7 @@ import Testing
         #expect(harness.log.containing("discovery of the served resources is permitted").count == 1)
     }
 
-    @Test func endpointsStandInForSlicesUntilThereAreSlices() async throws {
+    @Test func usesEndpointsUntilSlicesAreServed() async throws {
         let served = Groups(["/api/v1": ["endpoints"]])
         let harness = try SourceHarness(resources: Self.resource(.endpointSlice)) { served.answer($0) }
         try await harness.run { harness in
@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func theOtherVersionStandsInForAGroupThatIsOutOfService() async throws {
+    @Test func usesOtherGroupWhileFirstIsUnavailable() async throws {
         let served = Groups([Self.v1: ["globalnetworksets"]])
         let harness = try SourceHarness(resources: Self.calico) { request in
             request.path == Self.v3 ? Reply.status(503, "ServiceUnavailable") : served.answer(request)
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    @Test func readsWhatAServerSays() async throws {
+    @Test func readsRecordedResourceList() async throws {
         let list = try fixture("discovery.apis.crd.projectcalico.org.v1.json")
         let wanted = WatchedResource.all.filter { $0.candidates.contains { $0.group == "crd.projectcalico.org" } }
         let harness = try SourceHarness(resources: wanted) { request in
@@ -189,7 +189,7 @@ import Testing
         let expected = wanted.filter { names.contains($0.candidates[0].plural) }.map(\.kind)
         #expect(Set(served) == Set(expected))
         #expect(expected.count >= 6)
-        // All nine ask the same question, once.
+        // All resources of the group share the discovery request.
         #expect(harness.server.requests.filter { $0.path == Self.v1 }.count <= 3)
     }
 }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// Answers without an end: they are left once they are longer than anything that an API server says, and nothing is kept.
+/// Endless answers: the source abandons an answer that is longer than any of an API server, and keeps nothing of it.
 @Suite struct EndlessAnswerTests {
     struct Answer: Sendable, CustomTestStringConvertible {
         var name: String
@@ -46,7 +46,7 @@ import Testing
     /// The bytes in the buffers of system and client beside those that were read.
     private static let buffers = 12 << 20
 
-    @Test(arguments: lists) func asAListIsLeft(_ answer: Answer) async throws {
+    @Test(arguments: lists) func abandonsEndlessList(_ answer: Answer) async throws {
         let harness = try SourceHarness { request in
             if request.isWatchList { return Reply.status(422) }
             if request.isList, request.numberOfItsKind == 1 { return answer.pieces }
@@ -55,7 +55,7 @@ import Testing
         try await Self.expectEnd(of: answer, in: harness)
     }
 
-    @Test(arguments: watches) func asAWatchIsLeft(_ answer: Answer) async throws {
+    @Test(arguments: watches) func abandonsEndlessWatch(_ answer: Answer) async throws {
         let harness = try SourceHarness { request in
             if request.isWatchList, request.numberOfItsKind == 1 { return answer.pieces }
             if request.isWatchList { return Reply.status(422) }

@@ -35,7 +35,7 @@ import Testing
         #expect(harness.pods.restarts == [.ended: 1])
     }
 
-    @Test func fallsBackToPagesAndAWatch() async throws {
+    @Test func fallsBackToPagedListAndWatch() async throws {
         let harness = try SourceHarness(
             script: Self.withoutWatchLists { request in
                 guard request.isList else { return Reply.watch([Text.event("ADDED", Text.pod("d", 31))]) }
@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test func remembersThatAServerHasNoWatchLists() async throws {
+    @Test func requestsUnsupportedWatchListOnce() async throws {
         let harness = try SourceHarness(
             script: Self.withoutWatchLists { request in
                 if request.isList { return Reply.list([Text.pod("a", 1)], version: "\(request.numberOfItsKind)") }
@@ -81,8 +81,8 @@ import Testing
         #expect(harness.pods.lists == 4)
     }
 
-    @Test func whatIsGoneAfterAnExpiredVersionIsGone() async throws {
-        // The server leaves the connection open after the error: nothing else than the error may end the watch.
+    @Test func removesDeletedObjectsAfterExpiredVersion() async throws {
+        // The server leaves the connection open after the error, so that only the error can end the watch.
         let patient = KubernetesTimes.short.with {
             $0.watchSilence = .seconds(60)
             $0.listIdle = .seconds(60)
@@ -100,7 +100,7 @@ import Testing
         #expect(harness.asked == ["watch-list", "watch-list"])
     }
 
-    @Test func whatCameOfABrokenListStays() async throws {
+    @Test func keepsObjectsOfBrokenListUntilNextList() async throws {
         let gate = Gate()
         let harness = try SourceHarness(
             script: Self.withoutWatchLists { request in
@@ -122,7 +122,7 @@ import Testing
         )
     }
 
-    @Test func anExpiredTokenBeginsAnewInOnePiece() async throws {
+    @Test func relistsWithoutPagesAfterExpiredToken() async throws {
         let status = try fixture("pods.list-continue.json")
         let harness = try SourceHarness(
             script: Self.withoutWatchLists { request in
@@ -140,7 +140,7 @@ import Testing
         #expect(harness.observer.objects == ["shop/b@2"])
     }
 
-    @Test func aSilentWatchFromTheFutureIsNotBelieved() async throws {
+    @Test func relistsAfterSilentWatch() async throws {
         let harness = try SourceHarness(
             times: .short.with { $0.watchSilence = .milliseconds(60) },
             script: Self.withoutWatchLists { request in
@@ -158,7 +158,7 @@ import Testing
         #expect(harness.pods.restarts[.silent] ?? 0 >= 1)
     }
 
-    @Test func aWatchThatEndsWithoutAWordIsNotBelieved() async throws {
+    @Test func relistsAfterWatchWithoutEvents() async throws {
         let harness = try SourceHarness(
             script: Self.withoutWatchLists { request in
                 if request.isList { return Reply.list([], version: "\(request.numberOfItsKind)") }
@@ -172,7 +172,7 @@ import Testing
         #expect(harness.pods.restarts == [.empty: 1])
     }
 
-    @Test(arguments: [40, 200, 230]) func aCutWatchGoesOnFromItsLastWholeEvent(length: Int) async throws {
+    @Test(arguments: [40, 200, 230]) func resumesCutWatchFromLastCompleteEvent(length: Int) async throws {
         let lines = [Text.event("ADDED", Text.pod("a", 5)), Text.event("ADDED", Text.pod("b", 6))]
         let body = lines.map { $0 + "\n" }.joined()
         let whole = body.utf8.prefix(length).count { $0 == UInt8(ascii: "\n") }
@@ -191,7 +191,7 @@ import Testing
         #expect(harness.pods.restarts == [.cut: 1])
     }
 
-    @Test func eventsOfOneChunkAreToldTogether() async throws {
+    @Test func batchesEventsOfOneChunk() async throws {
         let lines = (1...50).map { Text.event("ADDED", Text.pod("p\($0)", 100 + $0)) }
         let harness = try SourceHarness { request in
             Reply.watch(
@@ -206,7 +206,7 @@ import Testing
         #expect(harness.observer.snapshot.batches <= 8)
     }
 
-    @Test func aListIsToldInPortions() async throws {
+    @Test func splitsListIntoBatches() async throws {
         let pods = (1...2000).map { Text.pod("p\($0)", $0) }
         let harness = try SourceHarness(
             times: .short.with { $0.batch = .seconds(60) },
@@ -220,7 +220,7 @@ import Testing
         #expect(harness.observer.snapshot.batches <= 9)
     }
 
-    @Test func theVersionMovesPastObjectsThatCannotBeUsed() async throws {
+    @Test func advancesVersionPastUnusableObjects() async throws {
         let hollow = "{\"metadata\":{\"resourceVersion\":\"8\"}}"
         let harness = try SourceHarness { request in
             guard request.isWatchList else { return Reply.watch([]) }
@@ -239,7 +239,7 @@ import Testing
         #expect(harness.log.containing("cannot be used").count == 1)
     }
 
-    @Test func aSlowObserverSlowsTheServerDown() async throws {
+    @Test func slowObserverAppliesBackpressure() async throws {
         let gate = Gate()
         let observer = RecordingObserver { while !gate.isOpen { usleep(1000) } }
         let sent = Counter()
@@ -248,7 +248,7 @@ import Testing
         let harness = try SourceHarness(observer: observer) { server.answer($0) }
         try await harness.run { harness in
             #expect(await eventually { harness.server.requests.count == 1 })
-            // More than what fits into the buffers of the kernel.
+            // The objects exceed the buffers of the kernel.
             let isAllTaken = await eventually(within: .seconds(2), server.isAllSent)
             #expect(!isAllTaken)
             gate.open()

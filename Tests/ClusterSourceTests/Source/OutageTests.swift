@@ -6,21 +6,21 @@ import Testing
 
 /// An API server that goes away for a while, for all kinds at once.
 ///
-/// Pauses are those of the field, on a clock that moves only when nothing else is left to do: what is measured is how long
-/// kinds choose to wait, whatever the machine is busy with.
+/// The pauses are those of production, on a clock that advances only when nothing else is left to do: the tests measure
+/// the pauses of the kinds, and do not depend on the load of the machine.
 @Suite struct OutageTests {
     private static let kinds: [ObjectKind] = [.pod, .node, .service, .namespace]
     private static let resources = WatchedResource.all.filter { kinds.contains($0.kind) }
 
     /// The first answers of the server when it is back, for each path.
-    enum Return: String, CaseIterable, Sendable {
+    enum FirstAnswer: String, CaseIterable, Sendable {
         /// All versions are too old, as after every restart.
         case expired
         /// Allowed requests are refused for a moment.
         case forbidden
         /// A proxy answers before the server does.
         case unavailable
-        /// It watches on.
+        /// The server accepts the watches.
         case watching
     }
 
@@ -36,7 +36,7 @@ import Testing
     }
 
     /// The server when it is back.
-    private static func server(port: UInt16, _ first: Return) throws -> ScriptedServer {
+    private static func server(port: UInt16, _ first: FirstAnswer) throws -> ScriptedServer {
         try ScriptedServer(port: port) { request in
             switch first {
             case .forbidden where request.number == 1: return Reply.status(403, "Forbidden")
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Return.allCases) func allKindsAreCurrentSoonAfterIt(_ first: Return) async throws {
+    @Test(arguments: FirstAnswer.allCases) func resyncsAllKindsSoonAfterOutage(_ first: FirstAnswer) async throws {
         let clock = StandingClock()
         let sleeper = clock.sleeper()
         let harness = try SourceHarness(resources: Self.resources, times: Self.times, sleeper: sleeper) { _ in
@@ -75,27 +75,27 @@ import Testing
                 await eventually {
                     if sleeper.wakes > wakes { answeredAt.withLock { $0 = $0 ?? clock.now } }
                     let late = zip(harness.kinds, starts).filter { $0.watchStarts < $1 + needed }.count
-                    // Whoever neither sleeps nor watches is at work.
+                    // A kind that neither sleeps nor watches has a request in progress.
                     if late > 0, clock.sleepers >= late { clock.advance() }
                     return late == 0
                 }
             )
             let took = clock.now - (answeredAt.withLock { $0 } ?? .zero)
-            // The time in which all ask, and the first pause of those that are refused once more.
+            // This is the time in which all kinds retry, and the first pause after one more refusal.
             #expect(took <= Self.times.comeback + Self.times.backoff, "\(first): \(took)")
         }
     }
 
-    /// Credentials or rights that are given back, to all kinds at a time: the first one that gets an answer tells the others.
+    /// All kinds get credentials or rights back at the same time; the first kind that gets an answer wakes the others.
     @Test(arguments: [(401, RestartReason.unauthorized), (403, .forbidden)])
-    func whatIsAllowedAgainIsAskedForByAll(code: Int, reason: RestartReason) async throws {
+    func allKindsRetryWhenAccessIsRegranted(code: Int, reason: RestartReason) async throws {
         let clock = StandingClock()
         let sleeper = clock.sleeper()
         let isGranted = Gate()
         let times = Self.times.with { $0.forbiddenNamed = .milliseconds(1) }
         let harness = try SourceHarness(resources: Self.resources, times: times, sleeper: sleeper) { request in
             guard isGranted.isOpen else { return Reply.status(code, "Refused") }
-            // Whoever may not watch tries to list.
+            // A kind without the right to watch tries to list.
             guard !request.isList else { return Reply.list([], version: "5") }
             return Reply.watch([Text.bookmark(5, isInitialEventsEnd: request.isWatchList)])
         }
@@ -124,8 +124,8 @@ import Testing
         }
     }
 
-    /// Whoever was about to sleep when the server came back does not.
-    @Test(.timeLimit(.minutes(1))) func whoFailsInTheMomentOfTheReturnDoesNotSleep() async {
+    /// A kind that was about to sleep when the server came back does not sleep.
+    @Test(.timeLimit(.minutes(1))) func doesNotSleepAfterMissedWake() async {
         let sleeper = StandingClock().sleeper()
         let before = sleeper.wakes
         sleeper.wake()

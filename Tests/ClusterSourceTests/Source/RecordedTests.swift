@@ -28,7 +28,7 @@ import Testing
         (event["object"] as? [String: Any])?["metadata"] as? [String: Any] ?? [:]
     }
 
-    @Test(arguments: [1000, 16384, 1_000_000]) func readsRawBytesThatAreCutAnywhere(portion: Int) async throws {
+    @Test(arguments: [1000, 16384, 1_000_000]) func readsRawWatchInPortionsOfAnySize(portion: Int) async throws {
         let raw = try fixtureBytes("pods.watch.http1-raw.cut.bin")
         let events = Self.lines(raw)
         let count = events.count
@@ -46,7 +46,7 @@ import Testing
                 Piece.bytes(Array(raw[start..<min(start + portion, raw.count)]))
             } + [.cut]
         }
-        // What was on its way when the connection was cut is told by the next watch; it may be all of it.
+        // The next watch repeats the events that were in transit when the connection was cut; these may be all events.
         let versions = ["573"] + events.compactMap { Self.metadata($0)["resourceVersion"] as? String }
         @Sendable func before() -> Int? {
             let watches = harness.asked.filter { $0.hasPrefix("watch ") }

@@ -4,9 +4,9 @@ import Testing
 
 @testable import ClusterSource
 
-/// A source and a server that refuses, is away, or comes back.
+/// A source and a server that refuses requests, is unreachable, or comes back.
 @Suite struct RefusalTests {
-    @Test func aMomentOf403IsNotEvenLogged() async throws {
+    @Test func doesNotLogShortForbiddenPeriod() async throws {
         let status = try fixture("403-watch-nodes.json")
         let harness = try SourceHarness(times: .short.with { $0.forbiddenNamed = .seconds(5) }) { request in
             request.number <= 2 ? Reply.whole(403, status) : Reply.watch([Text.bookmark(5, isInitialEventsEnd: true)])
@@ -18,7 +18,7 @@ import Testing
         #expect(harness.pods.restarts == [.forbidden: 2])
     }
 
-    @Test func aMissingRightIsNamedOnceAndFoundWhenItIsGranted() async throws {
+    @Test func reportsMissingRightAndItsGrantOnce() async throws {
         let isGranted = Gate()
         let harness = try SourceHarness { request in
             guard isGranted.isOpen else { return Reply.status(403, "Forbidden") }
@@ -44,11 +44,11 @@ import Testing
         #expect(harness.log.containing("granted").count == 1)
     }
 
-    /// Policies that were never shown may be there.
+    /// Policies that the server never showed may exist.
     ///
-    /// What is known of them is nothing, and not that there are none; the source is not complete before it has told so.
+    /// The source reports them as unknown, not as absent, and is not complete before it has reported this.
     @Test(arguments: [(ObjectKind.networkPolicy, true), (.namespace, true), (.serviceAccount, false), (.node, false)])
-    func policiesThatWereNeverAllowedAreUnknown(kind: ObjectKind, isUnknown: Bool) async throws {
+    func reportsForbiddenPoliciesAsUnknown(kind: ObjectKind, isUnknown: Bool) async throws {
         let isGranted = Gate()
         let harness = try SourceHarness(resources: WatchedResource.all.filter { $0.kind == kind }) { request in
             guard isGranted.isOpen else { return Reply.status(403, "Forbidden") }
@@ -68,7 +68,7 @@ import Testing
         #expect(warnings.first?.contains("policies of records are null") == isUnknown)
     }
 
-    @Test func anOverloadedServerIsGivenTime() async throws {
+    @Test func waitsForOverloadedServer() async throws {
         let head = try fixture("429.headers").replacingOccurrences(of: "\r\n", with: "\n").split(separator: "\n")
         let text = try fixture("429-too-many-requests.txt")
         let answer = Array((head.joined(separator: "\r\n") + "\r\n\r\n" + text).utf8)
@@ -88,7 +88,7 @@ import Testing
     @Test(arguments: [
         ("504-list-future-rv.json", 504, RestartReason.tooLarge), ("400-watch-bad-rv.json", 500, .serverError),
     ])
-    func aVersionThatTheServerDoesNotTakeIsForgotten(file: String, code: Int, reason: RestartReason) async throws {
+    func discardsVersionRejectedByServer(file: String, code: Int, reason: RestartReason) async throws {
         let status = try fixture(file)
         let harness = try SourceHarness { request in
             if request.isWatch { return Reply.whole(code, status) }
@@ -102,7 +102,7 @@ import Testing
         #expect(harness.pods.restarts[reason] == 1)
     }
 
-    @Test func aTokenIsReadAgainWhenTheServerDoesNotTakeIt() async throws {
+    @Test func rereadsTokenRejectedByServer() async throws {
         let folder = try TemporaryFolder()
         try folder.write("old\n", to: "token")
         let server = try ScriptedServer { request in
@@ -138,7 +138,7 @@ import Testing
         #expect(!log.all.contains { $0.contains("old") || $0.contains("new)") })
     }
 
-    @Test func aServerThatIsAwayIsToldOnceAndGoneBackTo() async throws {
+    @Test func reportsUnreachableServerOnceAndReconnects() async throws {
         let script: @Sendable (ScriptedServer.Request) -> [Piece] = { request in
             if request.isWatch { return Reply.watch([Text.event("ADDED", Text.pod("b", 8))]) }
             return Reply.watch([Text.event("ADDED", Text.pod("a", 1)), Text.bookmark(5, isInitialEventsEnd: true)])
@@ -161,7 +161,7 @@ import Testing
         #expect(harness.log.containing("is back").count == 1)
     }
 
-    @Test func aServerThatDoesNotAnswerIsAskedOverANewConnection() async throws {
+    @Test func retriesUnansweredRequestOverNewConnection() async throws {
         let harness = try SourceHarness(times: .short.with { $0.listAnswer = .milliseconds(300) }) { request in
             request.number == 1 ? [.hold] : Reply.watch([Text.bookmark(5, isInitialEventsEnd: true)])
         }
@@ -173,11 +173,11 @@ import Testing
     }
 
     /// The activity of a source when it was cancelled.
-    enum Doing: String, CaseIterable, Sendable {
+    enum Activity: String, CaseIterable, Sendable {
         case watching, readingAList, waitingForAnAnswer, connecting, pausing
     }
 
-    @Test(arguments: Doing.allCases) func endsAtOnce(_ doing: Doing) async throws {
+    @Test(arguments: Activity.allCases) func cancellationEndsSourceAtOnce(_ doing: Activity) async throws {
         let times = KubernetesTimes.short.with { $0.backoff = .seconds(60) }
         let harness = try SourceHarness(times: times) { request in
             switch doing {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// A source and a server with TLS: who trusts whom.
+/// A source and a server with TLS: the verification of certificates on both sides.
 @Suite struct TLSTests {
     private static let script: @Sendable (ScriptedServer.Request) -> [Piece] = { _ in
         Reply.watch([Text.bookmark(5, isInitialEventsEnd: true)])
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test(arguments: ["certificate-authority: ca.crt", "insecure-skip-tls-verify: true"])
-    func trustsWhomItIsToldToTrust(cluster: String) async throws {
+    func connectsWithAuthorityOrWithoutVerification(cluster: String) async throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)
         try authority.sign("server")
@@ -68,7 +68,7 @@ import Testing
         #expect(server.requests.first?.headers["authorization"] == "Bearer secret-token")
     }
 
-    @Test func doesNotTrustAnotherAuthorityAndTakesANewOneFromDisk() async throws {
+    @Test func rejectsOtherAuthorityUntilFileIsReplaced() async throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)
         let other = try TestAuthority(in: folder, name: "other")
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test func anExpiredCertificateIsNamed() async throws {
+    @Test func reportsExpiredCertificate() async throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)
         try authority.sign("server", days: -1)
@@ -100,7 +100,7 @@ import Testing
         #expect(server.requests.isEmpty)
     }
 
-    @Test func theCertificateMustBeForTheAddress() async throws {
+    @Test func rejectsCertificateForOtherAddress() async throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)
         try authority.sign("server", names: "DNS:api.internal")
@@ -112,7 +112,7 @@ import Testing
         #expect(server.requests.isEmpty)
     }
 
-    @Test(arguments: ["127.0.0.1", "localhost"]) func theNameOfTheCertificateMayBeGiven(host: String) async throws {
+    @Test(arguments: ["127.0.0.1", "localhost"]) func verifiesConfiguredServerName(host: String) async throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)
         try authority.sign("server", names: "DNS:api.internal")
@@ -128,7 +128,7 @@ import Testing
     @Test(arguments: [
         "rsa:2048", "ec -pkeyopt ec_paramgen_curve:prime256v1", "ec -pkeyopt ec_paramgen_curve:secp384r1",
     ])
-    func showsItsCertificate(key: String) async throws {
+    func presentsClientCertificate(key: String) async throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)
         try authority.sign("server")
@@ -152,7 +152,7 @@ import Testing
         }
     }
 
-    @Test func isToldWhenItsCertificateIsNotTaken() async throws {
+    @Test func reportsRefusalWithoutClientCertificate() async throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)
         try authority.sign("server")
@@ -164,7 +164,7 @@ import Testing
         #expect(server.requests.isEmpty)
     }
 
-    @Test func keyAndCertificateMustFit() throws {
+    @Test func rejectsMismatchedKeyAndCertificate() throws {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority(in: folder)
         try authority.sign("one")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ClusterSource
 
-/// A server that stops showing what it showed: rights or credentials are withdrawn, or something else answers.
+/// A server that no longer shows its objects: rights or credentials are withdrawn, or something else answers.
 @Suite struct WithdrawalTests {
     private static let synced = [
         Text.event("ADDED", Text.pod("a", 1)), Text.bookmark(5, isInitialEventsEnd: true),
@@ -16,7 +16,7 @@ import Testing
         case unauthorized = 401
     }
 
-    @Test(arguments: Refusal.allCases) func whatMayBeWrongByNowIsForgotten(_ refusal: Refusal) async throws {
+    @Test(arguments: Refusal.allCases) func forgetsStaleObjectsAfterRefusal(_ refusal: Refusal) async throws {
         let isWithdrawn = Gate()
         let isGranted = Gate()
         let times = KubernetesTimes.short.with { $0.stale = .milliseconds(400) }
@@ -56,8 +56,8 @@ import Testing
         case list
     }
 
-    /// Also if it is a long time until the next attempt, or until this one comes to an end.
-    @Test(arguments: Delay.allCases) func theLimitIsKeptOnTime(_ delay: Delay) async throws {
+    /// The limit also applies while the next attempt is far off, or while the current one does not end.
+    @Test(arguments: Delay.allCases) func forgetsStaleObjectsOnTime(_ delay: Delay) async throws {
         let isWithdrawn = Gate()
         let long = Duration.seconds(600)
         let times = KubernetesTimes.short.with {
@@ -85,12 +85,12 @@ import Testing
             #expect(await eventually { harness.observer.objects.isEmpty && harness.observer.log.last == "forget Pod" })
             #expect(ContinuousClock.now - start >= .milliseconds(300))
             #expect(await eventually { harness.log.containing("not used any more").count == 1 })
-            // What is shown again is asked for from its beginning.
+            // The source then requests all objects from the beginning.
             if delay == .watch { #expect(await eventually { harness.asked.suffix(2) == ["watch 5", "list"] }) }
         }
     }
 
-    @Test func beforeThatItIsStillUsed() async throws {
+    @Test func keepsObjectsUntilTheyAreStale() async throws {
         let isWithdrawn = Gate()
         let harness = try SourceHarness { _ in
             isWithdrawn.isOpen
@@ -126,8 +126,8 @@ import Testing
         Answer(name: "half an event", pieces: [Reply.head] + Reply.chunks(#"{"type":"ADDED","#) + [.cut]),
     ]
 
-    /// Eight kinds, one warning; and attempts become rare.
-    @Test(arguments: answers) func isSaidOnceAndDoesNotKeepThemBusy(_ answer: Answer) async throws {
+    /// The source logs one warning for eight kinds, and retries less often.
+    @Test(arguments: answers) func warnsOnceAboutWrongAnswersAndBacksOff(_ answer: Answer) async throws {
         let resources = WatchedResource.all.filter { $0.candidates.contains(where: \.isAlwaysServed) }
         let times = KubernetesTimes.short.with {
             $0.failureNamed = .milliseconds(500)
@@ -149,8 +149,8 @@ import Testing
         #expect(warnings.first?.contains("pods") == true)
     }
 
-    /// The first resource that is answered again ends the pauses of all.
-    @Test func afterSuchAnswersNobodyWaits() async throws {
+    /// The first resource that gets a valid answer again ends the pauses of all.
+    @Test func firstValidAnswerEndsAllPauses() async throws {
         let resources = WatchedResource.all.filter { [.pod, .service].contains($0.kind) }
         let (isSynced, isOver) = (Gate(), Gate())
         let times = KubernetesTimes.short.with {
@@ -181,7 +181,7 @@ import Testing
         }
     }
 
-    @Test func aServerThatAsksToWaitIsSaidOnceForAllKinds() async throws {
+    @Test func reportsThrottlingServerOnceForAllKinds() async throws {
         let resources = WatchedResource.all.filter { $0.candidates[0].isAlwaysServed }
         let isOver = Gate()
         let times = KubernetesTimes.short.with { $0.failureNamed = .milliseconds(300) }
@@ -198,8 +198,8 @@ import Testing
         #expect(harness.log.containing("followed again").count == 1)
     }
 
-    /// A byte now and then keeps a connection alive, and is no news.
-    @Test func aServerThatDribblesIsLeft() async throws {
+    /// Single bytes keep a connection open, but are no events.
+    @Test func abandonsAnswerWithoutProgress() async throws {
         let dribble = (0..<400).flatMap { _ -> [Piece] in
             Reply.chunks(" ") + [.run { Thread.sleep(forTimeInterval: 0.02) }]
         }
@@ -218,7 +218,7 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(6))
     }
 
-    @Test func aListThatNeverEndsIsLeft() async throws {
+    @Test func abandonsListThatTakesTooLong() async throws {
         let items = (0..<400).flatMap { number -> [Piece] in
             Reply.chunks(Text.pod("p\(number % 50)", 1) + ",") + [.run { Thread.sleep(forTimeInterval: 0.02) }]
         }
@@ -239,7 +239,7 @@ import Testing
     }
 }
 
-/// The pause that a server asks for.
+/// The pause that a server requests.
 @Suite struct RetryAfterTests {
     /// 1994-11-06 08:49:37 UTC.
     private static let now = Date(timeIntervalSince1970: 784_111_777)
@@ -250,7 +250,7 @@ import Testing
             ("Sun, 06 Nov 1994 08:50:07 GMT", 30), ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
             ("Fri, 31 Dec 9999 23:59:59 GMT", 300), ("-1", nil), ("soon", nil), ("", nil), ("1.5", nil), ("１", nil),
         ] as [(String, Int?)]
-    ) func isReadAndBounded(_ text: String, _ seconds: Int?) {
+    ) func parsesAndBoundsPause(_ text: String, _ seconds: Int?) {
         #expect(RetryAfter.pause(text, now: Self.now) == seconds.map { .seconds($0) })
     }
 }

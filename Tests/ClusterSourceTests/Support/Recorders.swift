@@ -4,7 +4,7 @@ import Synchronization
 
 @testable import ClusterSource
 
-/// An observer that keeps what it is told, in order, and the state that follows from it.
+/// An observer that records changes in order, and the state that follows from them.
 final class RecordingObserver: ClusterObserver {
     struct State: Sendable {
         /// As in `begin Pod`, `+shop/web@7`, `-shop/web`, `end Pod`.
@@ -63,13 +63,13 @@ final class RecordingObserver: ClusterObserver {
 
     var log: [String] { snapshot.log }
 
-    /// The objects that there are, as in `shop/web@7`, in order.
+    /// The current objects, as in `shop/web@7`, in order.
     var objects: [String] {
         snapshot.objects.map { "\(Self.name($0.key))@\($0.value.metadata.resourceVersion ?? "")" }.sorted()
     }
 }
 
-/// A logger that keeps what it is told.
+/// A logger that records its messages.
 final class RecordingLog: Sendable {
     private let lines = Mutex<[String]>([])
 

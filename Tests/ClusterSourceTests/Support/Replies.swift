@@ -30,7 +30,7 @@ enum Reply {
         }
     }
 
-    /// A watch that says some lines, and then does something else.
+    /// A watch that sends some lines, and then performs other steps.
     static func watch(_ lines: [String], then last: [Piece] = [.hold]) -> [Piece] {
         [head] + chunks(lines.map { $0 + "\n" }.joined()) + last
     }

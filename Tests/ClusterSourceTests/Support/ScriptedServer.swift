@@ -5,7 +5,7 @@ import Synchronization
 import Glibc
 #endif
 
-/// A door in a script that the test opens.
+/// A gate in a script that the test opens.
 final class Gate: Sendable {
     private let isOpenState = Mutex(false)
 
@@ -16,7 +16,7 @@ final class Gate: Sendable {
 
 /// An HTTP/1.1 server on 127.0.0.1 that answers each request by a script: any bytes in any portions, waits and cuts.
 ///
-/// Threads and blocking calls: slow, and easy to be sure of.
+/// The server uses threads and blocking calls, which are slow but simple.
 final class ScriptedServer: Sendable {
     /// A received request.
     struct Request: Sendable {
@@ -47,7 +47,7 @@ final class ScriptedServer: Sendable {
         case hold
         /// Close the connection.
         case cut
-        /// Tell the test how far it came.
+        /// Run a closure of the test.
         case run(@Sendable () -> Void)
     }
 

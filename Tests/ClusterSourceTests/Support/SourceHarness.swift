@@ -3,7 +3,7 @@ import Foundation
 
 @testable import ClusterSource
 
-/// A source that follows some resources of a scripted server, with what it told.
+/// A source that follows some resources of a scripted server, with its observer and its log.
 struct SourceHarness: Sendable {
     let server: ScriptedServer
     let observer: RecordingObserver
@@ -27,7 +27,7 @@ struct SourceHarness: Sendable {
         source = try Self.source(server.port, resources, times, sleeper, observer, log)
     }
 
-    /// Takes what was made elsewhere.
+    /// Uses an existing server, observer, log and source.
     init(server: ScriptedServer, observer: RecordingObserver, log: RecordingLog, source: KubernetesSource) {
         self.server = server
         self.observer = observer
@@ -64,7 +64,7 @@ struct SourceHarness: Sendable {
         )
     }
 
-    /// Runs the source while something is done, and ends both.
+    /// Runs the source during `body`, and then ends the source and the server.
     func run<Value: Sendable>(_ body: @Sendable (SourceHarness) async throws -> Value) async throws -> Value {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await source.run() }
@@ -90,7 +90,7 @@ extension ScriptedServer.Request {
     }
 }
 
-/// A folder that goes with its owner.
+/// A folder that is removed with its owner.
 final class TemporaryFolder: Sendable {
     let path: String
 

@@ -2,7 +2,7 @@ import Synchronization
 
 @testable import ClusterSource
 
-/// A clock that stands still until a test moves it, and those that sleep by it.
+/// A clock that stands still until a test advances it, and its sleepers.
 final class StandingClock: Sendable {
     private struct State {
         var now = Duration.zero
@@ -18,7 +18,7 @@ final class StandingClock: Sendable {
     /// The number of sleepers.
     var sleepers: Int { state.withLock { $0.sleeping.count } }
 
-    /// A sleeper whose pauses are over when the clock says so.
+    /// A sleeper whose pauses end by this clock.
     func sleeper() -> Sleeper {
         Sleeper { await self.sleep(for: $0) }
     }

@@ -6,7 +6,7 @@ import Synchronization
 
 @testable import ClusterSource
 
-/// A certificate authority, made by openssl in a folder: `ca.crt`, and what it signs.
+/// A certificate authority, made by openssl in a folder: `ca.crt`, and the certificates that it signs.
 struct TestAuthority: Sendable {
     let folder: TemporaryFolder
     private let name: String
@@ -24,7 +24,7 @@ struct TestAuthority: Sendable {
         )
     }
 
-    /// Makes a key, as openssl is told, and a certificate for it and these names: `NAME.crt` and `NAME.key`.
+    /// Makes a key with these openssl arguments, and a certificate for it and these names: `NAME.crt` and `NAME.key`.
     func sign(
         _ name: String,
         key: String = "ec -pkeyopt ec_paramgen_curve:prime256v1",
@@ -92,7 +92,7 @@ final class TLSFront: Sendable {
     }
 }
 
-/// Passes on what it reads to a connection of its own, and back.
+/// Forwards received bytes to a connection of its own, and back.
 private final class Relay: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -140,7 +140,7 @@ private final class Relay: ChannelInboundHandler {
     }
 }
 
-/// The way back of a relay.
+/// The return direction of a relay.
 private final class Back: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

@@ -1,7 +1,7 @@
 @testable import ClusterSource
 
 extension KubernetesTimes {
-    /// The times of the field, a hundred and more times shorter.
+    /// The default times, a hundred and more times shorter.
     static let short = {
         var times = KubernetesTimes()
         times.connect = .seconds(2)
@@ -32,9 +32,9 @@ extension KubernetesTimes {
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition is met.
 ///
-/// - Returns: whether it came to be so in time.
+/// - Returns: whether the condition was met in time.
 func eventually(
     within limit: Duration = .seconds(60),
     _ condition: @Sendable () -> Bool
