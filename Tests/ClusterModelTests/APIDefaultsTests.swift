@@ -63,7 +63,7 @@ import Testing
             written: #"{"metadata":{"name":"a"},"spec":{"podCIDR":"10.0.0.0/24","podCIDRs":["10.0.1.0/24"]}}"#,
             served: #"{"metadata":{"name":"a"},"spec":{"podCIDR":"10.0.0.0/24","podCIDRs":["10.0.0.0/24"]}}"#
         ),
-        // Services and what answers for them.
+        // Services and their endpoints.
         Case(
             kind: .service,
             written: spec(#"{"clusterIP":"10.96.0.1","ports":[{"port":80}]}"#),
@@ -139,15 +139,15 @@ import Testing
         ),
     ]
 
-    @Test(arguments: cases) func areThoseOfAnAPIServer(_ test: Case) throws {
+    @Test(arguments: cases) func addsDefaultsOfAPIServer(_ test: Case) throws {
         let (written, _) = try ObjectDecoder.withFindings(test.written, as: test.kind)
         let (served, findings) = try ObjectDecoder.withFindings(test.served, as: test.kind)
         #expect("\(try #require(written))" == "\(try #require(served))")
         #expect(findings.filter { !$0.contains("no namespace") } == [])
     }
 
-    /// Staged policies of Calico are no API server's: what they leave out is not filled in.
-    @Test func aPortThatSaysNothingInAStagedPolicyStaysSo() throws {
+    /// No API server adds defaults to the rules of a StagedKubernetesNetworkPolicy of Calico.
+    @Test func doesNotDefaultPortOfStagedPolicy() throws {
         let text = Self.spec(#"{"podSelector":{},"ingress":[{"ports":[{}]}]}"#)
         let (object, _) = try ObjectDecoder.withFindings(text, as: .stagedKubernetesNetworkPolicy)
         guard case .stagedKubernetesPolicy(let policy)? = object else { return #expect(Bool(false)) }
@@ -155,7 +155,7 @@ import Testing
     }
 
     /// A pod that a kubelet runs from a file has no service account, in an API server either.
-    @Test func aMirrorPodHasNoServiceAccount() throws {
+    @Test func doesNotAddServiceAccountToMirrorPod() throws {
         let text = #"{"metadata":{"name":"a","annotations":{"kubernetes.io/config.mirror":"1"}},"spec":{}}"#
         let (object, _) = try ObjectDecoder.withFindings(text, as: .pod)
         guard case .pod(let pod)? = object else { return #expect(Bool(false)) }

@@ -8,7 +8,7 @@ struct APIStatusTests {
         ((try? Fixture.paths(in: "errors")) ?? [])
         + ((try? Fixture.paths(in: "expired"))?.filter { $0.hasSuffix(".json") } ?? [])
 
-    @Test(arguments: paths) func recordedBody(_ path: String) throws {
+    @Test(arguments: paths) func decodesRecordedBody(_ path: String) throws {
         let bytes = try Fixture.bytes(path)
         let status = APIStatus(httpStatus: 599, body: bytes.span)
         guard let reference = try? Reference.object(bytes) else {
@@ -37,11 +37,11 @@ struct APIStatusTests {
         ("k8s\u{0}\n\u{c}\n\u{2}v1", "a body in protobuf"), (#"{"kind":"Pod"}"#, #"{"kind":"Pod"}"#),
         (#"{"kind":"Status","message":"x""#, #"{"kind":"Status","message":"x""#),
         (String(repeating: "x", count: 1000), String(repeating: "x", count: 300)),
-    ]) func text(_ body: String, _ message: String) {
+    ]) func derivesMessageFromOtherBody(_ body: String, _ message: String) {
         #expect(APIStatus(httpStatus: 429, body: Array(body.utf8).span) == APIStatus(code: 429, message: message))
     }
 
-    @Test func description() {
+    @Test func describesCodeReasonAndMessage() {
         #expect(APIStatus(code: 410, reason: "Expired", message: "too old").description == "410 Expired: too old")
         #expect(APIStatus(code: 502).description == "502")
     }

@@ -17,7 +17,7 @@ struct AdminPolicyDecodingTests {
         (.baselineAdminNetworkPolicy, "", .baseline, 0),
         (.clusterNetworkPolicy, #""tier":"Baseline","priority":9"#, .baseline, 9),
         (.clusterNetworkPolicy, #""priority":1,"tier":"Admin""#, .admin, 1),
-    ]) func tierAndPriority(_ kind: ObjectKind, _ spec: String, _ tier: AdminPolicy.Tier, _ priority: Int) throws {
+    ]) func readsTierAndPriority(_ kind: ObjectKind, _ spec: String, _ tier: AdminPolicy.Tier, _ priority: Int) throws {
         let policy = try Self.policy(spec, as: kind)
         #expect(policy.kind == kind)
         #expect(policy.tier == tier)
@@ -37,7 +37,7 @@ struct AdminPolicyDecodingTests {
         // Of an older version of the API; taken for an empty selector it would select everything.
         (#"{"namespaces":{"namespaceSelector":{"matchLabels":{"a":"b"}}}}"#, .unknown),
         (#"{"pods":{"podSelector":{"podSelector":{}}}}"#, .unknown), (#"{"services":{}}"#, .unknown),
-    ]) func subject(_ text: String, _ expected: AdminPolicy.Subject) throws {
+    ]) func decodesSubject(_ text: String, _ expected: AdminPolicy.Subject) throws {
         #expect(try Self.policy(#""subject":\#(text)"#).subject == expected)
     }
 
@@ -55,14 +55,14 @@ struct AdminPolicyDecodingTests {
         ),
         (#"{"namespaces":{"sameLabels":["a"]}}"#, .unknown), (#"{"networks":[]}"#, .unknown),
         (#"{"networks":["x"]}"#, .networks([])),
-    ]) func peer(_ text: String, _ expected: AdminPolicyPeer) throws {
+    ]) func decodesPeer(_ text: String, _ expected: AdminPolicyPeer) throws {
         let policy = try Self.policy(#""egress":[{"action":"Deny","to":[\#(text)]}]"#)
         #expect(policy.egress == [AdminPolicyRule(action: .deny, peers: [expected])])
         #expect(policy.ingress == [])
     }
 
     /// In a custom resource a label that is null is dropped, and in a NetworkPolicy it has an empty value.
-    @Test func labelsThatAreNull() throws {
+    @Test func decodesNullLabelsByKind() throws {
         let selector = #"{"matchLabels":{"a":null,"b":"c"}}"#
         let policy = try Self.policy(#""subject":{"namespaces":\#(selector)}"#)
         #expect(policy.subject == .namespaces(LabelSelector(labels: [Label(key: "b", value: "c")])))
@@ -74,8 +74,8 @@ struct AdminPolicyDecodingTests {
         #expect(policy.spec.podSelector == LabelSelector(labels: labels))
     }
 
-    /// A peer has what the API of its kind and direction has; the rest counts for nothing.
-    @Test func whatOtherKindsHave() throws {
+    /// A peer that the API of the kind and direction does not have is unknown.
+    @Test func marksPeersOfOtherKindsUnknown() throws {
         let peers = #"[{"networks":["::/0"]},{"domainNames":["a.b"]}]"#
         let rules = #""ingress":[{"action":"Deny","from":\#(peers)}],"egress":[{"action":"Deny","to":\#(peers)}]"#
         let range = try #require(IPPrefix("::/0"))
@@ -89,7 +89,7 @@ struct AdminPolicyDecodingTests {
         }
     }
 
-    @Test func networks() throws {
+    @Test func decodesNetworks() throws {
         let policy = try Self.policy(#""egress":[{"action":"Deny","to":[{"networks":["10.0.0.0/8","::/0"]}]}]"#)
         let ranges = ["10.0.0.0/8", "::/0"].compactMap { IPPrefix($0) }
         #expect(policy.egress.first?.peers == [.networks(ranges)])
@@ -97,7 +97,7 @@ struct AdminPolicyDecodingTests {
 
     @Test(arguments: [
         ("Allow", AdminPolicyRule.Action.accept), ("Accept", .accept), ("Deny", .deny), ("Pass", .pass),
-    ]) func action(_ text: String, _ expected: AdminPolicyRule.Action) throws {
+    ]) func decodesAction(_ text: String, _ expected: AdminPolicyRule.Action) throws {
         let policy = try Self.policy(#""ingress":[{"name":"r","action":"\#(text)","from":[]}]"#)
         #expect(policy.ingress == [AdminPolicyRule(name: "r", action: expected, peers: [])])
     }
@@ -134,7 +134,7 @@ struct AdminPolicyDecodingTests {
                 ]
             ),
         ] as [(String, [PolicyPort]?)]
-    ) func ports(_ text: String, _ expected: [PolicyPort]?) throws {
+    ) func decodesPorts(_ text: String, _ expected: [PolicyPort]?) throws {
         let isCluster = text.hasPrefix(#""protocols""#)
         let policy = try Self.policy(
             (isCluster ? #""tier":"Admin","# : "") + #""ingress":[{"action":"Deny",\#(text)}]"#,

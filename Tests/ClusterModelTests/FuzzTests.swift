@@ -2,9 +2,9 @@ import ClusterModel
 import Foundation
 import Testing
 
-/// Recorded objects with damage: nothing crashes, nothing loops, and what is decoded is valid text.
+/// Recorded objects with damage: decoders neither crash nor loop, and every decoded string is valid text.
 struct FuzzTests {
-    /// A small object of each recorded kind, without what no decoder looks at.
+    /// A small object of each recorded kind, without the members that no decoder reads.
     private static let seeds: [(ObjectKind, [UInt8])] = {
         var seeds: [(ObjectKind, [UInt8])] = []
         for path in (try? Fixture.paths(in: "list")) ?? [] {
@@ -34,7 +34,7 @@ struct FuzzTests {
         Array("99999999999999999999".utf8),
     ]
 
-    /// A text with one to three things done to it.
+    /// A text with one to three random changes.
     private static func damaged(_ text: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
         var text = text
         for _ in 0..<Int.random(in: 1...3, using: &generator) where !text.isEmpty {
@@ -53,7 +53,7 @@ struct FuzzTests {
         return text
     }
 
-    @Test(arguments: 0..<4) func damagedText(_ part: Int) throws {
+    @Test(arguments: 0..<4) func decodersHandleDamagedText(_ part: Int) throws {
         #expect(Self.seeds.count > 30)
         var generator = SeededGenerator(UInt64(part) + 1000)
         var decoded = 0
@@ -70,7 +70,7 @@ struct FuzzTests {
             decoded += objects.count
             for object in objects { try HostileInputTests.expectValidText(object.metadata) }
         }
-        // Much of the damage hits what nobody looks at.
+        // Much of the damage hits members that no decoder reads.
         #expect(decoded > 500)
     }
 
@@ -126,7 +126,7 @@ struct FuzzTests {
         let seed = generator.next()
         let outcome = WatchOutcome(Chunking.random(seed: seed, most: 400).pieces(of: body), kind: kind)
         if seed % 4 == 0 { #expect(outcome.text == WatchOutcome([body], kind: kind).text) }
-        // Whatever was on the line before, the next one is read.
+        // The stream reads the next line whatever the line before it contains.
         guard case .bookmark? = outcome.events.last else {
             Issue.record("\(outcome.events)")
             return []

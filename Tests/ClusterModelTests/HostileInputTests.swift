@@ -3,9 +3,9 @@ import FlowModel
 import Foundation
 import Testing
 
-/// Input that is large, deep, or not what it should be.
+/// Input that is large, deeply nested, or malformed.
 struct HostileInputTests {
-    @Test func annotationOfFiveMegabytes() throws {
+    @Test func decodesPodWithFiveMegabyteAnnotation() throws {
         for filler in ["x", #"\""#, "é", #"\u0041"#] {
             let value = String(repeating: filler, count: 5_000_000 / filler.utf8.count)
             let text =
@@ -16,7 +16,7 @@ struct HostileInputTests {
         }
     }
 
-    @Test func lineOfTwoMegabytes() throws {
+    @Test func decodesLineOfTwoMegabytes() throws {
         let labels = (0..<60_000).map { #""label-\#($0)":"value-of-the-label""# }.joined(separator: ",")
         let line = #"{"type":"ADDED","object":{"metadata":{"name":"a","labels":{\#(labels)}}}}"#
         #expect(line.utf8.count > 2_000_000)
@@ -26,7 +26,7 @@ struct HostileInputTests {
         #expect(object.metadata.labels == object.metadata.labels.sorted())
     }
 
-    @Test(arguments: ["[", #"{"a":"#, #"[{"a":"#]) func deepNesting(_ open: String) throws {
+    @Test(arguments: ["[", #"{"a":"#, #"[{"a":"#]) func rejectsDeepNesting(_ open: String) throws {
         let deep = String(repeating: open, count: 100_000)
         for rest in [#""spec":\#(deep)"#, #""metadata":{"name":"a","x":\#(deep)"#, #""spec":{"containers":\#(deep)"#] {
             let text = #"{"metadata":{"name":"a"},\#(rest)"#
@@ -41,14 +41,14 @@ struct HostileInputTests {
         #expect(throws: ObjectIssue.self) { try ObjectDecoder.objects(in: Array(deep.utf8).span) }
     }
 
-    /// Names that no server gives out: they come through as text that is valid whatever it is put into.
+    /// Names that no server assigns; they are decoded to valid text.
     @Test(
         arguments: [
             (#"a\"b"#, Array("a\"b".utf8)), (#"a\u0000\u001b[31m"#, Array("a\u{0}\u{1b}[31m".utf8)),
             (#"\ud800"#, [0xef, 0xbf, 0xbd]),
             (#"\\\/\n"#, Array("\\/\n".utf8)), ("\u{202e}é\u{301}", Array("\u{202e}é\u{301}".utf8)),
         ] as [(String, [UInt8])]
-    ) func oddName(_ name: String, _ expected: [UInt8]) throws {
+    ) func decodesUnusualNames(_ name: String, _ expected: [UInt8]) throws {
         let text = #"{"metadata":{"name":"\#(name)","labels":{"\#(name)":"\#(name)"}}}"#
         let metadata = try #require(try ObjectDecoder.object(text, as: .pod)?.metadata)
         for found in [metadata.name, metadata.labels[0].key, metadata.labels[0].value] {
@@ -57,7 +57,7 @@ struct HostileInputTests {
         try Self.expectValidText(metadata)
     }
 
-    @Test func nameThatIsNotUTF8() throws {
+    @Test func replacesInvalidUTF8InNames() throws {
         for bytes in [[0xff, 0xfe], [0xc3], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80]] as [[UInt8]] {
             let text =
                 Array(#"{"metadata":{"name":"a"#.utf8) + bytes + Array(#"","labels":{"k":""#.utf8) + bytes
@@ -71,7 +71,7 @@ struct HostileInputTests {
     @Test(arguments: [
         #"{"metadata":{"name":"a"#, "{\"metadata\":{\"name\":\"a\nb\"}}", "{\"metadata\":{\"name\":\"\u{1}\"}}",
         "\u{0}\u{0}\u{0}", "{\"metadata\":{\"name\":\"a\"}}\u{0}",
-    ]) func textThatIsNotJSON(_ text: String) {
+    ]) func rejectsTextThatIsNotJSON(_ text: String) {
         #expect(throws: ObjectIssue.self) { try ObjectDecoder.object(text, as: .pod) }
     }
 

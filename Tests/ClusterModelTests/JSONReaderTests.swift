@@ -3,7 +3,7 @@ import Testing
 
 @testable import ClusterModel
 
-/// The grammar of RFC 8259: what is a value, what is none, and what strings and numbers say.
+/// The grammar of RFC 8259: valid and invalid values, and the contents of strings and numbers.
 struct JSONReaderTests {
     static let values = [
         "0", "-0", "7", "-12", "0.5", "-0.0", "1e3", "1E+3", "1.5e-3", "123456789012345678901234567890", "1e400",
@@ -20,14 +20,14 @@ struct JSONReaderTests {
         "{\"a\":1 \"b\":2}", "{\"a\":1]", "{\"a\":}", "{\"a\"}", "\u{feff}1", "1\u{0}", "\u{0b}1", "// a\n1", "\u{a0}1",
     ]
 
-    /// Skips a text, and reads it value by value; whether both find it right.
+    /// Returns whether the reader accepts a text when it skips it, reads it value by value, and skips it in an array.
     private static func verdicts(on text: String) -> [Bool] {
         let bytes = Array(text.utf8)
         var skipping = JSONReader(bytes.span)
         let skipped = (try? skipping.skip()) != nil && skipping.isAtEnd
         var reading = JSONReader(bytes.span)
         let read = (try? readAll(&reading)) != nil && reading.isAtEnd
-        // In a container the other loop of the reader is at work.
+        // Within a container the reader runs its other loop.
         let outer = Array("[\(text)]".utf8)
         var within = JSONReader(outer.span)
         let skippedWithin = (try? within.skip()) != nil && within.isAtEnd
@@ -48,16 +48,16 @@ struct JSONReaderTests {
         }
     }
 
-    @Test(arguments: values) func value(_ text: String) {
+    @Test(arguments: values) func acceptsValues(_ text: String) {
         #expect(Self.verdicts(on: text) == [true, true, true])
         for padding in ["       ", "        ", "         "] {
             #expect(Self.verdicts(on: padding + text + padding) == [true, true, true])
         }
     }
 
-    @Test(arguments: nonValues) func noValue(_ text: String) {
+    @Test(arguments: nonValues) func rejectsInvalidValues(_ text: String) {
         var verdicts = Self.verdicts(on: text)
-        // What would be a list of its own in brackets.
+        // In brackets these texts are an empty list.
         if ["", " "].contains(text) { verdicts[2] = false }
         #expect(verdicts == [false, false, false])
     }
@@ -73,11 +73,11 @@ struct JSONReaderTests {
             "a long text without any escapes in it"
         ),
         (#""seven 7\\eight""#, #"seven 7\eight"#), (#""\\""#, #"\"#), (#""\\\"""#, #"\""#),
-    ]) func string(_ text: String, _ expected: String) throws {
+    ]) func decodesStrings(_ text: String, _ expected: String) throws {
         let bytes = Array(text.utf8)
         var reader = JSONReader(bytes.span)
         #expect(try reader.string() == expected)
-        // Foundation refuses surrogates that are alone.
+        // Foundation rejects lone surrogates.
         if !expected.contains("\u{fffd}") {
             let foundation = try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
             #expect(foundation as? String == expected)
@@ -89,7 +89,7 @@ struct JSONReaderTests {
             ([0xff], "\u{fffd}"), ([0x61, 0xc3, 0x62], "a\u{fffd}b"), ([0xed, 0xa0, 0x80], "\u{fffd}\u{fffd}\u{fffd}"),
             ([0xc0, 0xaf], "\u{fffd}\u{fffd}"), ([0xf0, 0x9f, 0x98], "\u{fffd}"), ([0xc3, 0xa9], "é"),
         ] as [([UInt8], String)]
-    ) func bytesThatAreNotUTF8(_ bytes: [UInt8], _ expected: String) throws {
+    ) func replacesInvalidUTF8(_ bytes: [UInt8], _ expected: String) throws {
         for escape in ["", "\\n"] {
             let text = [UInt8(ascii: "\"")] + bytes + Array("\(escape)\"".utf8)
             var reader = JSONReader(text.span)
@@ -104,7 +104,7 @@ struct JSONReaderTests {
             ("9223372036854775808", nil), ("1.5", nil), ("1e400", nil), ("true", nil), (#""1""#, nil), ("null", nil),
             ("[1]", nil), ("{}", nil),
         ] as [(String, Int?)]
-    ) func integer(_ text: String, _ expected: Int?) throws {
+    ) func readsIntegers(_ text: String, _ expected: Int?) throws {
         let bytes = Array(text.utf8)
         var reader = JSONReader(bytes.span)
         #expect(try reader.integer() == expected)
@@ -114,14 +114,14 @@ struct JSONReaderTests {
     @Test(
         arguments: [("50.5", 50.5), ("-1e-2", -0.01), ("1e400", nil), ("7", 7), ("null", nil)] as [(String, Double?)]
     )
-    func double(_ text: String, _ expected: Double?) throws {
+    func readsDoubles(_ text: String, _ expected: Double?) throws {
         let bytes = Array(text.utf8)
         var reader = JSONReader(bytes.span)
         #expect(try reader.double() == expected)
     }
 
-    /// Every length around the eight bytes that strings are searched by, with what ends it at every place.
-    @Test func stringsOfAllLengths() throws {
+    /// Every length around the eight bytes by which strings are searched, with an invalid byte at every place.
+    @Test func readsStringsOfAllLengths() throws {
         for length in 0..<40 {
             let plain = String(repeating: "x", count: length)
             for text in [plain, plain + "é", "é" + plain] {
@@ -146,7 +146,7 @@ struct JSONReaderTests {
     @Test(arguments: [
         ("a", ["a"]), (#"\u0061"#, ["a"]), (#"metadat\u0061"#, ["metadata"]), ("metadata", ["metadata"]), ("", [""]),
         ("Metadata", []), ("metadat", []), (#"a\""#, []), ("metadatb", []),
-    ]) func keyIsTold(_ key: String, _ expected: [String]) throws {
+    ]) func matchesKeys(_ key: String, _ expected: [String]) throws {
         let bytes = Array("{\"\(key)\":1}".utf8)
         var reader = JSONReader(bytes.span)
         _ = try reader.enterObject()
@@ -161,7 +161,7 @@ struct JSONReaderTests {
         #expect(found == expected)
     }
 
-    @Test(arguments: [512, 513, 100_000]) func nesting(_ depth: Int) {
+    @Test(arguments: [512, 513, 100_000]) func limitsNesting(_ depth: Int) {
         for (open, close) in [("[", "]"), (#"{"a":"#, "}")] {
             let text = String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)
             #expect(Self.verdictOfSkipping(text) == (depth <= 512))
@@ -181,7 +181,7 @@ struct JSONReaderTests {
         (#"{"spec":{"nets":[1,"@"]}}"#, "spec.nets[1]"), (#"{"a":[[],{"b":"x"},[@"#, "a[2][0]"), ("@", ""),
         (#"{"a.b":{"":"@"}}"#, #"["a.b"][""]"#), (#"{"a":1,"b":2,@"#, ""), (#"{"a":{"b":1},"c":"@"}"#, "c"),
         (#"{"a":"{[,\"","b":[{},@"#, "b[1]"), (#"[[[[@"#, "[0][0][0][0]"), (#"{"\u0061":"@"}"#, "a"), (#"}]@"#, ""),
-    ]) func path(_ text: String, _ expected: String) throws {
+    ]) func findsPathOfOffset(_ text: String, _ expected: String) throws {
         let bytes = Array(text.utf8)
         var target = try #require(bytes.firstIndex(of: UInt8(ascii: "@")))
         if target > 0, bytes[target - 1] == UInt8(ascii: "\"") { target -= 1 }

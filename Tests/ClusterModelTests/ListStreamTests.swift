@@ -1,7 +1,7 @@
 import ClusterModel
 import Testing
 
-/// Bodies of lists in the forms that they come in, and in those that they should not.
+/// Bodies of lists, in all valid forms and in malformed ones.
 struct ListStreamTests {
     private static let one = #"{"metadata":{"name":"a"}}"#
 
@@ -31,12 +31,12 @@ struct ListStreamTests {
             names: ["a"],
             end: .success(ListEnd(resourceVersion: "7", continueToken: "c\"]}"))
         ),
-        // What is called items further in is no item.
+        // Nested members named items are not items.
         Case(body: #"{"kind":"PodList","x":{"items":[1,2]},"y":"items","items":[\#(one)]}"#, names: ["a"]),
         Case(body: #"{"kind":"PodList","items":[{"metadata":{"name":"}]\"\\"},"items":[[]]}]}"#, names: [#"}]"\"#]),
     ]
 
-    @Test(arguments: whole) func wholeBody(_ body: Case) throws {
+    @Test(arguments: whole) func decodesWholeBody(_ body: Case) throws {
         for chunking in [Chunking.whole, .each(1), .random(seed: 1, most: 5)] {
             let outcome = ListOutcome(chunking.pieces(of: Array(body.body.utf8)), kind: .pod)
             #expect(try outcome.items.map { try $0.get().metadata.name } == body.names)
@@ -44,7 +44,7 @@ struct ListStreamTests {
         }
     }
 
-    @Test(arguments: whole.dropFirst(2)) func everyCutIsTruncation(_ body: Case) {
+    @Test(arguments: whole.dropFirst(2)) func reportsTruncationAtEveryLength(_ body: Case) {
         let bytes = Array(body.body.utf8)
         let last = bytes.lastIndex(of: UInt8(ascii: "}")) ?? 0
         for length in 0...last {
@@ -60,10 +60,10 @@ struct ListStreamTests {
         (#"{"kind":"PodList","items":[],"items":[]}"#, 37), ("[]", 0), ("404 page not found", 4), ("{}", 0),
         (#"{"kind":"Pod"}"#, 0), (#"{"kind":"SecretList","items":[]}"#, 0), ("<html>", 0), ("\u{1}", 0),
         (#""items""#, 0),
-    ]) func malformed(_ body: String, _ offset: Int) throws {
+    ]) func rejectsMalformedBody(_ body: String, _ offset: Int) throws {
         let outcome = ListOutcome([Array(body.utf8)], kind: .pod)
         guard case .failure(.malformed(let found, let reason)) = outcome.end else {
-            // A text that nothing closes is cut off as far as anyone can tell.
+            // A text that is never closed counts as truncated.
             #expect(outcome.end == .failure(.truncated(offset: body.utf8.count)))
             #expect(body.utf8.filter { $0 == UInt8(ascii: "}") }.count > 1)
             return
@@ -72,7 +72,7 @@ struct ListStreamTests {
         #expect(!reason.isEmpty)
     }
 
-    @Test func unusableItemIsToldAndTheOthersToo() throws {
+    @Test func reportsUnusableItemAndKeepsOthers() throws {
         let body =
             #"{"kind":"PodList","items":[\#(Self.one),{"metadata":{}},7,null,{"metadata":{"name":tru}},\#(Self.one)]}"#
         let outcome = ListOutcome([Array(body.utf8)], kind: .pod)
@@ -85,13 +85,13 @@ struct ListStreamTests {
         #expect(errors == ["items[1] @53", "items[2] @69", "items[3] @71", "items[4].metadata.name @96"])
     }
 
-    @Test func statusInsteadOfAList() {
+    @Test func reportsStatusInsteadOfList() {
         let body = #"{"kind":"Status","code":410,"reason":"Expired","metadata":{"continue":"x"}}"#
         let status = APIStatus(code: 410, reason: "Expired", continueToken: "x")
         #expect(ListOutcome([Array(body.utf8)], kind: .pod).end == .failure(.status(status)))
     }
 
-    @Test func limits() {
+    @Test func enforcesItemLimit() {
         let item = #"{"metadata":{"name":"a","x":"\#(String(repeating: "x", count: 1000))"}}"#
         let body = Array(#"{"kind":"PodList","items":[\#(item)]}"#.utf8)
         for chunking in [Chunking.whole, .each(100)] {

@@ -28,7 +28,7 @@ struct ObjectDecoderTests {
             ("apps/v1", "Deployment", nil), ("v1", "NetworkPolicy", nil), ("networking.k8s.io/v1", "Pod", nil),
             ("crd.antrea.io/v1beta1", "Tier", nil), ("v1", "Secret", nil), ("v1", "Status", nil),
         ] as [(String, String, ObjectKind?)]
-    ) func kindByGroupAndName(_ version: String, _ kind: String, _ expected: ObjectKind?)
+    ) func decodesKindByGroupAndName(_ version: String, _ kind: String, _ expected: ObjectKind?)
         throws
     {
         let members = [
@@ -58,7 +58,7 @@ struct ObjectDecoderTests {
             ("projectcalico.org/v3", "IPPool", nil), ("projectcalico.org/v3", "Profile", nil), ("v1", "Secret", nil),
             ("example.org/v1", "NetworkPolcy", nil),
         ] as [(String, String, String?)]
-    ) func misspeltKindsAreRefused(_ version: String, _ kind: String, _ reason: String?) throws {
+    ) func rejectsMisspelledKinds(_ version: String, _ kind: String, _ reason: String?) throws {
         let text = #"{"apiVersion":"\#(version)","kind":"\#(kind)","metadata":{"name":"a"}}"#
         let results = try ObjectDecoder.objects(in: Array(text.utf8).span)
         #expect(
@@ -67,12 +67,12 @@ struct ObjectDecoderTests {
         )
     }
 
-    @Test(arguments: ObjectKind.allCases) func hollowObjectBreaksNothing(_ kind: ObjectKind) throws {
+    @Test(arguments: ObjectKind.allCases) func decodesHollowObject(_ kind: ObjectKind) throws {
         let members = ["spec", "status", "endpoints", "subsets", "ports", "addressType", "annotations"]
         for value in ["null", "{}", "[]", #""""#, "0", "true", "[null]", "[{}]", #"{"ports":null,"ingress":null}"#] {
             for member in members {
                 let text = #"{"metadata":{"name":"a","labels":null},"\#(member)":\#(value)}"#
-                // A policy may refuse it, with its name.
+                // The decoder may reject a policy, with its name in the error.
                 do throws(ObjectIssue) {
                     #expect(try ObjectDecoder.object(text, as: kind)?.metadata.name == "a")
                 } catch {
@@ -83,7 +83,7 @@ struct ObjectDecoderTests {
         }
     }
 
-    @Test(arguments: ObjectKind.allCases) func objectWithoutNameIsUnusable(_ kind: ObjectKind) {
+    @Test(arguments: ObjectKind.allCases) func rejectsObjectWithoutName(_ kind: ObjectKind) {
         for text in [
             "{}", #"{"metadata":null}"#, #"{"metadata":{"name":""}}"#, #"{"metadata":{"name":7}}"#, "7", "null", "[]",
         ] {
@@ -91,7 +91,7 @@ struct ObjectDecoderTests {
         }
     }
 
-    @Test func metadata() throws {
+    @Test func decodesMetadata() throws {
         let text = #"""
             {"metadata":{"name":"a","name":"b","namespace":"","uid":"","generateName":"b-","resourceVersion":"7",
             "labels":{"z":"1","a":"2","z":"3","n":4,"m":null},"deletionTimestamp":"2026-11-21T11:50:07Z"}}
@@ -124,14 +124,14 @@ struct ObjectDecoderTests {
         ),
         (#"{"metadata":{"name":"a"},"spec":{"nodeName":"\q"}}"#, 45, "spec.nodeName", "an escape"),
         (#"{"metadata":{"name":"a","x":[[[01]]]}}"#, 31, "metadata.x[0][0][0]", "a number with a leading zero"),
-    ]) func syntaxErrorSaysWhere(_ text: String, _ offset: Int, _ path: String, _ reason: String) throws {
+    ]) func reportsPlaceOfSyntaxError(_ text: String, _ offset: Int, _ path: String, _ reason: String) throws {
         let error = try #require(throws: ObjectIssue.self) { try ObjectDecoder.object(text, as: .pod) }
         #expect(error.offset == offset)
         #expect(PathComponent.text(error.path) == path)
         #expect(error.reason.contains(reason), "\(error.reason)")
     }
 
-    @Test func errorIsReadable() throws {
+    @Test func describesError() throws {
         let text = #"{"metadata":{"name":"a","namespace":"n"},"spec":{"ingress":[{"action":"Permit"}]}}"#
         let error = try #require(throws: ObjectIssue.self) { try ObjectDecoder.object(text, as: .calicoNetworkPolicy) }
         let expected =
@@ -140,7 +140,7 @@ struct ObjectDecoderTests {
         #expect("\(error)" == expected)
     }
 
-    @Test func placeIsThatOfTheValueAlsoInTextForPeople() throws {
+    @Test func reportsOffsetOfValueInIndentedText() throws {
         let text =
             "{ \"metadata\" : { \"name\" : \"a\" } ,\n  \"spec\" : {\n    \"nets\" : [ \"::/0\" ,\n      7 , \"x\" ]\n  }\n}"
         let bytes = Array(text.utf8)
@@ -152,7 +152,7 @@ struct ObjectDecoderTests {
 
     // MARK: - Several objects
 
-    @Test func pathsCountFromTheWholeText() throws {
+    @Test func reportsPathsFromRootOfText() throws {
         let set =
             #"{"kind":"NetworkSet","apiVersion":"projectcalico.org/v3","metadata":{"name":"s","namespace":"n"},"#
             + #""spec":{"nets":["10.0.0.0/8","10.0.0.0/99"]}}"#
@@ -190,22 +190,22 @@ struct ObjectDecoderTests {
         #"{"kind":"PodList","apiVersion":"v1"}"#, #"{"kind":"List","items":{}}"#,
         #"{"kind":"SecretList","apiVersion":"v1","items":[{"metadata":{}}]}"#,
     ])
-    func nothing(_ text: String) throws {
+    func decodesTextWithoutObjects(_ text: String) throws {
         #expect(try ObjectDecoder.objects(in: Array(text.utf8).span).isEmpty)
     }
 
     @Test(arguments: ["{", "[1,", #"{"kind":"List","items":[{]}"#, #"{"kind":"Pod","apiVersion":"v1"} }"#, "junk"])
-    func textThatIsNotJSON(_ text: String) {
+    func rejectsTextThatIsNotJSON(_ text: String) {
         #expect(throws: ObjectIssue.self) { try ObjectDecoder.objects(in: Array(text.utf8).span) }
     }
 
-    @Test func listsInListsHaveAnEnd() {
+    @Test func rejectsDeeplyNestedLists() {
         let open = #"{"kind":"List","items":["#
         let deep = String(repeating: open, count: 400) + String(repeating: "]}", count: 400)
         #expect(throws: ObjectIssue.self) { try ObjectDecoder.objects(in: Array(deep.utf8).span) }
     }
 
-    @Test func findingsHaveALimit() throws {
+    @Test func limitsFindings() throws {
         let nets = Array(repeating: #""x""#, count: 5000).joined(separator: ",")
         let text = #"{"metadata":{"name":"a"},"spec":{"nets":[\#(nets)]}}"#
         let (object, findings) = try ObjectDecoder.withFindings(text, as: .globalNetworkSet)

@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 import Testing
 
-/// The time when a pod came, and its addresses in the annotations of network plugins.
+/// The time when a pod was created, and its addresses in the annotations of network plugins.
 @Suite struct PodNetworkDecodingTests {
     private static func pod(_ metadata: String, _ status: String = "{}") throws -> (pod: Pod, findings: [String]) {
         let text = #"{"metadata":{"name":"a","namespace":"n"\#(metadata)},"status":\#(status)}"#
@@ -19,7 +19,7 @@ import Testing
             ("2100-03-01T00:00:00Z", 4_107_542_400),
             ("2026-11-28t11:05:00z", 1_795_863_900),
         ] as [(String, Int64)]
-    ) func times(_ text: String, _ seconds: Int64) throws {
+    ) func decodesTimes(_ text: String, _ seconds: Int64) throws {
         let (pod, findings) = try Self.pod(#","creationTimestamp":"\#(text)""#, #"{"startTime":"\#(text)"}"#)
         #expect(pod.metadata.created == seconds)
         #expect(pod.started == seconds)
@@ -29,13 +29,13 @@ import Testing
     @Test(arguments: [
         "yesterday", "2026-11-28", "2026-13-28T11:05:00Z", "2026-11-28T24:05:00Z", "2026-11-28T11:05:00",
         "2026-11-28T11:05:00+1", "2026-11-28T11:05:00Zulu", "2026-11-28T11:05:00.", "０026-11-28T11:05:00Z",
-    ]) func textThatIsNoTime(_ text: String) throws {
+    ]) func reportsInvalidTime(_ text: String) throws {
         let (pod, findings) = try Self.pod(#","creationTimestamp":"\#(text)""#)
         #expect(pod.metadata.created == nil)
         #expect(findings.count == 1)
     }
 
-    @Test(arguments: ["null", #""""#]) func noTime(_ text: String) throws {
+    @Test(arguments: ["null", #""""#]) func acceptsMissingTime(_ text: String) throws {
         let (pod, findings) = try Self.pod(#","creationTimestamp":\#(text)"#)
         #expect(pod.metadata.created == nil)
         #expect(findings == [])
@@ -53,13 +53,13 @@ import Testing
         (#""cni.projectcalico.org/podIPs":"x,10.0.0.1\u00002,10.0.0.3""#, "{}", []),
         (#""cni.projectcalico.org/podIPs":"x,10.0.0.3""#, "{}", ["10.0.0.3"]),
         (#""cni.projectcalico.org/podIPs":null"#, "{}", []),
-    ]) func annotationsName(_ annotations: String, _ status: String, _ addresses: [String]) throws {
+    ]) func readsAddressesFromAnnotations(_ annotations: String, _ status: String, _ addresses: [String]) throws {
         let (pod, _) = try Self.pod(#","annotations":{\#(annotations)}"#, status)
         #expect(pod.addresses.map(\.description) == addresses)
         #expect(!pod.hasReleasedNetwork)
     }
 
-    /// As Calico has it: with an empty annotation a pod that is being deleted is finished.
+    /// As in Calico, a pod that is being deleted counts as ended once its annotation is empty.
     @Test(arguments: [
         (#","annotations":{"cni.projectcalico.org/podIP":""}"#, Pod.Phase.live, true),
         (
@@ -67,7 +67,7 @@ import Testing
             Pod.Phase.ended, true
         ),
         (#","deletionTimestamp":"2026-11-28T11:04:00Z""#, Pod.Phase.live, false),
-    ]) func calicoTakesTheNetworkAway(_ metadata: String, _ phase: Pod.Phase, _ hasReleased: Bool) throws {
+    ]) func detectsNetworkReleasedByCalico(_ metadata: String, _ phase: Pod.Phase, _ hasReleased: Bool) throws {
         let (pod, _) = try Self.pod(metadata, #"{"phase":"Running","podIP":"10.0.0.1"}"#)
         #expect(pod.phase == phase)
         #expect(pod.hasReleasedNetwork == hasReleased)

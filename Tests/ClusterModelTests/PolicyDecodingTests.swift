@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 import Testing
 
-/// Kubernetes' and Calico's policies: what is written, and what is not.
+/// Policies of Kubernetes and Calico, with members that are present, empty and absent.
 struct PolicyDecodingTests {
     private static func object(_ spec: String, as kind: ObjectKind) throws -> ClusterObject {
         try #require(
@@ -29,11 +29,11 @@ struct PolicyDecodingTests {
             (#""policyTypes":["Ingress","Egress"]"#, [.ingress, .egress]),
             (#""policyTypes":["Ingress"],"egress":[{}]"#, .ingress),
         ] as [(String, PolicyDirections)]
-    ) func directions(_ spec: String, _ expected: PolicyDirections) throws {
+    ) func decodesDirections(_ spec: String, _ expected: PolicyDirections) throws {
         #expect(try Self.networkPolicy(spec).directions == expected)
     }
 
-    /// Nothing written, an empty list and a list of one that says nothing are three things.
+    /// An absent list, an empty list, and a list of one empty member are different.
     @Test(arguments: [
         ("{}", NetworkPolicyRule()), (#"{"from":null,"ports":null}"#, NetworkPolicyRule()),
         ("null", NetworkPolicyRule()),
@@ -67,12 +67,12 @@ struct PolicyDecodingTests {
         ),
         (#"{"ports":[{"port":65536}]}"#, NetworkPolicyRule(ports: [PolicyPort(proto: nil, port: .unreadable)])),
         (#"{"ports":[{"protocol":"QUIC"}]}"#, NetworkPolicyRule(ports: [PolicyPort(proto: nil, port: .unreadable)])),
-    ]) func rule(_ rule: String, _ expected: NetworkPolicyRule) throws {
+    ]) func decodesRule(_ rule: String, _ expected: NetworkPolicyRule) throws {
         #expect(try Self.networkPolicy(#""ingress":[\#(rule)]"#).ingress == [expected])
         #expect(try Self.networkPolicy(#""ingress":[\#(rule)]"#).egress == [])
     }
 
-    @Test func recordedPolicy() throws {
+    @Test func decodesRecordedPolicy() throws {
         let bytes = try Fixture.bytes("list/networkpolicies.json")
         let policies = try ObjectDecoder.objects(in: bytes.span).map { try $0.get() }
         guard case .networkPolicy(let vault)? = policies.first(where: { $0.metadata.name == "vault-from-cart" }),
@@ -104,7 +104,7 @@ struct PolicyDecodingTests {
         )
     }
 
-    @Test func stagedKubernetesPolicy() throws {
+    @Test func decodesStagedKubernetesPolicy() throws {
         for (text, action) in [("", StagedAction.set), (#","stagedAction":"Delete""#, .delete)] {
             let object = try Self.object(
                 #""podSelector":{}\#(text),"policyTypes":["Egress"]"#,
@@ -134,11 +134,11 @@ struct PolicyDecodingTests {
             (#""types":["Egress"],"ingress":[{"action":"Deny"}]"#, .egress),
             (#""types":["Ingress","Egress"]"#, [.ingress, .egress]),
         ] as [(String, PolicyDirections)]
-    ) func calicoDirections(_ spec: String, _ expected: PolicyDirections) throws {
+    ) func decodesCalicoDirections(_ spec: String, _ expected: PolicyDirections) throws {
         #expect(try Self.calico(spec).directions == expected)
     }
 
-    @Test func calicoPolicyWithEverything() throws {
+    @Test func decodesCalicoPolicyWithAllFields() throws {
         let policy = try Self.calico(
             #"""
             "tier":"security","order":50.5,"selector":"all()","namespaceSelector":"has(a)","serviceAccountSelector":"b",
@@ -194,7 +194,7 @@ struct PolicyDecodingTests {
         #expect(policy == expected)
     }
 
-    @Test func calicoDefaults() throws {
+    @Test func appliesCalicoDefaults() throws {
         #expect(try Self.calico(#""tier":"","order":null"#).tier == "default")
         #expect(try Self.calico(#""tier":"","order":null"#).order == nil)
         #expect(try Self.calico(#""stagedAction":"Set""#).stagedAction == nil)
@@ -207,7 +207,7 @@ struct PolicyDecodingTests {
             ("{}", nil), (#"{"nets":null}"#, nil), (#"{"nets":[]}"#, nil), (#"{"nets":["x"]}"#, []),
             (#"{"nets":["10.0.0.0/8","x"]}"#, ["10.0.0.0/8"]),
         ] as [(String, [String]?)]
-    ) func nets(_ source: String, _ expected: [String]?) throws {
+    ) func decodesNets(_ source: String, _ expected: [String]?) throws {
         let policy = try Self.calico(#""ingress":[{"action":"Deny","source":\#(source)}]"#)
         #expect(policy.ingress[0].source.nets?.map(\.description) == expected)
     }
@@ -219,7 +219,7 @@ struct PolicyDecodingTests {
             (#""47""#, .number(IPProtocol(rawValue: 47))),
             ("0", .unreadable), ("256", .unreadable), (#""any""#, .unreadable), ("null", nil),
         ] as [(String, ProtocolMatch?)]
-    ) func proto(_ text: String, _ expected: ProtocolMatch?) throws {
+    ) func decodesProtocol(_ text: String, _ expected: ProtocolMatch?) throws {
         #expect(try Self.calico(#""ingress":[{"action":"Deny","protocol":\#(text)}]"#).ingress[0].proto == expected)
     }
 
@@ -250,7 +250,7 @@ struct PolicyDecodingTests {
         (.clusterNetworkPolicy, #""priority":1"#, "spec"),
         (.adminNetworkPolicy, #""ingress":[{"action":"Log"}]"#, "spec.ingress[0].action"),
         (.adminNetworkPolicy, #""ingress":[{"from":[]}]"#, "spec.ingress[0]"),
-    ]) func whatWouldWidenARuleIsAnError(_ kind: ObjectKind, _ spec: String, _ path: String) throws {
+    ]) func rejectsWrongTypesThatWouldWidenRule(_ kind: ObjectKind, _ spec: String, _ path: String) throws {
         let error = try #require(throws: ObjectIssue.self) { try Self.object(spec, as: kind) }
         #expect(PathComponent.text(error.path) == path)
         #expect(error.reference == ObjectReference(kind: kind, namespace: kind.isNamespaced ? "n" : nil, name: "a"))
@@ -262,12 +262,12 @@ struct PolicyDecodingTests {
             (#""order":null,"defaultAction":"Deny""#, nil, .deny),
             (#""order":1e6,"defaultAction":"""#, 1_000_000, .deny),
         ] as [(String, Double?, Tier.DefaultAction)]
-    ) func tier(_ spec: String, _ order: Double?, _ action: Tier.DefaultAction) throws {
+    ) func decodesTier(_ spec: String, _ order: Double?, _ action: Tier.DefaultAction) throws {
         guard case .tier(let tier) = try Self.object(spec, as: .tier) else { return #expect(Bool(false)) }
         #expect(tier == Tier(metadata: ObjectMetadata(name: "a"), order: order, defaultAction: action))
     }
 
-    @Test func recordedCalicoPolicy() throws {
+    @Test func decodesRecordedCalicoPolicy() throws {
         let bytes = try Fixture.bytes("list/calico-globalnetworkpolicies.json")
         guard
             case .calicoPolicy(let policy)? = try ObjectDecoder.objects(in: bytes.span).map({ try $0.get() })

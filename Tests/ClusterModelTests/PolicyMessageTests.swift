@@ -6,9 +6,9 @@ struct PolicyMessageTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var kind: ObjectKind
         var spec: String
-        /// Path and reason of the error; nil if the object can be used all the same.
+        /// Path and reason of the error; nil if the object is usable.
         var error: String?
-        /// Path and reason of what is passed over.
+        /// Path and reason of each finding.
         var findings: [String]
 
         init(_ kind: ObjectKind, _ spec: String, error: String? = nil, _ findings: String...) {
@@ -156,7 +156,7 @@ struct PolicyMessageTests {
             "spec.ingress[0].from[0]: the peer names nothing that is known: namespaces, pods, nodes, networks or domainNames",
             "spec.ingress[0].ports[0]: the port is of no kind that is known: it matches nothing"
         ),
-    ]) func wordsAreClear(_ test: Case) throws {
+    ]) func reportsErrorsAndFindings(_ test: Case) throws {
         let namespace = test.kind.isNamespaced ? #","namespace":"n""# : ""
         let version = test.kind == .networkPolicy ? "networking.k8s.io/v1" : "projectcalico.org/v3"
         let group = test.kind.rawValue.hasSuffix("ClusterNetworkPolicy") || test.kind == .adminNetworkPolicy
@@ -174,7 +174,7 @@ struct PolicyMessageTests {
         #expect(findings.map { "\(PathComponent.text($0.path)): \($0.reason)" } == test.findings)
     }
 
-    @Test func objectsWithoutNameOrKindAreNamedByPlace() throws {
+    @Test func identifiesUnnamedObjectsByPlace() throws {
         let text =
             #"{"apiVersion":"v1","kind":"List","items":[{"kind":"Tier","apiVersion":"projectcalico.org/v3"},{}]}"#
         let results = try ObjectDecoder.objects(in: Array(text.utf8).span)

@@ -2,15 +2,15 @@ import ClusterModel
 import Foundation
 import Testing
 
-/// Recorded lists, held against Foundation's reading of the same bytes.
+/// Recorded lists, compared with Foundation's reading of the same bytes.
 struct RecordedListTests {
     static let paths = (try? Fixture.paths(in: "list")) ?? []
 
-    @Test func areThere() {
+    @Test func recordingsArePresent() {
         #expect(Self.paths.count > 20)
     }
 
-    @Test(arguments: paths) func listIsDecodedWhole(_ path: String) throws {
+    @Test(arguments: paths) func decodesWholeList(_ path: String) throws {
         let bytes = try Fixture.bytes(path)
         let kind = try Fixture.kind(of: path)
         let reference = try Reference.object(bytes)
@@ -33,7 +33,7 @@ struct RecordedListTests {
         #expect(outcome.end == .success(end))
     }
 
-    @Test(arguments: paths) func itemsNameTheirKindOrAreToldIt(_ path: String) throws {
+    @Test(arguments: paths) func decodesItemsWithGivenOrOwnKind(_ path: String) throws {
         let kind = try Fixture.kind(of: path)
         let reference = try Reference.object(try Fixture.bytes(path))
         for item in reference.objects("items") {
@@ -50,7 +50,7 @@ struct RecordedListTests {
     @Test(arguments: [
         "list/pods.page1.json", "list/pods.page3.json", "list/calico-networksets.json", "list/services.json",
         "expired/pods.list-continue.json", "errors/504-list-future-rv.json",
-    ]) func chunksMakeNoDifference(_ path: String) throws {
+    ]) func decodesIndependentlyOfChunks(_ path: String) throws {
         let bytes = try Fixture.bytes(path)
         let kind: ObjectKind = path.contains("services") ? .service : path.contains("sets") ? .networkSet : .pod
         let expected = ListOutcome([bytes], kind: kind).text
@@ -60,7 +60,7 @@ struct RecordedListTests {
     }
 
     /// The output of `kubectl get pods,ns,services -A -o json`.
-    @Test func listOfSeveralKindsAndListsInIt() throws {
+    @Test func decodesListOfSeveralKindsAndLists() throws {
         var items: [[String: Any]] = []
         var expected: [String] = []
         for (name, kind) in [("pods", ObjectKind.pod), ("namespaces", .namespace), ("calico-v3-tiers", .tier)] {

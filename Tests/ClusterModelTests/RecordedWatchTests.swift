@@ -2,15 +2,15 @@ import ClusterModel
 import Foundation
 import Testing
 
-/// Recorded watches, held against Foundation's reading of the same lines.
+/// Recorded watches, compared with Foundation's reading of the same lines.
 struct RecordedWatchTests {
     static let paths = ((try? Fixture.paths(in: "watch")) ?? []) + ((try? Fixture.paths(in: "watchlist")) ?? [])
 
-    @Test func areThere() {
+    @Test func recordingsArePresent() {
         #expect(Self.paths.count > 25)
     }
 
-    @Test(arguments: paths) func streamIsDecodedWhole(_ path: String) throws {
+    @Test(arguments: paths) func decodesWholeStream(_ path: String) throws {
         let bytes = try Fixture.bytes(path)
         let kind = try Fixture.kind(of: path)
         let lines = Fixture.lines(bytes)
@@ -55,7 +55,7 @@ struct RecordedWatchTests {
 
     @Test(arguments: [
         Chunking.whole, .each(1), .each(4096), .random(seed: 7, most: 50), .random(seed: 8, most: 20_000),
-    ]) func chunksOfARecordedBodyMakeNoDifference(_ chunking: Chunking) throws {
+    ]) func decodesIndependentlyOfChunks(_ chunking: Chunking) throws {
         let body = try Fixture.body(ofChunked: try Fixture.bytes("http/pods.watch.http1-raw.bin"))
         let lines = Fixture.lines(body)
         #expect(lines.count > 50)
@@ -64,7 +64,7 @@ struct RecordedWatchTests {
         #expect(WatchOutcome(chunking.pieces(of: body), kind: .pod).text == expected + ["cut: false"])
     }
 
-    @Test func expiredBody() throws {
+    @Test func decodesExpiredBody() throws {
         let body = try Fixture.body(ofChunked: try Fixture.bytes("http/pods.watch-expired.http1-raw.bin"))
         for chunking in [Chunking.whole, .each(1)] {
             let events = WatchOutcome(chunking.pieces(of: body), kind: .pod).events
@@ -79,7 +79,7 @@ struct RecordedWatchTests {
     }
 
     @Test(arguments: (try? Fixture.paths(in: "expired"))?.filter { $0.hasSuffix(".jsonl") } ?? [])
-    func expiredWatch(_ path: String) throws {
+    func decodesExpiredWatch(_ path: String) throws {
         let bytes = try Fixture.bytes(path)
         let events = WatchOutcome([bytes], kind: try Fixture.kind(of: path)).events
         let codes = events.map { event in if case .error(let status) = event { status.code } else { 0 } }

@@ -3,7 +3,7 @@ import FlowModel
 import Glibc
 import Testing
 
-/// Members that the API of an object does not have: noticed in policies and what belongs to them, and passed over.
+/// Members that the API of an object does not have: the decoder reports them in policies and related kinds.
 struct UnknownFieldTests {
     private static func text(_ spec: String, of kind: ObjectKind) -> String {
         #"{"apiVersion":"a","kind":"b","metadata":{"name":"a","namespace":"n","extra":1},"spec":{\#(spec)},"status":{"x":1}}"#
@@ -14,7 +14,7 @@ struct UnknownFieldTests {
         return try #require(object).unknownFields
     }
 
-    // MARK: - What is found
+    // MARK: - Unknown members
 
     @Test(
         arguments: [
@@ -47,7 +47,7 @@ struct UnknownFieldTests {
                 #""ingress":[{"action":"Deny","source":{"serviceAccounts":{"name":["a"]},"services":{"name":"a","ns":"b"}}}]"#,
                 ["spec.ingress[0].source.serviceAccounts.name": "names", "spec.ingress[0].source.services.ns": nil]
             ),
-            // What only global policies, or staged ones, have.
+            // Members that only global policies or staged policies have.
             (
                 .calicoNetworkPolicy, #""namespaceSelector":"x","doNotTrack":true,"stagedAction":"Set""#,
                 ["spec.namespaceSelector": nil, "spec.doNotTrack": nil, "spec.stagedAction": nil]
@@ -89,7 +89,7 @@ struct UnknownFieldTests {
                     "spec.ingress[0].ports[0].portNumber.prot": "protocol",
                 ]
             ),
-            // What only policies of other kinds have, or rules of the other direction.
+            // Members that only policies of other kinds have, or only rules of the other direction.
             (.baselineAdminNetworkPolicy, #""priority":1"#, ["spec.priority": nil]),
             (
                 .baselineAdminNetworkPolicy, #""egress":[{"action":"Deny","to":[{"domainNames":["a.b"]}]}]"#,
@@ -134,20 +134,20 @@ struct UnknownFieldTests {
                 ]
             ),
         ] as [(ObjectKind, String, [String: String?])]
-    ) func unknownMembersAreFound(_ kind: ObjectKind, _ spec: String, _ expected: [String: String?]) throws {
+    ) func reportsUnknownMembers(_ kind: ObjectKind, _ spec: String, _ expected: [String: String?]) throws {
         let unknown = try Self.unknown(spec, of: kind)
         let found = Dictionary(uniqueKeysWithValues: unknown.fields.map { ($0.path, $0.suggestion) })
         #expect(found == expected)
         #expect(unknown.omitted == 0)
     }
 
-    @Test func membersOfTheObjectItselfAreNoticed() throws {
+    @Test func reportsUnknownMembersOfObjectItself() throws {
         let text = #"{"metadata":{"name":"a"},"sepc":{"selector":"a == 'b'"}}"#
         let object = try #require(try ObjectDecoder.object(text, as: .globalNetworkPolicy))
         #expect(object.unknownFields.fields == [UnknownField(path: "sepc", suggestion: "spec")])
     }
 
-    // MARK: - What is not
+    // MARK: - Known members
 
     private static let calicoRule = #"""
         {"action":"Allow","ipVersion":4,"protocol":"TCP","notProtocol":"UDP","icmp":{"type":1,"code":1},"notICMP":{"type":2},
@@ -202,14 +202,14 @@ struct UnknownFieldTests {
                 .hostEndpoint,
                 #""node":"a","interfaceName":"b","expectedIPs":[],"profiles":[],"ports":[{"name":"a","protocol":"TCP","port":1}]"#
             ),
-            // Of other kinds nothing is noticed.
+            // Unknown members of other kinds are not reported.
             (.pod, #""soruce":1"#), (.service, #""soruce":1"#), (.namespace, #""soruce":1"#),
         ] as [(ObjectKind, String)]
-    ) func membersOfTheAPIAreKnown(_ kind: ObjectKind, _ spec: String) throws {
+    ) func acceptsMembersOfAPI(_ kind: ObjectKind, _ spec: String) throws {
         #expect(try Self.unknown(spec, of: kind) == UnknownFields())
     }
 
-    @Test func recordedObjectsHaveNone() throws {
+    @Test func recordedObjectsHaveNoUnknownMembers() throws {
         for path in try Fixture.paths(in: "list") where path.hasSuffix(".json") {
             let bytes = try Fixture.bytes(path)
             for case .success(let object) in try ObjectDecoder.objects(in: bytes.span) {
@@ -218,7 +218,7 @@ struct UnknownFieldTests {
         }
     }
 
-    /// In the metadata they are noticed in what people write, of every kind, and not in what an API server sends.
+    /// In metadata, unknown members are reported for written objects of every kind, and not for those of an API server.
     @Test(
         arguments: [
             (.pod, #""lables":{"a":"b"}"#, ["metadata.lables": "labels"]),
@@ -234,7 +234,7 @@ struct UnknownFieldTests {
             ),
         ] as [(ObjectKind, String, [String: String?])]
     )
-    func unknownMembersOfTheMetadataAreFound(
+    func reportsUnknownMembersOfMetadata(
         _ kind: ObjectKind,
         _ members: String,
         _ expected: [String: String?]
@@ -253,12 +253,12 @@ struct UnknownFieldTests {
 
     // MARK: - Limits
 
-    @Test func theFirstOnesAreKeptAndTheOthersAreCounted() throws {
+    @Test func keepsFirstUnknownMembersAndCountsOthers() throws {
         let keys = (0..<20).map { #""k\#($0)":{"selector":1}"# }.joined(separator: ",")
         let unknown = try Self.unknown(keys, of: .globalNetworkPolicy)
         #expect(unknown.fields.map(\.path) == (0..<UnknownFields.limit).map { "spec.k\($0)" })
         #expect(unknown.omitted == 12)
-        // Of the next object nothing is left.
+        // The next object begins without unknown members.
         let bad = #"{"kind":"Tier","apiVersion":"projectcalico.org/v3","metadata":{"name":"a"},"spec":{"x":1}}"#
         let good = #"{"kind":"Tier","apiVersion":"projectcalico.org/v3","metadata":{"name":"b"},"spec":{}}"#
         let unusable = #"{"kind":"Tier","apiVersion":"projectcalico.org/v3","metadata":{},"spec":{"y":1}}"#
@@ -266,7 +266,7 @@ struct UnknownFieldTests {
         #expect(objects.compactMap { try? $0.get().unknownFields.fields.count } == [1, 0, 0])
     }
 
-    @Test(arguments: ["k", "é", #"\u0041"#, "\u{202e}", " ", #"\""#]) func keysAreCut(_ letter: String) throws {
+    @Test(arguments: ["k", "é", #"\u0041"#, "\u{202e}", " ", #"\""#]) func truncatesLongKeys(_ letter: String) throws {
         for count in [500, 100_000] {
             let key = String(repeating: letter, count: count)
             let unknown = try Self.unknown(#""\#(key)":1"#, of: .globalNetworkPolicy)
@@ -277,7 +277,7 @@ struct UnknownFieldTests {
     }
 
     /// Ten times the unknown members take about ten times as long, not a hundred times.
-    @Test func manyTakeLinearTime() throws {
+    @Test func decodesManyUnknownMembersInLinearTime() throws {
         func seconds(_ count: Int) throws -> Double {
             let rules = (0..<count).map { #"{"action":"Allow","soruce\#($0)":{"selector":"a"},"dest":[1]}"# }
             let bytes = Array(
@@ -287,7 +287,7 @@ struct UnknownFieldTests {
                 let start = Self.processorSeconds
                 var findings: [ObjectIssue] = []
                 let objects = try ObjectDecoder.object(from: bytes.span, as: .globalNetworkPolicy, findings: &findings)
-                // With one in the metadata.
+                // One more is in the metadata.
                 #expect(objects?.unknownFields.omitted == count * 2 + 1 - UnknownFields.limit)
                 #expect(findings.count == UnknownFields.limit)
                 return Self.processorSeconds - start
@@ -304,10 +304,10 @@ struct UnknownFieldTests {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    // MARK: - Where they are told
+    // MARK: - Reports
 
-    /// Also where the object cannot be used: the misspelt member may be why.
-    @Test func findingsHaveThemBesideTheError() throws {
+    /// The decoder also reports them for an unusable object: the misspelt member may be the cause.
+    @Test func reportsUnknownMembersBesideError() throws {
         let text = #"""
             {"apiVersion":"projectcalico.org/v3","kind":"GlobalNetworkPolicy","metadata":{"name":"a"},
              "spec":{"ingress":[{"acton":"Allow"}]}}
@@ -322,7 +322,7 @@ struct UnknownFieldTests {
         #expect(findings.first.map { Array(Array(text.utf8)[$0.offset...].prefix(7)) } == Array(#""Allow""#.utf8))
     }
 
-    @Test func streamsKeepThem() throws {
+    @Test func streamsKeepUnknownMembers() throws {
         let item = #"{"metadata":{"name":"a"},"spec":{"x":1,"order":2}}"#
         let list = ListOutcome(
             [Array(#"{"kind":"TierList","apiVersion":"v3","metadata":{},"items":[\#(item)]}"#.utf8)],

@@ -1,7 +1,7 @@
 import ClusterModel
 import Testing
 
-/// Lines of watches in the forms that they come in, and in those that they should not.
+/// Lines of watches, in all valid forms and in malformed ones.
 struct WatchStreamTests {
     private static let pod = #"{"metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"7"}}"#
 
@@ -13,7 +13,7 @@ struct WatchStreamTests {
         #"{"type":"MODIFIED","object":\#(pod)}"#, #"{"object":\#(pod),"type":"MODIFIED"}"#,
         #" { "x" : [ ] , "object" : 7 , "type" : "ADDED" , "object" : \#(pod) } "#,
         #"{"t\u0079pe":"ADDED","obj\u0065ct":\#(pod)}"#,
-    ]) func orderOfMembersMakesNoDifference(_ line: String) {
+    ]) func decodesMembersInAnyOrder(_ line: String) {
         for body in [line, line + "\n", "\n\r\n \(line)\r\n\n"] {
             guard case .upsert(let object, resourceVersion: "7")? = Self.events(body).first else {
                 Issue.record("\(Self.events(body))")
@@ -23,13 +23,13 @@ struct WatchStreamTests {
         }
     }
 
-    /// The hollow objects of recorded bookmarks, and worse.
+    /// The hollow objects of recorded bookmarks, and malformed ones.
     @Test(arguments: [
         (ObjectKind.pod, #""spec":{"containers":null},"status":{}"#),
         (.endpointSlice, #""addressType":"","endpoints":null,"ports":null"#),
         (.networkPolicy, #""spec":{"podSelector":{}}"#),
         (.service, #""spec":null,"status":[]"#),
-    ]) func hollowBookmark(_ kind: ObjectKind, _ rest: String) {
+    ]) func decodesHollowBookmark(_ kind: ObjectKind, _ rest: String) {
         let line =
             #"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9","creationTimestamp":null},\#(rest)}}"#
         guard case .bookmark(resourceVersion: "9", isInitialEventsEnd: false)? = Self.events(line, kind: kind).first
@@ -51,7 +51,7 @@ struct WatchStreamTests {
             #"{"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"7"},"spec":{"x":[1,}}}"#,
             "spec.x[1]", "7"
         ),
-    ]) func unusableLineHidesNothing(_ line: String, _ path: String, _ version: String?) {
+    ]) func reportsUnusableLineAndReadsNext(_ line: String, _ path: String, _ version: String?) {
         let events = Self.events("\(line)\n{\"type\":\"ADDED\",\"object\":\(Self.pod)}\n")
         guard events.count == 2, case .unusable(let error, let found) = events[0], case .upsert = events[1] else {
             Issue.record("\(events)")
@@ -63,9 +63,9 @@ struct WatchStreamTests {
         if !path.isEmpty { #expect(error.reference?.name == "a") }
     }
 
-    /// A list or an object where events are expected names nothing that has happened.
+    /// A list or an object in the place of an event reports no object.
     @Test(arguments: [#"{"kind":"PodList","metadata":{"resourceVersion":"9"},"items":[]}"#, pod])
-    func whatIsNoEventNamesNoObject(_ line: String) {
+    func reportsNoObjectForOtherDocument(_ line: String) {
         let events = Self.events("\(line)\n")
         guard events.count == 1, case .unusable(let error, nil) = events[0] else {
             Issue.record("\(events)")
@@ -74,7 +74,7 @@ struct WatchStreamTests {
         #expect(error.reference == nil)
     }
 
-    @Test func cutLineIsNoEvent() {
+    @Test func reportsNoEventForCutLine() {
         let line = Array(#"{"type":"ADDED","object":\#(Self.pod)}"#.utf8)
         for length in 1..<line.count {
             let outcome = WatchOutcome([Array(line[..<length])], kind: .pod)
@@ -84,7 +84,7 @@ struct WatchStreamTests {
         #expect(WatchOutcome([line], kind: .pod).isCut == false)
     }
 
-    @Test(arguments: [Chunking.whole, .each(1), .each(64)]) func lineThatIsTooLong(_ chunking: Chunking) {
+    @Test(arguments: [Chunking.whole, .each(1), .each(64)]) func reportsLineOverLimit(_ chunking: Chunking) {
         let good = #"{"type":"ADDED","object":\#(Self.pod)}"#
         let long = #"{"type":"ADDED","object":{"x":"\#(String(repeating: "x", count: 1000))"}}"#
         let body = Array("\(good)\n\(long)\n\(good)\n\(long)".utf8)

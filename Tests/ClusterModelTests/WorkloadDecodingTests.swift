@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 import Testing
 
-/// Pods, nodes, services, endpoints, network sets and host endpoints that the recorded ones do not show.
+/// Pods, nodes, services, endpoints, network sets and host endpoints in forms that the recordings do not have.
 struct WorkloadDecodingTests {
     private static func object(_ rest: String, as kind: ObjectKind) throws -> (ClusterObject, [String]) {
         let (object, findings) = try ObjectDecoder.withFindings(
@@ -20,7 +20,7 @@ struct WorkloadDecodingTests {
         (#""status":{"podIP":"10.0.0.1","podIPs":[]}"#, ["10.0.0.1"]),
         (#""status":{"podIP":"","podIPs":null}"#, []), (#""status":{"podIPs":[{"ip":"FD00:0:0::0001"}]}"#, ["fd00::1"]),
         (#""status":{"podIPs":[{"ip":"10.0.0.1"}]},"status":{"phase":"Running"}"#, []),
-    ]) func podAddresses(_ rest: String, _ expected: [String]) throws {
+    ]) func decodesPodAddresses(_ rest: String, _ expected: [String]) throws {
         let (object, findings) = try Self.object(rest, as: .pod)
         #expect(object.facts["addresses"] == expected)
         #expect(findings == [])
@@ -29,7 +29,7 @@ struct WorkloadDecodingTests {
     @Test(arguments: [
         (#""10.0.0.300""#, "10.0.0.300"), (#""10.0.0.1\u0000""#, "10.0.0.1\\u0000"), (#""010.0.0.1""#, "010.0.0.1"),
         (#""fe80::1%eth0""#, "fe80::1%eth0"), (#"" 10.0.0.1""#, " 10.0.0.1"), (#""10.0.0.1/32""#, "10.0.0.1/32"),
-    ]) func textThatIsNoAddress(_ text: String, _ shown: String) throws {
+    ]) func reportsInvalidAddress(_ text: String, _ shown: String) throws {
         let (object, findings) = try Self.object(#""status":{"podIPs":[{"ip":\#(text)},{"ip":"10.0.0.2"}]}"#, as: .pod)
         #expect(object.facts["addresses"] == ["10.0.0.2"])
         #expect(findings == ["status.podIPs[0].ip: expected an address, found \"\(shown)\""])
@@ -38,7 +38,7 @@ struct WorkloadDecodingTests {
     @Test(arguments: [
         ("Pending", false), ("Running", false), ("Succeeded", true), ("Failed", true), ("Unknown", false), ("", false),
         ("failed", false),
-    ]) func phase(_ phase: String, _ isEnded: Bool) throws {
+    ]) func decodesPhase(_ phase: String, _ isEnded: Bool) throws {
         let (object, _) = try Self.object(#""status":{"phase":"\#(phase)"}"#, as: .pod)
         #expect(object.facts["ended"] == ["\(isEnded)"])
     }
@@ -55,14 +55,14 @@ struct WorkloadDecodingTests {
             ),
             (#""containerStatuses":null"#, [:]), (#""phase":"Running""#, [:]),
         ] as [(String, [String: String])]
-    ) func containers(_ status: String, _ expected: [String: String]) throws {
+    ) func decodesContainers(_ status: String, _ expected: [String: String]) throws {
         let (object, findings) = try Self.object(#""status":{\#(status)}"#, as: .pod)
         guard case .pod(let pod) = object else { return #expect(Bool(false)) }
         #expect(Dictionary(uniqueKeysWithValues: pod.containers.map { ($0.identifier, $0.name) }) == expected)
         #expect(findings == [])
     }
 
-    @Test func podSpec() throws {
+    @Test func decodesPodSpec() throws {
         let (object, findings) = try Self.object(
             #"""
             "spec":{"nodeName":"node-a","hostNetwork":true,"serviceAccount":"old","serviceAccountName":"new",
@@ -100,13 +100,13 @@ struct WorkloadDecodingTests {
         (#""clusterIP":"10.0.0.1","externalIPs":["192.0.2.1","10.0.0.1"]"#, ["10.0.0.1", "192.0.2.1"]),
         (#""type":"LoadBalancer","loadBalancerIP":"192.0.2.2""#, ["192.0.2.2"]),
         (#""type":"ClusterIP","loadBalancerIP":"192.0.2.2""#, []),
-    ]) func serviceAddresses(_ spec: String, _ expected: [String]) throws {
+    ]) func decodesServiceAddresses(_ spec: String, _ expected: [String]) throws {
         let (object, findings) = try Self.object(#""spec":{\#(spec)}"#, as: .service)
         #expect(object.facts["addresses"] == expected)
         #expect(findings == [])
     }
 
-    @Test func balancerAddresses() throws {
+    @Test func decodesLoadBalancerAddresses() throws {
         let (object, findings) = try Self.object(
             #""status":{"loadBalancer":{"ingress":[{"hostname":"a.example"},{"ip":"192.0.2.3","ipMode":"VIP"}]}}"#,
             as: .service
@@ -115,7 +115,7 @@ struct WorkloadDecodingTests {
         #expect(findings == [])
     }
 
-    @Test func servicePorts() throws {
+    @Test func decodesServicePorts() throws {
         let (object, findings) = try Self.object(
             #"""
             "spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP","targetPort":"dns","nodePort":0},
@@ -141,7 +141,7 @@ struct WorkloadDecodingTests {
         (#""addressType":"","endpoints":null,"ports":null"#, []),
         (#""endpoints":[{"addresses":null},{}],"ports":[]"#, []),
         (#""ports":null,"endpoints":[{"addresses":["fd00::1"]}]"#, [#"["fd00::1"] []"#]),
-    ]) func endpointSlice(_ rest: String, _ expected: [String]) throws {
+    ]) func decodesEndpointSlice(_ rest: String, _ expected: [String]) throws {
         let (object, findings) = try Self.object(rest, as: .endpointSlice)
         #expect(object.facts["groups"] == expected)
         #expect(object.facts["service"] == [])
@@ -157,7 +157,7 @@ struct WorkloadDecodingTests {
         (#"{"ready":false,"serving":true,"terminating":true}"#, .serving),
         (#"{"ready":false,"serving":null,"terminating":true}"#, .notReady),
     ])
-    func readiness(_ conditions: String, _ expected: ServiceEndpoints.Readiness) throws {
+    func decodesReadiness(_ conditions: String, _ expected: ServiceEndpoints.Readiness) throws {
         let endpoints = [
             #"{"conditions":\#(conditions),"addresses":["10.0.0.1","10.0.0.2"]}"#, #"{"addresses":["10.0.0.2"]}"#,
             #"{"conditions":{"ready":false},"addresses":["10.0.0.3"]}"#,
@@ -171,7 +171,7 @@ struct WorkloadDecodingTests {
             let found = try ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map {
                 group.readiness(of: try #require(IPAddress($0)))
             }
-            // The best of what is told of an address counts.
+            // The best readiness of an address takes precedence.
             #expect(found == [expected, .ready, .notReady])
             #expect(Set(group.addresses).count == 3)
         }
@@ -186,7 +186,7 @@ struct WorkloadDecodingTests {
             (#"{"selector":{"a":"b"}}"#, nil, true),
         ] as [(String, String?, Bool)]
     )
-    func serviceTypes(_ spec: String, _ name: String?, _ hasSelector: Bool) throws {
+    func decodesServiceTypes(_ spec: String, _ name: String?, _ hasSelector: Bool) throws {
         guard case .service(let service) = try Self.object(#""spec":\#(spec)"#, as: .service).0 else {
             throw ObjectIssue(reason: "no service")
         }
@@ -194,7 +194,7 @@ struct WorkloadDecodingTests {
         #expect(service.hasSelector == hasSelector)
     }
 
-    @Test func endpoints() throws {
+    @Test func decodesEndpoints() throws {
         let (object, _) = try Self.object(
             #"""
             "subsets":[{"addresses":[{"ip":"10.0.0.1","hostname":"x"}],"notReadyAddresses":[{"ip":"10.0.0.2"}],
@@ -210,7 +210,7 @@ struct WorkloadDecodingTests {
 
     // MARK: - The rest
 
-    @Test func node() throws {
+    @Test func decodesNode() throws {
         let (object, findings) = try Self.object(
             #"""
             "spec":{"podCIDR":"10.1.0.0/24"},"status":{"addresses":[{"type":"InternalIP","address":"192.0.2.1"},
@@ -225,7 +225,7 @@ struct WorkloadDecodingTests {
         #expect(findings == [])
     }
 
-    @Test func networkSet() throws {
+    @Test func decodesNetworkSet() throws {
         let spec =
             #""spec":{"nets":["10.0.0.0/8","x","192.0.2.1",7,"2001:db8::/32"],"allowedEgressDomains":["*.example"]}"#
         for kind in [ObjectKind.networkSet, .globalNetworkSet] {
@@ -242,7 +242,7 @@ struct WorkloadDecodingTests {
         }
     }
 
-    @Test func hostEndpoint() throws {
+    @Test func decodesHostEndpoint() throws {
         let (object, findings) = try Self.object(
             #"""
             "spec":{"node":"node-a","interfaceName":"eth0","expectedIPs":["192.0.2.1"],"profiles":["p"],
@@ -263,8 +263,8 @@ struct WorkloadDecodingTests {
         #expect(findings == [])
     }
 
-    /// Null leaves Felix' defaults, an empty list none; what is no port is passed over.
-    @Test func felixConfiguration() throws {
+    /// Null leaves the defaults of Felix.
+    @Test func decodesFelixConfiguration() throws {
         let (object, findings) = try Self.object(
             #"""
             "spec":{"bpfEnabled":true,"failsafeInboundHostPorts":[{"port":22,"protocol":"tcp"},
@@ -289,7 +289,7 @@ struct WorkloadDecodingTests {
         #"{"protocol":"tcp"}"#,
         #"{"port":22,"net":"here"}"#, "7",
     ])
-    func failsafePortsThatAreNoneArePassedOver(_ text: String) throws {
+    func ignoresInvalidFailsafePorts(_ text: String) throws {
         let (object, findings) = try Self.object(
             #""spec":{"failsafeOutboundHostPorts":[\#(text),{"port":53,"protocol":"udp"}]}"#,
             as: .felixConfiguration

@@ -32,7 +32,7 @@ enum Fixture {
         "calico-stagedglobalnetworkpolicies": .stagedGlobalNetworkPolicy,
     ]
 
-    /// The lines of a file that have something in them.
+    /// The lines of a file that are not empty.
     static func lines(_ bytes: [UInt8]) -> [[UInt8]] {
         bytes.split(separator: UInt8(ascii: "\n")).map(Array.init)
     }
@@ -54,7 +54,7 @@ enum Fixture {
 
 /// JSON as Foundation reads it.
 enum Reference {
-    /// The object that a text is.
+    /// Parses a text as an object.
     static func object(_ text: [UInt8]) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(text)) as? [String: Any])
     }

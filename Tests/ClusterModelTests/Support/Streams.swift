@@ -5,7 +5,7 @@ import Testing
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
-    /// Begins with a number of the test's own.
+    /// Starts with a seed.
     init(_ seed: UInt64) { state = seed }
 
     /// The next number (SplitMix64).
