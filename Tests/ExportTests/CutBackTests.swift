@@ -5,7 +5,7 @@ import Testing
 
 @testable import Export
 
-/// Data that a killed run wrote after its last commit is cut off, wherever rotation has put it since.
+/// The removal of data that a killed run wrote after its last commit, also from files that were rotated since.
 struct CutBackTests {
     private let folder = TemporaryFolder()
     private var path: String { folder.path + "/log" }
@@ -37,9 +37,9 @@ struct CutBackTests {
         return NumberedLines.numbers(in: names.flatMap { folder.read($0) })
     }
 
-    /// Before the kill no, one or several rotations, and at their borders.
+    /// The kill comes after no, one or several rotations, and at their borders.
     @Test(arguments: [0, 1, 4, 5, 7], [0, 1, 5, 6, 23])
-    func nothingStaysThatWasWrittenAfterTheCommit(before: Int, after: Int) throws {
+    func removesLinesWrittenAfterCommit(before: Int, after: Int) throws {
         defer { removeAll() }
         let sink = try sink()
         try write(0..<before, to: sink)
@@ -48,15 +48,15 @@ struct CutBackTests {
         let bytes = WrittenFile.cutBack(path, to: [mark])
         #expect(bytes == UInt64(after * NumberedLines.length))
         #expect(numbers == Array(0..<before))
-        // The next run goes on, and a commit that is complete is left alone.
+        // The next run continues, and a complete commit removes nothing.
         try write(before..<before + 9, to: try self.sink())
         #expect(WrittenFile.cutBack(path, to: [try #require(WrittenFile(at: path))]) == 0)
         #expect(numbers == Array(0..<before + 9))
     }
 
-    /// A reader that has half of a line that was cut off would join it with the next one of the same file.
+    /// A reader that has read half of a removed line would join it with the next line of the same file.
     @Test(arguments: [0, 7])
-    func aFileThatWasCutToNothingIsNotWrittenAgain(after: Int) throws {
+    func replacesFileTruncatedToZero(after: Int) throws {
         defer { removeAll() }
         let sink = try sink()
         let mark = try #require(WrittenFile(at: path))
@@ -77,7 +77,7 @@ struct CutBackTests {
     }
 
     /// The kill came between the rename and the new file.
-    @Test func theFileMayBeMissing() throws {
+    @Test func cutsBackWithoutCurrentFile() throws {
         defer { removeAll() }
         try write(0..<3, to: try sink())
         let mark = try #require(WrittenFile(at: path))
@@ -88,7 +88,7 @@ struct CutBackTests {
     }
 
     /// Files that were rotated before the commit are complete.
-    @Test func earlierFilesStay() throws {
+    @Test func keepsFilesRotatedBeforeCommit() throws {
         defer { removeAll() }
         let sink = try sink(.zstd)
         try write(0..<17, to: sink)
@@ -99,7 +99,7 @@ struct CutBackTests {
     }
 
     /// Another program's rotation, as logrotate names files.
-    @Test func whatWasRenamedByOthersIsFound() throws {
+    @Test func findsFileRenamedByOtherProgram() throws {
         defer { removeAll() }
         let sink = try sink()
         try write(0..<3, to: sink)
@@ -111,8 +111,8 @@ struct CutBackTests {
         #expect(numbers == [0, 1, 2])
     }
 
-    /// Files that no commit names belong to others.
-    @Test func withoutAMarkNothingIsCutOff() throws {
+    /// Files that no commit records belong to other programs.
+    @Test func removesNothingWithoutMatchingMark() throws {
         defer { removeAll() }
         try write(0..<12, to: try sink())
         var mark = try #require(WrittenFile(at: path))

@@ -19,7 +19,7 @@ struct DatagramOutputTests {
         #expect(datagram.lines == lines)
     }
 
-    @Test func everyDatagramHasWholeLines() async throws {
+    @Test func sendsWholeLinesInEachDatagram() async throws {
         let listener = Listener(.udp)
         let output = try Output(listener.specification, logger: LogRecorder().logger)
         let sizes = [10, 20, 1370, 2, 3, 65_507, 65_508, 7, 100_000, 1400, 8]
@@ -36,7 +36,7 @@ struct DatagramOutputTests {
     }
 
     /// Datagrams sent before the refusal is known are counted; later ones wait for the receiver.
-    @Test func aRefusalLosesWhatWasSentBeforeAndNothingElse() async throws {
+    @Test func refusalLosesOnlyDatagramsSentBefore() async throws {
         let gone = Listener(.udp)
         let port = gone.port
         gone.stop()
@@ -56,7 +56,7 @@ struct DatagramOutputTests {
                 return received.last == 19
             }
         )
-        // A datagram that is tried may come twice, if no error came for it in time.
+        // A datagram that is sent as a probe may arrive twice if no error came for it in time.
         #expect(Set(received) == Set(refused..<20))
         #expect(eventually { log.count("output is back") == 1 })
         let final = output.finish(within: .seconds(30))
@@ -73,8 +73,8 @@ struct DatagramOutputTests {
             "reject with icmp type net-unreachable", "reject with icmp type port-unreachable",
         ]
     )
-    func aFilterOfThisHostIsNotTakenForAReceiver(_ verdict: String) throws {
-        try inNetworkOfItsOwn {
+    func doesNotCountFilteredDatagramsAsDelivered(_ verdict: String) throws {
+        try inOwnNetworkNamespace {
             let listener = Listener(.udp)
             #expect(nft("add table inet t; add chain inet t o { type filter hook output priority 0; }"))
             #expect(nft("add rule inet t o udp dport \(listener.port) counter \(verdict)"))
@@ -83,7 +83,7 @@ struct DatagramOutputTests {
             options.datagramSettling = .milliseconds(100)
             let output = try Output(listener.specification, options: options, logger: log.logger)
             for number in 0..<10 { output.submit(NumberedLines.batch(number..<(number + 1))) }
-            // Several attempts later, nothing is believed to have arrived.
+            // After several attempts nothing counts as delivered.
             #expect(eventually { droppedByFilter() >= 5 }, "\(log.messagesText)")
             #expect(output.statistics.delivered == 0)
             #expect(log.count("output is unavailable") == 1)
@@ -101,10 +101,10 @@ struct DatagramOutputTests {
         }
     }
 
-    /// An address of a connected network that nobody has: the kernel asks for it for 3 s.
+    /// An unused address of a connected network: the kernel tries to resolve it for 3 s.
     @Test(.enabled(if: geteuid() == 0, "network namespaces are made by root"), arguments: ["10.9.9.2", "fd09::2"])
-    func aNeighbourThatDoesNotAnswerGotNothing(_ host: String) throws {
-        try inNetworkOfItsOwn {
+    func countsNothingDeliveredToUnresolvedNeighbour(_ host: String) throws {
+        try inOwnNetworkNamespace {
             let isMade = [
                 "link add v0 type veth peer name v1", "link set v1 up", "link set v0 up",
                 "addr add 10.9.9.1/24 dev v0", "addr add fd09::1/64 dev v0 nodad",
@@ -123,7 +123,7 @@ struct DatagramOutputTests {
         }
     }
 
-    @Test func whatCannotBeKnownIsCountedFromWhatIsQuoted() {
+    @Test func countsLinesFromQuotedDatagram() {
         var sent = SentDatagrams()
         let start = ContinuousClock.now
         func add(_ text: String, lines: Int, after seconds: Int) {
@@ -136,7 +136,7 @@ struct DatagramOutputTests {
         #expect(sent.take(Array("c".utf8)) == 4)
         #expect(sent.take(Array("c".utf8)) == 0)
         var (all, some) = (sent, sent)
-        // The first one is older than errors come.
+        // The first datagram is too old for an error.
         #expect(all.takeAll(from: nil, at: start + .seconds(5)) == 10)
         #expect(all.takeAll(from: nil, at: start + .seconds(5)) == 0)
         #expect(some.takeAll(from: Array("d".utf8), at: start + .seconds(5)) == 8)
@@ -149,7 +149,7 @@ struct DatagramOutputTests {
 // MARK: - Networks
 
 /// Runs a test in a network namespace of its own, whose loopback is up; outputs that it makes send there.
-private func inNetworkOfItsOwn(_ body: @escaping @Sendable () throws -> Void) throws {
+private func inOwnNetworkNamespace(_ body: @escaping @Sendable () throws -> Void) throws {
     let result = Mutex<(any Error)?>(nil)
     let ended = DispatchSemaphore(value: 0)
     let thread = Thread {

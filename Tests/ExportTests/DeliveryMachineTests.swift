@@ -47,7 +47,7 @@ struct DeliveryMachineTests {
         (0, "one\ntwo\nthree\n", "one\ntwo\nthree\n"), (3, "one\ntwo\nthree\n", "\ntwo\nthree\n"),
         (4, "two\nthree\n", "two\nthree\n"), (7, "two\nthree\n", "\nthree\n"), (13, "three\n", "\n"),
     ])
-    func goesOnAfterALoss(accepted: Int, onNewConnection: String, inFile: String) {
+    func resumesAfterFailure(accepted: Int, onNewConnection: String, inFile: String) {
         var socket = writing(.wholeLine)
         _ = socket.wrote(accepted, drops: .init(), now: start)
         #expect(socket.failed(SinkFailure("gone", .reopen), now: start) == .away("gone"))
@@ -66,7 +66,7 @@ struct DeliveryMachineTests {
         #expect(notice == .back(after: .seconds(1)))
     }
 
-    @Test func saysAwayOnceAndBackOnce() {
+    @Test func reportsAwayAndBackOnce() {
         var machine = machine(.wholeLine)
         machine.took(nil)
         var now = start
@@ -81,7 +81,7 @@ struct DeliveryMachineTests {
         #expect(machine.reconnects == 0)
     }
 
-    @Test func aConnectionThatNeverLastsIsNotMadeInATightLoop() {
+    @Test func backsOffForShortLivedConnections() {
         var machine = machine(.wholeLine)
         machine.took(nil)
         var pauses: [Duration] = []
@@ -96,8 +96,8 @@ struct DeliveryMachineTests {
         #expect(machine.reconnects == 4)
     }
 
-    /// A server that fails now and then, and answers each time only after a while, is left alone for a short time each time.
-    @Test func pausesBeginAnewAfterALateAnswer() {
+    /// A server that fails now and then, and answers late each time, gets a short pause each time.
+    @Test func resetsBackoffAfterLateAnswer() {
         var machine = writing(.wholeLine)
         var now = start
         for _ in 0..<20 {
@@ -107,7 +107,7 @@ struct DeliveryMachineTests {
             now += .milliseconds(100)
             #expect(machine.next(now: now) == .write)
             machine.blocked()
-            // Asked again, it has not answered: nobody should wait for it.
+            // The server has not answered the retry, so nobody should wait for the output.
             #expect(!machine.isOpen)
             #expect(machine.next(now: now) == .wait(.writing, until: nil))
             machine.sinkIsReady()
@@ -119,7 +119,7 @@ struct DeliveryMachineTests {
         }
     }
 
-    @Test func givesUpAnOpeningThatTakesTooLong() {
+    @Test func givesUpOpeningAtLimit() {
         var machine = machine(.wholeLine)
         machine.took(nil)
         machine.openIsPending(now: start)
@@ -133,7 +133,7 @@ struct DeliveryMachineTests {
         #expect(machine.next(now: limit) == .giveUpOpening)
     }
 
-    @Test func stopsWhenAllIsWrittenOrTheTimeHasCome() {
+    @Test func stopsWhenAllIsWrittenOrAtDeadline() {
         var machine = writing(.wholeLine)
         let limit = start + .seconds(1)
         machine.stop(by: limit)
@@ -156,7 +156,7 @@ struct DeliveryMachineTests {
     }
 
     /// A batch and the stop may both come between finding the queue empty and looking at it again.
-    @Test func looksAtTheQueueOnceMoreBeforeItStops() {
+    @Test func checksQueueOnceMoreBeforeStop() {
         var machine = machine(.wholeLine)
         machine.took(nil)
         _ = machine.opened(now: start)
@@ -167,12 +167,12 @@ struct DeliveryMachineTests {
         #expect(machine.next(now: start) == .write)
     }
 
-    @Test func backoffEndsWithTheStop() {
+    @Test func stopEndsBackoff() {
         var machine = machine(.wholeLine)
         machine.took(batch)
         _ = machine.openFailed("refused", now: start)
         machine.stop(by: start + .milliseconds(10))
-        // Once more at once: the reader may be back.
+        // The machine tries once more at once: the reader may be back.
         #expect(machine.next(now: start) == .open)
         _ = machine.openFailed("refused", now: start)
         machine.stop(by: start + .milliseconds(10))
@@ -181,7 +181,7 @@ struct DeliveryMachineTests {
         #expect(machine.abandon() == .init(bytes: 14, delivered: 0, drops: .init(unsent: 3)))
     }
 
-    @Test func countsWhatTheSinkDropped() {
+    @Test func countsRecordsDroppedBySink() {
         var machine = writing(.wholeLine)
         _ = machine.wrote(4, drops: .init(refused: 1), now: start)
         let settlement = machine.wrote(10, drops: .init(), now: start).0
@@ -191,7 +191,7 @@ struct DeliveryMachineTests {
         #expect(abandoned.abandon() == .init(bytes: 14, delivered: 1, drops: .init(refused: 1, unsent: 1)))
     }
 
-    @Test func endsForGood() {
+    @Test func endsAfterPermanentFailure() {
         var machine = writing(.sameByte)
         #expect(
             machine.failed(SinkFailure("its reader has closed", .never), now: start) == .ended("its reader has closed")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Export
 
-/// kill -9 at moments of chance while files are written and rotated.
+/// kill -9 at random moments while files are written and rotated.
 struct FileCrashTests {
     /// Writes records until the process is killed, each with the number after the last one in the files.
     private static func writeForever(_ path: String, from first: Int) throws {
@@ -26,7 +26,7 @@ struct FileCrashTests {
         return Array("{\"start_time\":\(number),\"x\":\"\(padding)\"}\n".utf8)
     }
 
-    /// The records in all files, the oldest file first; nil if one is torn or not as it was written.
+    /// The records in all files, the oldest file first; nil if one is torn or changed.
     private static func records(in folder: String) -> [Int]? {
         var numbers: [Int] = []
         for name in files(in: folder) {
@@ -50,7 +50,7 @@ struct FileCrashTests {
     }
 
     /// As many kills as fit into some seconds; each process continues where the files of the previous one end.
-    @Test func nothingIsTornAndNothingIsMissing() async {
+    @Test func killedWriterTearsAndLosesNoRecords() async {
         let end = await #expect(processExitsWith: .exitCode(42), observing: [\.standardOutputContent]) {
             let folder = TemporaryFolder()
             let path = folder.path + "/log"
@@ -69,7 +69,7 @@ struct FileCrashTests {
                 kills.kill(child, after: 100...20_100)
                 let names = FileCrashTests.files(in: folder.path)
                 if names.last == "log", let last = folder.read("log").last, last != UInt8(ascii: "\n") { torn += 1 }
-                // The next start repairs what the end has torn.
+                // The next start repairs the torn end.
                 _ = try FileSink(path: path).open()
                 guard let numbers = FileCrashTests.records(in: folder.path),
                     numbers == Array(next..<(next + numbers.count))

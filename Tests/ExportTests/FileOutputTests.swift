@@ -3,7 +3,7 @@ import Testing
 
 @testable import Export
 
-/// Files: whole lines at their end, whatever was there before.
+/// Files: the output appends whole lines, whatever the file has before.
 struct FileOutputTests {
     private let folder = TemporaryFolder()
 
@@ -25,7 +25,7 @@ struct FileOutputTests {
         #expect(String(decoding: folder.read("torn"), as: UTF8.self) == kept + "a\nb\nc\n")
     }
 
-    @Test func makesAFileThatOthersCannotRead() async throws {
+    @Test func createsFileUnreadableByOthers() async throws {
         let before = umask(0)
         defer { umask(before) }
         let output = try output("log")
@@ -44,7 +44,7 @@ struct FileOutputTests {
     }
 
     @Test(arguments: [("/missing/flows.log", "No such file"), ("", "Is a directory")])
-    func saysWhyItCannotBegin(name: String, reason: String) {
+    func describesUnusablePath(name: String, reason: String) {
         let path = folder.path + name
         let error = #expect(throws: OutputError.self) {
             try Output(.file(path: path), logger: LogRecorder().logger)
@@ -57,7 +57,7 @@ struct FileOutputTests {
     }
 
     /// `/dev/full` has no space left, ever.
-    @Test func waitsForSpaceAndCountsWhatItCouldNotWrite() async throws {
+    @Test func waitsForSpaceAndCountsUnwrittenRecords() async throws {
         let recorder = LogRecorder()
         let output = try Output(.file(path: "/dev/full"), logger: recorder.logger)
         output.submit(RecordBatch(bytes: Array("a\nb\n".utf8), records: 2))
@@ -73,7 +73,7 @@ struct FileOutputTests {
         #expect(output.statistics.dropped == 3)
     }
 
-    @Test func cutsOffTheBeginningOfALineThatItCannotEnd() throws {
+    @Test func removesTornLineOnClose() throws {
         let sink = FileSink(path: "\(folder.path)/log")
         _ = try sink.open()
         // A write takes whole lines, or the part of one that there is.
@@ -82,7 +82,7 @@ struct FileOutputTests {
         #expect(folder.read("log") == Array("one\n".utf8))
     }
 
-    @Test func doesNotCutOffWhatOthersAppended() throws {
+    @Test func keepsTextAppendedByOthersOnClose() throws {
         let sink = FileSink(path: "\(folder.path)/log")
         _ = try sink.open()
         // A write takes whole lines, or the part of one that there is.

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Export
 
-/// Files that give way to new ones: whole lines, nothing lost, nothing twice, whoever moves them.
+/// Rotated files: whole lines, none lost and none twice, whichever program rotates them.
 struct FileRotationTests {
     private let place = Place()
 
@@ -64,7 +64,7 @@ struct FileRotationTests {
         }
     }
 
-    @Test func rotatesBySizeAtLineEndsAndKeepsTheNewest() throws {
+    @Test func rotatesAtLineEndsAndKeepsNewestFiles() throws {
         let sink = try sink(FileRotation(maximumBytes: 10_500, maximumFiles: 1_000, minimumAge: .zero))
         for first in stride(from: 0, to: 1_000, by: 7) { try write(first..<min(1_000, first + 7), to: sink) }
         #expect(place.rotated.count == 99)
@@ -76,14 +76,14 @@ struct FileRotationTests {
         #expect(place.numbers == Array(990..<1_030))
     }
 
-    @Test func aLineThatIsLongerThanAFileHasOneOfItsOwn() throws {
+    @Test func writesOverlongLineToOwnFile() throws {
         let sink = try sink(FileRotation(maximumBytes: 100, maximumFiles: 10, minimumAge: .zero))
         try write(0..<3, to: sink)
         #expect(place.rotated.count == 2 && place.numbers == [0, 1, 2])
     }
 
-    /// A reader that looks every few seconds finds each file: one that is young grows instead, up to a bound.
-    @Test func aYoungFileStaysInPlace() throws {
+    /// A young file grows beyond its limit, up to a bound, so that a reader that polls finds each file.
+    @Test func delaysRotationOfYoungFile() throws {
         let sink = try sink(FileRotation(maximumBytes: 10_000, maximumFiles: 10, minimumAge: .seconds(3600)))
         try write(0..<40, to: sink)
         #expect(place.rotated.isEmpty)
@@ -103,7 +103,7 @@ struct FileRotationTests {
     }
 
     @Test(arguments: [(FileCompression.gzip, "gzip"), (.zstd, "zstd")])
-    func compressesAllButTheNewest(_ compression: FileCompression, program: String) throws {
+    func compressesAllButNewestFile(_ compression: FileCompression, program: String) throws {
         let suffix = compression.suffix
         var rotation = FileRotation(
             maximumBytes: 5_000,
@@ -114,7 +114,7 @@ struct FileRotationTests {
         rotation.compressionDelay = .zero
         let sink = try sink(rotation)
         for number in 0..<20 { try write(number..<(number + 1), to: sink) }
-        // A file is there under both names for a moment.
+        // A file exists under both names for a moment.
         #expect(
             eventually {
                 let names = (try? FolderEntry.names(in: place.folder.path)) ?? []
@@ -124,7 +124,7 @@ struct FileRotationTests {
         )
         let newest = try #require(place.rotated.last)
         #expect(!newest.hasSuffix(suffix))
-        // Its own program is the judge of the format, and all lines are in one file or another.
+        // The program of the format can read the files, and every line is in one of them.
         let command =
             "cd \(place.folder.path) && \(program) -dc log-*\(suffix); cat $(ls | grep -v '\(suffix)$')"
         let stream = try #require(popen(command, "r"))
@@ -133,8 +133,8 @@ struct FileRotationTests {
         #expect(NumberedLines.numbers(in: bytes)?.sorted() == Array(0..<20))
     }
 
-    /// A minute in which a run that is killed can still be cut off from them, and readers that lag can read them.
-    @Test func filesThatWereJustRotatedAreNotCompressed() throws {
+    /// For a minute the lines of a killed run can be removed from them, and slow readers can read them.
+    @Test func doesNotCompressJustRotatedFiles() throws {
         let rotation = FileRotation(maximumBytes: 5_000, maximumFiles: 10, minimumAge: .zero, compression: .gzip)
         let files = RotatedFiles(path: place.path, rotation: rotation)
         for name in ["log-2026-01-01T00-00-00.000", "log-2026-01-01T00-00-00.001"] { place.folder.write("x", to: name) }
@@ -147,9 +147,9 @@ struct FileRotationTests {
         #expect(place.rotated[2...].allSatisfy { !$0.hasSuffix(".gz") })
     }
 
-    // MARK: Others who move files
+    // MARK: Changes by other programs
 
-    @Test func followsAFileThatWasRenamedOrRemoved() throws {
+    @Test func replacesRenamedOrRemovedFile() throws {
         let sink = try sink(FileRotation())
         try write(0..<3, to: sink)
         rename(place.path, place.folder.path + "/torn")
@@ -162,7 +162,7 @@ struct FileRotationTests {
         #expect(NumberedLines.numbers(in: place.folder.read("log")) == [5])
     }
 
-    @Test func goesOnInAFileThatWasCutOff() throws {
+    @Test func continuesInTruncatedFile() throws {
         let sink = try sink(FileRotation(maximumBytes: 10_000, minimumAge: .zero))
         try write(0..<9, to: sink)
         truncate(place.path, 0)
@@ -170,7 +170,7 @@ struct FileRotationTests {
         #expect(place.rotated.isEmpty && place.numbers == Array(9..<18))
     }
 
-    @Test func aLineWhoseBeginningWasCutOffIsWrittenAgain() throws {
+    @Test func rewritesLineWithTruncatedBeginning() throws {
         let sink = try sink(FileRotation())
         let line = NumberedLines.line(1)
         _ = try line[..<400].withUnsafeBytes { try sink.write($0) }
@@ -181,7 +181,7 @@ struct FileRotationTests {
         #expect(place.numbers == [1])
     }
 
-    @Test func reopensWhenAsked() throws {
+    @Test func reopensOnRequest() throws {
         let output = try Output(.file(path: place.path), logger: LogRecorder().logger)
         output.submit(NumberedLines.batch(0..<1))
         #expect(eventually { output.statistics.delivered == 1 })
@@ -192,7 +192,7 @@ struct FileRotationTests {
         #expect(NumberedLines.numbers(in: place.folder.read("torn")) == [0] && place.numbers == [1])
     }
 
-    @Test func refusesALinkAndAFolderInWhichOthersReplaceFiles() throws {
+    @Test func rejectsLinkAndWorldWritableFolder() throws {
         symlink(place.folder.path + "/torn", place.path)
         let error = #expect(throws: OutputError.self) {
             try Output(.file(path: place.path), logger: LogRecorder().logger)
@@ -206,7 +206,7 @@ struct FileRotationTests {
         #expect(other?.reason.contains("everybody may replace files") == true)
     }
 
-    @Test func hasTheModeThatWasAskedFor() throws {
+    @Test func createsFileWithConfiguredMode() throws {
         var options = OutputOptions()
         options.fileMode = 0o664
         let output = try Output(.file(path: place.path), options: options, logger: LogRecorder().logger)
@@ -216,10 +216,10 @@ struct FileRotationTests {
         #expect(status.st_mode & 0o777 == 0o664)
     }
 
-    // MARK: Trouble
+    // MARK: Failures
 
     @Test(.enabled(if: geteuid() == 0, "mounts a small file system"))
-    func aFullDiskIsWaitedForAndNothingIsTorn() throws {
+    func waitsForFullDiskWithoutTornLines() throws {
         let mountPoint = place.folder.path + "/open"
         mkdir(mountPoint, 0o755)
         try #require(mount("tmpfs", mountPoint, "tmpfs", 0, "size=64k") == 0)
@@ -244,7 +244,7 @@ struct FileRotationTests {
         #expect(NumberedLines.numbers(in: readToEnd(descriptor)) == Array(0..<50))
     }
 
-    @Test func aTornRecordIsCutOffAtTheNextStart() throws {
+    @Test func removesTornRecordAtStart() throws {
         for (before, after) in [
             ("{\"start_time\":1}\n{\"start_time\":2,\"x", "{\"start_time\":1}\n"), ("{\"sta", ""),
             ("{\"start_time\":1}\n{", "{\"start_time\":1}\n"), ("somebody's\ntext", "somebody's\ntext\n"),

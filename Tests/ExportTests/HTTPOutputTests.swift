@@ -4,7 +4,7 @@ import Testing
 
 @testable import Export
 
-/// Servers over HTTP: everything arrives, whatever they answer, or is counted.
+/// Outputs over HTTP: every record is delivered or counted, whatever the server answers.
 struct HTTPOutputTests {
     private static func line(_ number: Int, _ extra: String = "") -> String {
         "{\"start_time\":1700000000,\"end_time\":1700000010,\"number\":\(number),\"action\":\"allow\",\"reporter\":\"src\"\(extra)}"
@@ -44,7 +44,7 @@ struct HTTPOutputTests {
 
     // MARK: Requests
 
-    @Test func linesGoAsTheyAre() throws {
+    @Test func sendsLinesUnchanged() throws {
         let server = try HTTPServerStub([])
         defer { server.stop() }
         let output = try output(.lines, server)
@@ -56,7 +56,7 @@ struct HTTPOutputTests {
         #expect(server.requests.first?.lines.first == Self.line(0))
     }
 
-    @Test func aBulkRequestCreatesEachRecordUnderANameOfItsOwn() throws {
+    @Test func bulkRequestGivesEachRecordItsOwnID() throws {
         let server = try HTTPServerStub([
             .respond(200, Self.items([201, 201])), .respond(200, Self.items([201, 201])),
         ])
@@ -79,7 +79,7 @@ struct HTTPOutputTests {
         #expect(names.count == 4)
     }
 
-    @Test func clickHouseGetsInsertsWithATokenThatARepetitionKeeps() throws {
+    @Test func retriedClickHouseInsertKeepsItsToken() throws {
         let server = try HTTPServerStub([.respond(503, "busy"), .respond(200)])
         defer { server.stop() }
         let output = try output(.clickhouse, server) { $0.table = "net.flows" }
@@ -93,7 +93,7 @@ struct HTTPOutputTests {
         #expect(Self.numbers(server.requests[1].lines) == [0, 1, 2])
     }
 
-    @Test func lokiAndSplunkGetWhatTheyUnderstand() throws {
+    @Test func formatsRequestsForLokiAndSplunk() throws {
         let loki = try HTTPServerStub([], then: .respond(204))
         let splunk = try HTTPServerStub(
             [.respond(200, "{\"text\":\"Busy\",\"code\":9}")],
@@ -127,7 +127,7 @@ struct HTTPOutputTests {
         #expect((event?["event"] as? [String: Any])?["number"] as? Int == 0)
     }
 
-    @Test func credentialsAreReadForEachRequest() throws {
+    @Test func rereadsCredentialsForEachRequest() throws {
         let server = try HTTPServerStub([.respond(401)])
         defer { server.stop() }
         let folder = TemporaryFolder()
@@ -148,7 +148,7 @@ struct HTTPOutputTests {
     }
 
     @Test(arguments: ["password-file", "token-file", "api-key-file", "key-file", "cert-file"])
-    func aSecretThatEverybodyMayReadIsRefused(_ option: String) throws {
+    func rejectsWorldReadableSecret(_ option: String) throws {
         let server = try HTTPServerStub([])
         defer { server.stop() }
         let folder = TemporaryFolder()
@@ -191,7 +191,7 @@ struct HTTPOutputTests {
             .trickle(200, items([201, 201, 201]), pause: 100),
         ] as [HTTPServerStub.Answer]
     )
-    func whatIsNotTakenIsSentAgain(answer: HTTPServerStub.Answer) throws {
+    func resendsRecordsAfterFailure(answer: HTTPServerStub.Answer) throws {
         let server = try HTTPServerStub([answer, answer], then: .respond(200, Self.items([201, 201, 201])))
         defer { server.stop() }
         let recorder = LogRecorder()
@@ -205,8 +205,8 @@ struct HTTPOutputTests {
         #expect(server.requests[0].lines == server.requests[2].lines)
     }
 
-    /// More than any answer has is not read to its end.
-    @Test func anAnswerThatIsTooLargeIsNone() throws {
+    /// The output does not read an answer that is larger than any valid one.
+    @Test func resendsRecordsAfterOversizedAnswer() throws {
         let answer = HTTPServerStub.Answer.respond(200, String(repeating: "x", count: 5 << 20))
         let server = try HTTPServerStub([answer])
         defer { server.stop() }
@@ -218,9 +218,9 @@ struct HTTPOutputTests {
         #expect(server.requests.count == 2 && recorder.count("output is unavailable") == 1)
     }
 
-    /// Records and credentials stay with the server that was named.
+    /// Records and credentials go only to the configured server.
     @Test(arguments: [301, 302, 307, 308])
-    func redirectsAreNotFollowed(status: Int) throws {
+    func doesNotFollowRedirects(status: Int) throws {
         let other = try HTTPServerStub([])
         let server = try HTTPServerStub([.respond(status, headers: [("location", other.url + "/in")])])
         defer {
@@ -236,7 +236,7 @@ struct HTTPOutputTests {
         #expect(server.requests.count == 2 && other.requests.isEmpty)
     }
 
-    @Test func aSlowAnswerIsWaitedFor() throws {
+    @Test func waitsForSlowAnswer() throws {
         let server = try HTTPServerStub([], then: .trickle(200, Self.items([201, 201]), pause: 10))
         defer { server.stop() }
         let output = try output(.opensearch, server)
@@ -246,8 +246,8 @@ struct HTTPOutputTests {
         #expect(server.requests.count == 1)
     }
 
-    /// Two lines that are the same to the byte are two records, and keep their identifiers when they are sent again.
-    @Test func equalRecordsAreDifferentOnes() throws {
+    /// Two identical lines are two records, which keep their identifiers when they are sent again.
+    @Test func equalRecordsGetDifferentIDs() throws {
         let server = try HTTPServerStub([.cut(200)], then: .respond(200, Self.items([201, 201, 201])))
         defer { server.stop() }
         let output = try output(.elasticsearch, server)
@@ -260,15 +260,15 @@ struct HTTPOutputTests {
         #expect(Set(names).count == 3)
     }
 
-    /// Nodes whose batches have the same number by chance: a server must not take one's records for the other's.
-    @Test func identifiersHaveTheContent() {
+    /// Batches of two nodes may have the same number by chance; their records must have different identifiers.
+    @Test func identifiersDependOnContent() {
         func group(_ line: String) -> LineGroup { LineGroup(batch: 1, places: [0], lines: [Array(line.utf8)[...]]) }
         let (one, other) = (group(Self.line(1, ",\"host\":\"a\"")), group(Self.line(1, ",\"host\":\"b\"")))
         #expect(one.identifier(0) != other.identifier(0) && one.token != other.token)
         #expect(one.identifier(0) == group(Self.line(1, ",\"host\":\"a\"")).identifier(0))
     }
 
-    @Test func onlyWhatAServerDidNotTakeIsSentAgain() throws {
+    @Test func resendsOnlyRecordsNotAccepted() throws {
         let server = try HTTPServerStub([
             .respond(200, Self.items([201, 429, 400, 409, 503])), .respond(200, Self.items([201, 503])),
             .respond(200, Self.items([201])),
@@ -282,7 +282,7 @@ struct HTTPOutputTests {
         let statistics = output.finish(within: .seconds(30))
         #expect(statistics.delivered == 4 && statistics.drops == OutputDrops(rejected: 1))
         try #require(server.requests.map { Self.numbers($0.lines) } == [[0, 1, 2, 3, 4], [1, 4], [4]])
-        // A record keeps its name.
+        // A record keeps its identifier.
         #expect(server.requests[0].lines[8] == server.requests[2].lines[0])
         let letter = try JSONSerialization.jsonObject(with: Data(folder.read("log"))) as? [String: Any]
         #expect((letter?["reason"] as? String)?.contains("because 400") == true)
@@ -294,7 +294,7 @@ struct HTTPOutputTests {
     @Test(arguments: [
         ("Code: 27. DB::Exception: Cannot parse input", 1), ("Code: 241. DB::Exception: Memory limit", 0),
     ])
-    func clickHouseSaysByCodesWhatIsAtFault(answer: String, rejected: Int) throws {
+    func rejectsRecordByClickHouseErrorCode(answer: String, rejected: Int) throws {
         let server = try HTTPServerStub([.respond(500, answer)], then: .respond(200))
         defer { server.stop() }
         let output = try output(.clickhouse, server)
@@ -306,7 +306,7 @@ struct HTTPOutputTests {
 
     /// A request with one bad record is refused whole: halving it finds the bad record.
     @Test(arguments: [400, 413])
-    func aRequestThatIsRefusedIsHalved(status: Int) throws {
+    func halvesRefusedRequest(status: Int) throws {
         let server = try HTTPServerStub(
             [
                 .respond(status, "bad"), .respond(200), .respond(status, "bad"), .respond(200), .respond(status, "bad"),
@@ -323,7 +323,7 @@ struct HTTPOutputTests {
         #expect(statistics.delivered == 8 && statistics.dropped == 0)
     }
 
-    @Test func aServerThatRefusesEverythingIsNotAskedForEachRecord() throws {
+    @Test func limitsRequestsWhenServerRefusesAll() throws {
         let server = try HTTPServerStub([], then: .respond(400, "no such column"))
         defer { server.stop() }
         let output = try output(.lines, server)
@@ -334,7 +334,7 @@ struct HTTPOutputTests {
         #expect(server.requests.count < 100)
     }
 
-    @Test func aServerThatAsksToWaitIsLeftAlone() throws {
+    @Test func waitsForRetryAfter() throws {
         let server = try HTTPServerStub([.respond(429, "", headers: [("retry-after", "1")])])
         defer { server.stop() }
         let output = try output(.lines, server)
@@ -352,12 +352,12 @@ struct HTTPOutputTests {
         ("Sun, 06 Nov 1994 09:49:00 GMT", 300), ("Sunday, 06-Nov-94 08:49:37 GMT", nil),
         ("Sun, 99 Nov 1994 08:49:37 GMT", nil), ("Sun, 06 Nov 1994 08:49:37 GMT and", nil), ("Sun, 06 Nov 1994", nil),
     ])
-    func pausesAreSecondsOrDates(text: String, seconds: Int?) {
+    func parsesRetryAfterSecondsAndDates(text: String, seconds: Int?) {
         #expect(HTTPExchange.pause(text, now: 784_111_757) == seconds.map { .seconds($0) })
     }
 
-    /// A server that is not there when the run ends: what was not delivered is counted, in time.
-    @Test func theEndDoesNotWaitForASilentServer() throws {
+    /// A server does not answer when the run ends: undelivered records are counted in time.
+    @Test func finishDoesNotWaitForSilentServer() throws {
         let server = try HTTPServerStub([], then: .silence)
         defer { server.stop() }
         let output = try output(.lines, server)
@@ -386,7 +386,7 @@ struct HTTPOutputTests {
         ("https:///x", "the host is empty"), ("clickhouse:http://db/?query=x", "the URL ends before ?"),
         ("loki:", "a URL is needed"),
     ])
-    func refusesURLs(text: String, reason: String) {
+    func rejectsInvalidURLs(text: String, reason: String) {
         let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
         #expect(error?.reason.contains(reason) == true)
     }
@@ -398,7 +398,7 @@ struct HTTPOutputTests {
         ("http://user:se?cret@host/in", "http://redacted"),
         ("loki:http://host/?key=a@secret", "loki:http://redacted"),
     ])
-    func secretsOfRefusedURLsAreNotShown(text: String, shown: String) {
+    func redactsSecretsOfRejectedURLs(text: String, shown: String) {
         let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
         #expect(error?.description.contains("\"\(shown)\"") == true)
         #expect(error?.description.contains("secr") == false)

@@ -5,9 +5,9 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// A server on loopback that answers as a test says, also as no server should.
+/// A server on loopback with scripted answers, some of them malformed.
 final class HTTPServerStub: Sendable {
-    /// A request as it came.
+    /// A received request.
     struct Request: Sendable {
         var method = ""
         var path: String
@@ -25,15 +25,15 @@ final class HTTPServerStub: Sendable {
     enum Answer: Sendable {
         /// A whole answer.
         case respond(Int, String = "", headers: [(String, String)] = [])
-        /// Says that 1,000 bytes come, sends some, and closes.
+        /// Announces 1,000 bytes, sends some, and closes.
         case cut(Int)
         /// A whole answer, a byte at a time, with this pause in milliseconds before each.
         case trickle(Int, String, pause: Int64)
-        /// Closes without a word.
+        /// Closes without an answer.
         case close
-        /// Says nothing, and holds the connection open.
+        /// Sends nothing, and holds the connection open.
         case silence
-        /// Bytes that are no HTTP.
+        /// Bytes that are not HTTP.
         case garbage
     }
 
@@ -52,9 +52,9 @@ final class HTTPServerStub: Sendable {
         try self.init(answers, port: port) { _ in standing }
     }
 
-    /// Starts a server that answers as a function says, after the answers that are given.
+    /// Starts a server that gives the listed answers, and then those that a function returns.
     ///
-    /// With certificates it speaks TLS.
+    /// With a TLS configuration it serves TLS.
     init(
         _ answers: [Answer] = [],
         port: Int = 0,
@@ -106,7 +106,7 @@ final class HTTPServerStub: Sendable {
         }
     }
 
-    /// Unpacks a gzip stream with a foreign program.
+    /// Unpacks a gzip stream with the program gzip.
     static func gunzip(_ bytes: [UInt8]) -> [UInt8] {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/gzip")

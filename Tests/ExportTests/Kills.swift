@@ -11,7 +11,7 @@ struct Kills {
     /// The number so far.
     private(set) var done = 0
 
-    /// The least that a test must have done to say anything.
+    /// The least number of kills for a meaningful result.
     static let least = 20
 
     /// Creates as many as fit into a time, at least ``least``, or exactly the number in the environment.
@@ -24,7 +24,7 @@ struct Kills {
     /// Whether there are to be more.
     var goOn: Bool { done < count && (ContinuousClock.now < deadline || done < Self.least) }
 
-    /// Kills a process after a time of chance, in microseconds, and waits for its end.
+    /// Kills a process after a random time, in microseconds, and waits for its end.
     mutating func kill(_ process: Int32, after range: ClosedRange<UInt32>) {
         chance = chance &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         usleep(range.lowerBound + UInt32(truncatingIfNeeded: chance >> 33) % (range.upperBound - range.lowerBound))
@@ -34,7 +34,7 @@ struct Kills {
         done += 1
     }
 
-    /// Prints what the process of a test said of its kills.
+    /// Prints the report that the process of a test printed of its kills.
     static func show(_ end: ExitTest.Result?) {
         print(String(decoding: end?.standardOutputContent ?? [], as: UTF8.self), terminator: "")
     }

@@ -15,7 +15,7 @@ final class Listener {
     private let path: String
     private var descriptor: Int32 = -1
 
-    /// Listens; on a port given, or on one that is free.
+    /// Listens on the given port, or on a free one.
     init(_ kind: Kind, path: String = "", port: UInt16 = 0, backlog: Int32 = 8) {
         self.kind = kind
         self.path = path
@@ -43,7 +43,7 @@ final class Listener {
         }
     }
 
-    /// Nobody can connect any more.
+    /// Stops listening.
     func stop() {
         guard descriptor >= 0 else { return }
         close(descriptor)

@@ -65,7 +65,7 @@ struct LogrotateTests {
 
     /// The file is renamed: nothing is lost, and no signal is needed.
     @Test(arguments: ["create 0640 root root", "nocreate"])
-    func renamed(mode: String) throws {
+    func losesNoLinesWhenFileIsRenamed(mode: String) throws {
         let place = Place(mode)
         let count = try writeAndRotate(place)
         let files = place.files
@@ -74,11 +74,11 @@ struct LogrotateTests {
         #expect(NumberedLines.numbers(in: files.flatMap(\.self)) == Array(0..<count))
     }
 
-    /// The file is copied and cut off.
+    /// The file is copied and truncated.
     ///
-    /// What is written between the two is lost, and a copy may end within the line that is being written; the file
+    /// Lines written between the two are lost, and a copy may end within the line that is being written; the file
     /// itself has whole lines, none twice, and no hole.
-    @Test func copiedAndCutOff() throws {
+    @Test func keepsWholeLinesWhenFileIsCopiedAndTruncated() throws {
         let place = Place("copytruncate")
         let count = try writeAndRotate(place)
         let files = place.files

@@ -2,13 +2,13 @@ import Testing
 
 @testable import Export
 
-/// The log says what an operator must know of outages, and no more.
+/// The log of outages, which limits repeated messages.
 struct OutageLogTests {
     private let start = ContinuousClock.now
 
     private func at(_ seconds: Int) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
-    @Test func anotherReasonIsLoggedOnce() {
+    @Test func logsEachNewReasonOnce() {
         var log = OutageLog()
         let messages = ["refused", "refused", "401", "401"].enumerated().map { log.failed($1, now: at($0)) }
         #expect(messages[0] == .init(isFirst: true, reason: "refused", heldBack: 0))
@@ -20,8 +20,8 @@ struct OutageLogTests {
         #expect(next == .init(isFirst: true, reason: "401", heldBack: 0))
     }
 
-    /// By turns it fails and works for an hour, and then it fails for good.
-    @Test func anOutputThatComesAndGoesDoesNotFillTheLog() {
+    /// An output fails and recovers by turns for an hour, and then fails for good.
+    @Test func limitsMessagesOfIntermittentOutput() {
         var log = OutageLog()
         var (begins, ends) = (0, 0)
         for second in 0..<3600 {
@@ -35,7 +35,7 @@ struct OutageLogTests {
         #expect(isLogged)
     }
 
-    @Test func roomComesBackWithTime() {
+    @Test func repetitionLimitRefillsOverTime() {
         var limit = RepetitionLimit()
         let times = Array(0..<8) + [70, 71] + Array(4000..<4008)
         let heldBack = times.compactMap { limit.admit(now: at($0)) }

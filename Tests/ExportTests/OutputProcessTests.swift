@@ -6,7 +6,7 @@ import Testing
 
 /// Cases that need a process of their own: standard output, and the count of open files.
 struct OutputProcessTests {
-    @Test func linesGoToStandardOutputAndItsReaderMayLeave() async {
+    @Test func writesToStandardOutputUntilReaderCloses() async {
         await #expect(processExitsWith: .exitCode(42)) {
             var ends: [Int32] = [-1, -1]
             pipe(&ends)
@@ -26,14 +26,14 @@ struct OutputProcessTests {
             close(ends[0])
             guard eventually({ closed.count("closed by itself") == 1 }), output.isClosed else { exit(4) }
             let statistics = output.finish(within: .seconds(30))
-            // What lay in the pipe unread was not delivered.
+            // Lines left unread in the pipe were not delivered.
             guard statistics.queued == 0, statistics.drops == OutputDrops(unsent: 500) else { exit(5) }
             guard statistics.delivered == 3, !output.submit(NumberedLines.batch(0..<1)) else { exit(6) }
             exit(42)
         }
     }
 
-    @Test func aClosedStandardOutputIsNoOutput() async {
+    @Test func rejectsClosedStandardOutput() async {
         await #expect(processExitsWith: .exitCode(42)) {
             // As the program does with descriptors that its caller closed.
             dup2(open("/dev/null", O_RDONLY), STDOUT_FILENO)
@@ -46,7 +46,7 @@ struct OutputProcessTests {
         }
     }
 
-    @Test func anIdleStandardOutputNoticesThatItsReaderLeft() async {
+    @Test func idleStandardOutputDetectsClosedReader() async {
         await #expect(processExitsWith: .exitCode(42)) {
             var ends: [Int32] = [-1, -1]
             pipe(&ends)
@@ -58,7 +58,7 @@ struct OutputProcessTests {
         }
     }
 
-    @Test func aHundredOutputsLeaveNoFileOpen() async {
+    @Test func closesAllFilesOfHundredOutputs() async {
         await #expect(processExitsWith: .exitCode(42)) {
             let folder = TemporaryFolder()
             let tcp = Listener(.tcp)

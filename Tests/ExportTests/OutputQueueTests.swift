@@ -8,14 +8,14 @@ struct OutputQueueTests {
         RecordBatch(bytes: [UInt8](repeating: 10, count: size), records: size, rank: rank)
     }
 
-    @Test func refusesWhatDoesNotFit() {
+    @Test func rejectsBatchOverLimit() {
         var queue = OutputQueue(limit: 10)
         #expect(queue.append(batch(11)) == (false, 0))
         #expect(queue.append(batch(6)) == (true, 0))
         #expect(queue.append(batch(4)) == (true, 0))
         #expect(queue.append(batch(1)) == (false, 0))
         #expect(queue.take()?.records == 6)
-        // Taken is not settled: the room is still in use.
+        // A taken batch occupies its room until it is settled.
         #expect(queue.append(batch(1)) == (false, 0))
         queue.settle(bytes: 6)
         #expect(queue.append(batch(5)) == (true, 0))
@@ -24,7 +24,7 @@ struct OutputQueueTests {
         #expect(queue.take()?.records == nil)
     }
 
-    @Test func keepsItsOrderOverManyBatchesOfAllRanks() {
+    @Test func keepsOrderAcrossRanks() {
         var queue = OutputQueue(limit: 1 << 20)
         var next = 0
         for number in 0..<10_000 {
@@ -103,7 +103,7 @@ struct OutputQueueTests {
             left: [4, 6]
         ),
     ])
-    func aFullQueueIsShared(_ row: Pressure) {
+    func fullQueueEvictsHigherRanks(_ row: Pressure) {
         var queue = OutputQueue(limit: 10)
         for (size, rank) in row.queued { #expect(queue.append(batch(size, rank: rank)).isAccepted) }
         let (isAccepted, evicted) = queue.append(batch(row.comes.0, rank: row.comes.1))
@@ -115,8 +115,8 @@ struct OutputQueueTests {
         #expect(left == row.left)
     }
 
-    /// An item that was taken is being written, and stays.
-    @Test func whatIsBeingWrittenDoesNotGiveWay() {
+    /// A taken batch is being written, and stays.
+    @Test func doesNotEvictTakenBatch() {
         var queue = OutputQueue(limit: 10)
         #expect(queue.append(batch(10, rank: 4)).isAccepted)
         #expect(queue.take()?.records == 10)

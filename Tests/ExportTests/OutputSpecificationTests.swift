@@ -15,13 +15,13 @@ struct OutputSpecificationTests {
         ("udp:[fe80::1%eth0]:514", .udp(host: "fe80::1%eth0", port: 514)),
         ("udp:collector.example.org:9999", .udp(host: "collector.example.org", port: 9999)),
     ])
-    func readsAndWritesTheSame(text: String, specification: OutputSpecification) throws {
+    func roundTripsDescription(text: String, specification: OutputSpecification) throws {
         #expect(try OutputSpecification(parsing: text) == specification)
         #expect(specification.description == text)
     }
 
-    /// The text after `?` may be a key: it is in requests, and never in the name of an output.
-    @Test func parametersOfURLsAreNotShown() throws {
+    /// The text after `?` may be a key: requests have it, and the description of an output never does.
+    @Test func redactsURLParameters() throws {
         let specification = try OutputSpecification(parsing: "https://intake.example.org/v1?key=s3cret")
         #expect(specification.description == "https://intake.example.org/v1?redacted")
         if case .http(let destination) = specification {
@@ -41,7 +41,7 @@ struct OutputSpecificationTests {
         ("tcp::80", "host is empty"), ("tcp:[]:80", "brackets are for IPv6"), ("tcp:[host]:80", "brackets are for"),
         ("udp:::1:514", "needs brackets"), ("udp:a b:514", "has a space"), ("TCP:host:80", "no kind"),
     ])
-    func saysWhatIsWrongAndWhatIsRight(text: String, reason: String) {
+    func describesErrorAndValidForms(text: String, reason: String) {
         let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
         let said = error?.description ?? ""
         #expect(said.contains(reason))
@@ -51,7 +51,7 @@ struct OutputSpecificationTests {
         }
     }
 
-    /// Kinds with a host and a port, and what is malformed behind each of them, with a part of the reason.
+    /// Kinds with a host and a port, and malformed addresses for each of them, with a part of the reason.
     @Test(
         arguments: ["tcp", "tls", "udp", "syslog:tcp", "syslog:udp", "syslog:tls"],
         [
@@ -66,7 +66,7 @@ struct OutputSpecificationTests {
             ("[::g]:514", "no IPv6 address"), ("[fe80::1%]:514", "no IPv6 address"), ("[::1]514", "from 1 to 65535"),
         ]
     )
-    func refusesMalformedPlaces(kind: String, _ place: (text: String, reason: String)) {
+    func rejectsMalformedAddresses(kind: String, _ place: (text: String, reason: String)) {
         let error = #expect(throws: OutputSpecificationError.self) {
             try OutputSpecification(parsing: "\(kind):\(place.text)")
         }
@@ -75,7 +75,7 @@ struct OutputSpecificationTests {
         #expect(error?.description.contains("pass@") != true)
     }
 
-    /// Kinds with a URL, and what is malformed behind each of them.
+    /// Kinds with a URL, and malformed URLs for each of them.
     @Test(
         arguments: ["elasticsearch:", "opensearch:", "clickhouse:", "loki:", "splunk:", ""],
         [
@@ -93,7 +93,7 @@ struct OutputSpecificationTests {
             ("http://ho%20st", "no host name has"), ("http://host/#a", "# names no server"),
         ]
     )
-    func refusesMalformedURLs(kind: String, _ url: (text: String, reason: String)) {
+    func rejectsMalformedURLs(kind: String, _ url: (text: String, reason: String)) {
         let error = #expect(throws: OutputSpecificationError.self) {
             try OutputSpecification(parsing: kind + url.text)
         }
@@ -101,7 +101,7 @@ struct OutputSpecificationTests {
         #expect(error?.description.contains("pass@") != true)
     }
 
-    /// Schemes in the wrong place, and what is right.
+    /// Schemes in the wrong place, and the valid form.
     @Test(arguments: [
         ("elasticsearch:host:9200", "as in elasticsearch:https://"),
         ("clickhouse://db:8123", "as in clickhouse:http://"),
@@ -115,14 +115,14 @@ struct OutputSpecificationTests {
         (" stdout", "no kind"), ("https:host", "a URL is needed"),
         ("splunk:https://host?key=1", "parameters are options"),
     ])
-    func saysTheRightForm(text: String, reason: String) {
+    func suggestsValidForm(text: String, reason: String) {
         let error = #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
         #expect(error?.reason.contains(reason) == true, "\(error?.reason ?? "accepted")")
     }
 
     /// A colon without a port means the usual port (RFC 3986, 3.2.3).
     @Test(arguments: ["elasticsearch:", "opensearch:", "clickhouse:", "loki:", "splunk:", ""])
-    func takesAnEmptyPort(kind: String) throws {
+    func acceptsEmptyPort(kind: String) throws {
         for (text, url) in [
             ("https://host:", "https://host"), ("http://host:/a:", "http://host/a:"),
             ("http://[::1]:/", "http://[::1]/"),
@@ -139,7 +139,7 @@ struct OutputSpecificationTests {
         "loki:http://10.0.0.1:3100",
         "elasticsearch:https://search_1.example.org.:9200", "tcp:a-b.c_d:1", "file:a:b", "udp:[::ffff:10.0.0.1]:1",
     ])
-    func takesWhatIsRight(text: String) throws {
+    func acceptsValidSpecifications(text: String) throws {
         #expect(try OutputSpecification(parsing: text).description == text.replacing("key=a%20b", with: "redacted"))
     }
 }

@@ -10,7 +10,7 @@ struct RotatedNameTests {
         ("flows", 0, "flows-1970-01-01T00-00-00.000"), (".log", 999, ".log-1970-01-01T00-00-00.999"),
         ("a.b.json", 1_709_164_800_000, "a.b-2024-02-29T00-00-00.000.json"),
     ])
-    func isTheFilesNameWithATime(name: String, time: Int64, expected: String) {
+    func formatsAndParsesNameWithTime(name: String, time: Int64, expected: String) {
         var rotated = RotatedName(time: time)
         #expect(rotated.text(for: name) == expected)
         #expect(RotatedName(expected, of: name) == rotated)
@@ -27,7 +27,7 @@ struct RotatedNameTests {
         "flows-2026-11-28T18:00:00.123.log", "flows-2026-11-28T18-00-00.12x.log", "xflows-2026-11-28T18-00-00.123.log",
         "flows-x-2026-11-28T18-00-00.123.log", ".flows-2026-11-28T18-00-00.123.log.gz",
     ])
-    func othersAreNone(text: String) {
+    func rejectsOtherNames(text: String) {
         #expect(RotatedName(text, of: "flows.log") == nil)
     }
 }

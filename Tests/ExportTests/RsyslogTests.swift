@@ -4,7 +4,7 @@ import Testing
 
 @testable import Export
 
-/// A receiver of syslog that others wrote: rsyslog, with its parsers of structured data and JSON.
+/// The syslog receiver rsyslog, with its parsers of structured data and JSON.
 private final class Rsyslog {
     let folder: String
     private let process = Process()
@@ -55,7 +55,7 @@ private final class Rsyslog {
     }
 }
 
-/// A port of loopback that nobody has.
+/// A free port of loopback.
 private func freePort() -> UInt16 {
     let listener = Listener(.tcp)
     return listener.port
@@ -80,8 +80,8 @@ struct RsyslogTests {
         return options
     }
 
-    /// Sends 100 records, and looks at what rsyslog made of them.
-    private func judge(_ specification: OutputSpecification, _ options: OutputOptions, _ receiver: Rsyslog) throws {
+    /// Sends 100 records, and checks the messages that rsyslog parsed.
+    private func verify(_ specification: OutputSpecification, _ options: OutputOptions, _ receiver: Rsyslog) throws {
         let recorder = LogRecorder()
         let output = try Output(specification, options: options, logger: recorder.logger)
         for first in stride(from: 0, to: 100, by: 20) { output.submit(Self.batch(first..<(first + 20))) }
@@ -105,12 +105,12 @@ struct RsyslogTests {
         #expect(Set(numbers) == Set(0..<100))
     }
 
-    @Test func datagrams() throws {
+    @Test func sendsMessagesInDatagrams() throws {
         let port = freePort()
         let receiver = try Rsyslog(
             "module(load=\"imudp\") input(type=\"imudp\" address=\"127.0.0.1\" port=\"\(port)\")"
         )
-        // Nothing says when a datagram socket is there: the first datagrams that are not refused.
+        // The socket of rsyslog is open once datagrams are not refused.
         let probe = try Output(
             .syslog(.udp, host: "127.0.0.1", port: port),
             options: Self.options(),
@@ -135,16 +135,16 @@ struct RsyslogTests {
         #expect(output.finish(within: .seconds(30)).delivered == 20)
     }
 
-    @Test func stream() throws {
+    @Test func sendsMessagesInStream() throws {
         let port = freePort()
         let receiver = try Rsyslog(
             "module(load=\"imptcp\") input(type=\"imptcp\" address=\"127.0.0.1\" port=\"\(port)\")"
         )
-        try judge(.syslog(.tcp, host: "127.0.0.1", port: port), Self.options(), receiver)
+        try verify(.syslog(.tcp, host: "127.0.0.1", port: port), Self.options(), receiver)
     }
 
-    /// TLS, and a client that shows who it is.
-    @Test func streamOfTLS() throws {
+    /// TLS with a client certificate.
+    @Test func sendsMessagesInTLSStream() throws {
         let certificates = try TestCertificates()
         let port = freePort()
         let receiver = try Rsyslog(
@@ -160,10 +160,10 @@ struct RsyslogTests {
         options.http.authorityFile = certificates.authority
         options.http.certificateFile = certificates.certificate(.valid)
         options.http.keyFile = certificates.key
-        try judge(.syslog(.tls, host: "localhost", port: port), options, receiver)
+        try verify(.syslog(.tls, host: "localhost", port: port), options, receiver)
     }
 
-    @Test func commonEvents() throws {
+    @Test func sendsCommonEventFormat() throws {
         let port = freePort()
         let receiver = try Rsyslog(
             "module(load=\"imptcp\") input(type=\"imptcp\" address=\"127.0.0.1\" port=\"\(port)\")"

@@ -7,7 +7,7 @@ import Testing
 /// Schemas for servers: every field has a place, of the type in the format's documentation.
 struct SchemaTests {
     @Test(arguments: [HTTPDestination.Kind.elasticsearch, .opensearch])
-    func anIndexHasAllFields(kind: HTTPDestination.Kind) throws {
+    func indexHasAllFields(kind: HTTPDestination.Kind) throws {
         let requests = IndexSchema.requests(for: kind)
         #expect(requests.count == 3 && requests.allSatisfy { $0.method == "PUT" })
         let component = try #require(
@@ -32,7 +32,7 @@ struct SchemaTests {
         #expect(requests[0].body.contains("8d"))
     }
 
-    @Test func datedIndicesAreNoDataStream() throws {
+    @Test func datedIndexIsNoDataStream() throws {
         let requests = IndexSchema.requests(
             for: .elasticsearch,
             index: "tigera_secure_ee_flows.cluster.{date}",
@@ -46,7 +46,7 @@ struct SchemaTests {
         #expect(requests[0].body.contains("30d"))
     }
 
-    @Test func aTableHasAColumnForEachField() {
+    @Test func tableHasColumnForEachField() {
         let table = ColumnSchema.statements(table: "net.flows")[0]
         for field in FlowField.allCases { #expect(table.contains("    \(field.description.name) "), "\(field)") }
         #expect(table.hasPrefix("CREATE TABLE IF NOT EXISTS net.flows\n"))

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Export
 
-/// The objects that servers need are created there, the first time and again.
+/// The setup creates the objects that servers need, on the first run and on later ones.
 struct ServerSetupTests {
-    private func made(
+    private func runSetup(
         _ kind: HTTPDestination.Kind,
         _ server: HTTPServerStub,
         cluster: String? = nil,
@@ -20,10 +20,10 @@ struct ServerSetupTests {
         return notes
     }
 
-    @Test func templatesAreMade() throws {
+    @Test func createsTemplates() throws {
         let server = try HTTPServerStub([])
         defer { server.stop() }
-        let notes = try made(.elasticsearch, server) { $0.index = "flows" }
+        let notes = try runSetup(.elasticsearch, server) { $0.index = "flows" }
         #expect(notes == ["/_ilm/policy/flows", "/_component_template/flows-fields", "/_index_template/flows"])
         let requests = server.requests
         #expect(requests.allSatisfy { $0.method == "PUT" && $0.headers["content-type"] == "application/json" })
@@ -34,13 +34,13 @@ struct ServerSetupTests {
 
     /// The first time there is no policy; later one is replaced by its version.
     @Test(arguments: [true, false])
-    func aPolicyIsReplacedByItsVersion(exists: Bool) throws {
+    func replacesExistingPolicyByVersion(exists: Bool) throws {
         let server = try HTTPServerStub { request in
             guard request.method == "GET" else { return .respond(200, "{}") }
             return exists ? .respond(200, "{\"_seq_no\":7,\"_primary_term\":2,\"policy\":{}}") : .respond(404, "{}")
         }
         defer { server.stop() }
-        _ = try made(.opensearch, server)
+        _ = try runSetup(.opensearch, server)
         let requests = server.requests.map { "\($0.method) \($0.path)" }
         let policy = "/_plugins/_ism/policies/calico_flowlogs_standard"
         #expect(
@@ -49,12 +49,12 @@ struct ServerSetupTests {
         #expect(requests.count == 4)
     }
 
-    @Test func tablesAreMade() throws {
+    @Test func createsTables() throws {
         let server = try HTTPServerStub([])
         defer { server.stop() }
         let folder = TemporaryFolder()
         folder.write("secret", to: "log")
-        let notes = try made(.clickhouse, server, cluster: "east") {
+        let notes = try runSetup(.clickhouse, server, cluster: "east") {
             $0.table = "net.flows"
             $0.user = "weir"
             $0.passwordFile = folder.path + "/log"
@@ -64,12 +64,12 @@ struct ServerSetupTests {
         #expect(server.requests.first?.headers["authorization"] == "Basic d2VpcjpzZWNyZXQ=")
     }
 
-    /// In words, without those of libraries.
+    /// The description has no error texts of libraries.
     @Test(arguments: [
         ("http://127.0.0.1:9", "connection refused"), ("https://127.0.0.1:9", "connection refused"),
         ("http://no-such-host.invalid", "the host name no-such-host.invalid cannot be resolved"),
     ])
-    func whyThereIsNoConnectionIsSaid(url: String, reason: String) throws {
+    func describesConnectionFailure(url: String, reason: String) throws {
         let failure = #expect(throws: ServerSetup.Failure.self) {
             try ServerSetup(HTTPDestination(kind: .elasticsearch, url: url), HTTPOptions()).run(days: 1, cluster: nil) {
                 _ in
@@ -86,12 +86,12 @@ struct ServerSetupTests {
             (.respond(400, "{\"error\":\"no\"}"), "answers 400"),
         ] as [(HTTPServerStub.Answer, String)]
     )
-    func whatFailsIsSaid(answer: HTTPServerStub.Answer, reason: String) throws {
+    func describesFailedRequest(answer: HTTPServerStub.Answer, reason: String) throws {
         let server = try HTTPServerStub([.respond(200)], then: answer)
         defer { server.stop() }
-        let failure = #expect(throws: ServerSetup.Failure.self) { try made(.elasticsearch, server) }
+        let failure = #expect(throws: ServerSetup.Failure.self) { try runSetup(.elasticsearch, server) }
         #expect(failure?.description.contains(reason) == true, "\(failure?.description ?? "")")
         #expect(failure?.description.contains("/_component_template/") == true)
-        #expect(throws: ServerSetup.Failure.self) { try made(.loki, server) }
+        #expect(throws: ServerSetup.Failure.self) { try runSetup(.loki, server) }
     }
 }

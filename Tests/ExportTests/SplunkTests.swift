@@ -18,11 +18,11 @@ struct SplunkTests {
         return try Output(place, options: options, logger: recorder.logger)
     }
 
-    private static func isQuestion(_ request: HTTPServerStub.Request) -> Bool {
+    private static func isQuery(_ request: HTTPServerStub.Request) -> Bool {
         request.path.hasPrefix("/services/collector/ack?channel=")
     }
 
-    @Test func recordsAreDeliveredWhenTheIndexersHaveThem() throws {
+    @Test func countsRecordsDeliveredOnAcknowledgement() throws {
         let server = try HTTPServerStub([
             .respond(200, "{\"text\":\"Success\",\"code\":0,\"ackId\":7}"), .respond(200, "{\"acks\":{\"7\":false}}"),
             .respond(200, "{\"acks\":{\"7\":true}}"), .respond(200, "{\"code\":0,\"ackId\":8}"),
@@ -35,7 +35,7 @@ struct SplunkTests {
         #expect(output.finish(within: .seconds(30)).delivered == 4)
         let requests = server.requests
         try #require(requests.count == 5)
-        #expect(requests.map(Self.isQuestion) == [false, true, true, false, true])
+        #expect(requests.map(Self.isQuery) == [false, true, true, false, true])
         let channel = try #require(requests[0].headers["x-splunk-request-channel"])
         #expect(UUID(uuidString: channel) != nil)
         #expect(requests.allSatisfy { $0.headers["x-splunk-request-channel"] == channel })
@@ -45,20 +45,20 @@ struct SplunkTests {
 
     /// Records that the indexers never acknowledge are sent again.
     @Test(arguments: ["{\"acks\":{\"7\":false}}", "{\"acks\":{}}", "<html>"])
-    func whatIsNotAcknowledgedIsSentAgain(answer: String) throws {
+    func resendsUnacknowledgedRecords(answer: String) throws {
         let server = try HTTPServerStub { request in
-            Self.isQuestion(request) ? .respond(200, answer) : .respond(200, "{\"code\":0,\"ackId\":7}")
+            Self.isQuery(request) ? .respond(200, answer) : .respond(200, "{\"code\":0,\"ackId\":7}")
         }
         defer { server.stop() }
         let output = try output(server)
         output.submit(Self.batch(0..<3))
-        #expect(eventually { server.requests.count { !Self.isQuestion($0) } >= 2 })
+        #expect(eventually { server.requests.count { !Self.isQuery($0) } >= 2 })
         #expect(output.statistics.delivered == 0)
         #expect(output.finish(within: .milliseconds(50)).drops == OutputDrops(unsent: 3))
     }
 
-    /// A token without acknowledgement: the operator is told, and nothing counts as delivered.
-    @Test func aCollectorThatDoesNotAcknowledgeIsSaid() throws {
+    /// A token without acknowledgement: the output logs it, and nothing counts as delivered.
+    @Test func reportsCollectorWithoutAcknowledgement() throws {
         let server = try HTTPServerStub { _ in .respond(200, "{\"code\":0}") }
         defer { server.stop() }
         let recorder = LogRecorder()

@@ -6,10 +6,10 @@ import Testing
 
 @testable import Export
 
-/// kill -9 at moments of chance while an output spools records and delivers them to a server with faults of its own.
+/// kill -9 at random moments while an output spools records and delivers them to a server with faults of its own.
 struct SpoolKillTests {
-    /// A server like Elasticsearch, in a process of its own, that notes what it stored, `ID NUMBER` a line: also before it
-    /// fails to say so.
+    /// A server like Elasticsearch, in a process of its own, that logs what it stored, `ID NUMBER` a line, also before
+    /// an answer that fails.
     private static func serve(_ port: Int, _ log: String) throws -> Never {
         let file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         let server = try HTTPServerStub(port: port) { request in
@@ -21,7 +21,7 @@ struct SpoolKillTests {
             var items: [String] = []
             var text = ""
             for (action, record) in pairs {
-                // Some records are not taken this time.
+                // The server does not accept some records this time.
                 if chance == 2, Int.random(in: 0..<3) == 0 {
                     items.append("{\"create\":{\"status\":429}}")
                     continue
@@ -51,8 +51,8 @@ struct SpoolKillTests {
         )
     }
 
-    /// Writes batches of records with numbers of its own until it is killed, and says over a pipe which of them the output has
-    /// accepted: they are on the disk.
+    /// Writes batches of records with numbers of its own until it is killed, and reports over a pipe which of them the
+    /// output has accepted: they are on the disk.
     private static func writeForever(_ port: Int, _ spool: String, from first: Int, to pipe: Int32) throws {
         let output = try output(port, spool)
         var next = first
@@ -66,12 +66,12 @@ struct SpoolKillTests {
                 var value = Int64(said)
                 Glibc.write(pipe, &value, 8)
             }
-            // About as much as the server takes meanwhile: kills meet a spool that grows and one that is read to its end.
+            // The rate is about that of the server, so that kills occur while the spool grows and while it is empty.
             usleep(2_000)
         }
     }
 
-    /// Delivers what is left; returns how many records there still are after a time that is more than enough.
+    /// Delivers the remaining records; returns the number of records that are left after a sufficient time.
     private static func drain(_ port: Int, _ spool: String) throws -> Int {
         let output = try output(port, spool)
         let deadline = ContinuousClock.now + .seconds(300)
@@ -87,7 +87,7 @@ struct SpoolKillTests {
     }
 
     /// Every record that the output has accepted arrives; under an identifier there is one record, and a record has one.
-    @Test func whatIsAcceptedArrives() async {
+    @Test func acceptedRecordsSurviveKills() async {
         let end = await #expect(processExitsWith: .exitCode(42), observing: [\.standardOutputContent]) {
             let folder = TemporaryFolder()
             let spool = folder.path + "/spool"

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Export
 
-/// Batches on disk: they outlive the process, whatever it dies of, and what the disk does to them is found.
+/// Batches on disk: they survive the end of the process, and damage of the disk is detected.
 struct SpoolTests {
     /// A folder with a spool, removed with everything in it.
     private final class Place {
@@ -45,12 +45,12 @@ struct SpoolTests {
         return numbers
     }
 
-    @Test func givesBackWhatItTookInOrderOverManySegments() throws {
+    @Test func readsBatchesInOrderAcrossSegments() throws {
         let spool = try place.spool()
         for number in 0..<300 { #expect(try spool.append(Self.batch(number, bytes: 100_000))) }
         #expect(place.segments.count == 4)
         let first = try #require(try spool.read())
-        // The same until somebody has it.
+        // The spool returns the same batch until it is settled.
         #expect(try spool.read()?.number == first.number)
         #expect(first.rank == 0 && first.records == 1)
         #expect(try Self.drain(spool) == Array(0..<300))
@@ -59,7 +59,7 @@ struct SpoolTests {
         #expect(try Self.drain(spool) == [300])
     }
 
-    @Test func goesOnAfterARestartWhereItWas() throws {
+    @Test func resumesAtPositionAfterRestart() throws {
         var numbers: [UInt64] = []
         do {
             let spool = try place.spool()
@@ -82,7 +82,7 @@ struct SpoolTests {
         #expect(spool.damaged == 0)
     }
 
-    @Test func takesNoMoreThanItsLimit() throws {
+    @Test func rejectsBatchesOverLimit() throws {
         let spool = try place.spool(limit: 1_000_000)
         var taken = 0
         while try spool.append(Self.batch(taken, bytes: 10_000)) { taken += 1 }
@@ -90,8 +90,8 @@ struct SpoolTests {
         #expect(try Self.drain(spool) == Array(0..<99))
     }
 
-    /// The oldest segment goes, whole, but not what somebody has read of it.
-    @Test func givesUpTheOldest() throws {
+    /// The whole oldest segment is dropped, except the batches that were read.
+    @Test func dropsOldestUnreadBatches() throws {
         let spool = try place.spool(limit: 1_000_000)
         var taken = 0
         while try spool.append(Self.batch(taken, bytes: 10_000)) { taken += 1 }
@@ -110,16 +110,16 @@ struct SpoolTests {
         #expect(try spool.dropOldest() == nil)
     }
 
-    @Test func belongsToOneProcess() throws {
+    @Test func rejectsSecondProcess() throws {
         let spool = try place.spool()
         let error = #expect(throws: FileError.self) { try place.spool() }
         #expect(error?.reason == "another process has this spool")
         withExtendedLifetime(spool) {}
     }
 
-    /// Bits that the disk changed, anywhere: what is damaged is counted, everything else is there, nothing crashes.
+    /// The disk flips a bit anywhere: the spool counts damaged batches, keeps all others, and does not crash.
     @Test(arguments: 1...40)
-    func flippedBitsAreFound(seed: Int) throws {
+    func detectsFlippedBits(seed: Int) throws {
         do {
             let spool = try place.spool()
             for number in 0..<20 { #expect(try spool.append(Self.batch(number))) }
@@ -141,13 +141,13 @@ struct SpoolTests {
         if (8..<12).contains(offset % entry) { return #expect(numbers == Array(0..<20) && spool.damaged == 0) }
         #expect(spool.damaged >= 1)
         #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
-        // Only a damaged length hides what follows.
+        // Only a damaged length hides the batches that follow.
         if !(0..<4).contains(offset % entry) { #expect(numbers.count == 19) }
     }
 
-    /// What damage has cost is counted, of this run and of an earlier one; nothing waits for ever.
+    /// Batches lost to damage are counted, those of this run and of an earlier one; nothing waits for ever.
     @Test(arguments: [false, true], [0, 5, 20, 60])
-    func damageIsCounted(isOfEarlierRun: Bool, offset: Int) throws {
+    func countsDamagedBatches(isOfEarlierRun: Bool, offset: Int) throws {
         let channel = try OutputChannel(queueLimit: 1 << 20)
         var spool: OutputSpool? = OutputSpool(try place.spool())
         for number in 0..<3 { #expect(channel.submit(Self.batch(number))) }
@@ -170,7 +170,7 @@ struct SpoolTests {
             found.append(try #require(Self.number(of: batch)))
             spool?.settle(.init(bytes: batch.bytes.count, delivered: 1), next)
         }
-        // A damaged length hides what follows.
+        // A damaged length hides the batches that follow.
         #expect(found == (offset == 0 ? [0] : [0, 2]))
         #expect(spool?.takeNotices().isEmpty == false)
         let statistics = next.statistics
@@ -179,7 +179,7 @@ struct SpoolTests {
     }
 
     @Test(arguments: [0, 1, 5, 47, 48, 49, 60])
-    func aTornEndIsPassedOver(bytes: Int) throws {
+    func skipsTornEnd(bytes: Int) throws {
         do {
             let spool = try place.spool()
             for number in 0..<3 { #expect(try spool.append(Self.batch(number))) }
@@ -193,7 +193,7 @@ struct SpoolTests {
     }
 
     /// Data that a run wrote after the last committed flush before it died is discarded for good; the rest stays.
-    @Test func whatWasNotCommittedIsDiscarded() throws {
+    @Test func discardsUncommittedBatches() throws {
         let origins = [
             BatchOrigin(counters: 9, flush: 5), BatchOrigin(counters: 1, flush: 10), .none,
             BatchOrigin(counters: 1, flush: 20), BatchOrigin(counters: 1, flush: 30),
@@ -230,7 +230,7 @@ struct SpoolTests {
     }
 
     /// A batch is delivered when its flush is committed, or after a time in any case.
-    @Test func whatIsNotCommittedIsHeldBack() throws {
+    @Test func holdsBackUncommittedBatches() throws {
         final class Time { var now = ContinuousClock.now }
         let time = Time()
         let start = time.now
@@ -268,14 +268,14 @@ struct SpoolTests {
     }
 
     /// kill -9 while batches are written and delivered: no batch is missing, and none is torn.
-    @Test func killedAtAnyMoment() async {
+    @Test func killedProcessLosesNoBatches() async {
         let end = await #expect(processExitsWith: .exitCode(42), observing: [\.standardOutputContent]) {
             let folder = TemporaryFolder()
             let path = folder.path + "/spool"
             var kills = Kills(within: .seconds(6))
             var found = 0
             while kills.goOn {
-                // The child says over a pipe which batches it appended, each after the call.
+                // The child reports over a pipe which batches it appended, each after the call.
                 var ends: [Int32] = [-1, -1]
                 pipe(&ends)
                 let child = forkProcess()
@@ -296,7 +296,7 @@ struct SpoolTests {
                 let said = readToEnd(ends[0]).count / 4
                 close(ends[0])
                 let numbers = try SpoolTests.drain(try Spool(folder: path, limit: 1 << 30))
-                // What was delivered is gone, the rest is there without a gap, up to what the child said at least.
+                // Delivered batches are gone; the others have no gap, up to the last reported one at least.
                 if let first = numbers.first, let last = numbers.last {
                     guard numbers == Array(first...last), last >= said - 1, first <= said / 3 + 2 else { exit(1) }
                     found += numbers.count
@@ -315,8 +315,8 @@ struct SpoolTests {
 
     // MARK: Outputs
 
-    /// In a full spool the oldest records make room if that is wanted; each is delivered or counted.
-    @Test func theOldestMayMakeRoom() throws {
+    /// A full spool drops its oldest records if so configured; each record is delivered or counted.
+    @Test func fullSpoolDropsOldestRecords() throws {
         var options = OutputOptions()
         options.spoolFolder = place.folder.path + "/open"
         options.spoolBytes = 1 << 20
@@ -341,14 +341,14 @@ struct SpoolTests {
         #expect(statistics.delivered + statistics.drops.queueFull == 3_000)
         #expect(statistics.dropped == statistics.drops.queueFull)
         let numbers = try #require(NumberedLines.numbers(in: gate.bytes))
-        // In order, up to the last one; what was on its way when it all began is there, too.
+        // The records are in order up to the last one, with those that were in transit at the beginning.
         #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
         #expect(Array(numbers.suffix(800)) == Array(2_200..<3_000))
     }
 
-    /// A full disk under the spool is said while the reader is away, and nothing is lost as long as memory has room.
+    /// A full disk under the spool is logged while the reader is unavailable, and memory keeps the records.
     @Test(.enabled(if: geteuid() == 0, "mounts a small file system"))
-    func aFullDiskIsSaidWhileTheReaderIsAway() throws {
+    func reportsFullDiskWhileReaderIsUnavailable() throws {
         let mountPoint = place.folder.path + "/open"
         mkdir(mountPoint, 0o755)
         try #require(mount("tmpfs", mountPoint, "tmpfs", 0, "size=64k") == 0)
@@ -366,13 +366,13 @@ struct SpoolTests {
         #expect(eventually { recorder.count("the spool cannot be written") == 1 })
         #expect(output.statistics.queued == 200 && output.statistics.dropped == 0)
         let statistics = output.finish(within: .milliseconds(50))
-        // What is on the disk waits for the next run.
+        // The records on the disk wait for the next run.
         #expect(
             statistics.delivered == 0 && statistics.queued > 0 && statistics.queued + statistics.drops.unsent == 200
         )
     }
 
-    /// Keeps bodies from when it is opened.
+    /// Collects bodies once it is open.
     private final class Gate: Sendable {
         private let state = Mutex<(isOpen: Bool, bytes: [UInt8])>((false, []))
 
@@ -380,7 +380,7 @@ struct SpoolTests {
 
         func open() { state.withLock { $0.isOpen = true } }
 
-        /// Takes a body, if it is open.
+        /// Accepts a body if the gate is open.
         func take(_ body: [UInt8]) -> Bool {
             state.withLock { state in
                 if state.isOpen { state.bytes += body }
@@ -398,8 +398,8 @@ struct SpoolTests {
         }
     }
 
-    /// A server that is away in one run gets everything in the next one, in order and under the same names.
-    @Test func recordsOutliveTheRun() throws {
+    /// A server that is unavailable in one run gets all records in the next one, in order.
+    @Test func recordsSurviveRestart() throws {
         let recorder = LogRecorder()
         var options = OutputOptions()
         options.spoolFolder = place.folder.path + "/open"

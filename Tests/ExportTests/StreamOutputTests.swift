@@ -15,7 +15,7 @@ struct StreamOutputTests {
     ///
     /// Between two connections only lines may be missing that the kernel had taken over whole for the killed reader.
     @Test(arguments: [Listener.Kind.unix, .tcp])
-    func everyConnectionHasWholeLinesAndNoneIsSkippedThatWasNotTakenOver(kind: Listener.Kind) async throws {
+    func connectionsCarryWholeLinesInOrder(kind: Listener.Kind) async throws {
         let total = 30_000
         let recorder = LogRecorder()
         var listener = Listener(kind, path: path)
@@ -59,7 +59,7 @@ struct StreamOutputTests {
     }
 
     @Test(arguments: [Listener.Kind.unix, .tcp])
-    func aSlowReaderNeverHoldsTheProducerAndEveryRecordIsCounted(kind: Listener.Kind) async throws {
+    func slowReaderNeverBlocksProducer(kind: Listener.Kind) async throws {
         let recorder = LogRecorder()
         let listener = Listener(kind, path: path)
         let output = try Output(listener.specification, queueLimit: 1 << 20, logger: recorder.logger)
@@ -77,14 +77,14 @@ struct StreamOutputTests {
         #expect(statistics.queued == 0)
         #expect(statistics.delivered + statistics.dropped == 64_000)
         #expect(statistics.delivered > 0 && statistics.dropped >= (1000 - accepted) * 64)
-        // Delivered is exactly what a reader that comes late still finds as whole lines.
+        // The delivered records are exactly the whole lines that a late reader still finds.
         let seen = try #require(NumberedLines.numbers(in: readToEnd(reader)))
         close(reader)
         #expect(seen.count == statistics.delivered)
     }
 
     @Test(arguments: [Duration.zero, .milliseconds(150)])
-    func finishDuringBackoffKeepsItsTime(limit: Duration) async throws {
+    func finishDuringBackoffKeepsDeadline(limit: Duration) async throws {
         let recorder = LogRecorder()
         let output = try Output(.unix(path: path), logger: recorder.logger)
         for _ in 0..<10 { output.submit(NumberedLines.batch(0..<10)) }
@@ -97,7 +97,7 @@ struct StreamOutputTests {
     }
 
     /// A listener whose backlog is full does not answer a SYN.
-    @Test func finishWhileConnectingKeepsItsTime() async throws {
+    @Test func finishWhileConnectingKeepsDeadline() async throws {
         let listener = Listener(.tcp, backlog: 0)
         // The first ones connect and fill the backlog; the others wait for an answer when they are stopped.
         let recorders = (0..<8).map { _ in LogRecorder() }
@@ -112,7 +112,7 @@ struct StreamOutputTests {
         #expect(recorders.contains { $0.count("output open") == 0 && $0.count("output is unavailable") == 0 })
     }
 
-    @Test func aNameIsLookedUp() async throws {
+    @Test func resolvesHostName() async throws {
         let listener = Listener(.tcp)
         let output = try Output(.tcp(host: "localhost", port: listener.port), logger: LogRecorder().logger)
         output.submit(NumberedLines.batch(0..<3))
@@ -123,9 +123,9 @@ struct StreamOutputTests {
         #expect(statistics.delivered == 3)
     }
 
-    /// An idle connection whose reader goes away is noticed before there is anything to lose.
+    /// The output detects that the reader of an idle connection has closed before it sends records there.
     @Test(arguments: [Listener.Kind.unix, .tcp])
-    func aReaderThatLeavesAnIdleConnectionCostsNothing(kind: Listener.Kind) async throws {
+    func closedIdleConnectionLosesNoRecords(kind: Listener.Kind) async throws {
         let recorder = LogRecorder()
         let listener = Listener(kind, path: path)
         let output = try Output(listener.specification, logger: recorder.logger)

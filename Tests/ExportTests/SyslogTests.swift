@@ -4,7 +4,7 @@ import Testing
 
 @testable import Export
 
-/// Messages of syslog, by the RFCs and by rsyslog.
+/// Messages of syslog in the formats of the RFCs.
 struct SyslogTests {
     private static func line(_ number: Int, action: String = "allow", name: String = "web-*", padding: Int = 0)
         -> String
@@ -25,21 +25,21 @@ struct SyslogTests {
         return message.bytes(of: Array(line.utf8)[...], limit: limit).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    @Test func aMessageHasStructuredDataAndTheRecord() {
+    @Test func messageHasStructuredDataAndRecord() {
         let line = Self.line(7)
         let head =
             "<134>1 2023-11-14T22:13:30Z node1 weir - flow [flow@32473 action=\"allow\" reporter=\"src\" proto=\"tcp\" "
             + "source_name_aggr=\"web-*\" dest_ip=\"10.0.0.1\" dest_port=\"443\" bytes_in=\"5\"]"
         #expect(Self.text(.json, line) == head + " " + line)
         #expect(Self.text(.fields, line) == head)
-        // Without the record where it has no room, and not at all where nothing has.
+        // A message over the limit has no record, and there is no message if nothing fits.
         #expect(Self.text(.json, line, limit: head.utf8.count + 20) == head)
         #expect(Self.text(.json, line, limit: 20) == nil)
         #expect(Self.text(.fields, Self.line(1, action: "deny"))?.hasPrefix("<132>1 ") == true)
         #expect(Self.text(.fields, Self.line(1, name: "a]b"))?.contains("source_name_aggr=\"a\\]b\"") == true)
     }
 
-    @Test func anEventHasTheKeysOfTheFormat() {
+    @Test func cefMessageHasKeysOfFormat() {
         let text = Self.text(.cef, Self.line(7, action: "deny", name: "a=b"))
         let event =
             "CEF:0|Weir|weir|0|deny|flow denied|5|start=1700000000000 end=1700000010000 rt=1700000010000 "
@@ -55,13 +55,13 @@ struct SyslogTests {
             + #""@timestamp":"2023-11-14T22:13:30.123456Z"}"#
     }
 
-    @Test func anEventOfAnAuditLogIsNoFlow() {
+    @Test func formatsAuditEvents() {
         let head =
             "<134>1 2023-11-14T22:13:30Z node1 weir - audit [audit@32473 auditID=\"id-1\" stage=\"ResponseComplete\" "
             + "verb=\"patch\" user=\"alice\" apiGroup=\"networking.k8s.io\" resource=\"networkpolicies\" "
             + "namespace=\"shop\" name=\"db\" code=\"200\"]"
         #expect(Self.text(.json, Self.event(200)) == head + " " + Self.event(200))
-        // An event is longer than a datagram may be: what it is about fits.
+        // An event may be longer than a datagram; its structured data fits.
         #expect(Self.text(.json, Self.event(200), limit: 400) == head)
         #expect(Self.text(.fields, Self.event(403))?.hasPrefix("<132>1 ") == true)
         let long = Self.text(.fields, Self.event(200, user: "a]" + String(repeating: "b", count: 10 << 20)))
@@ -74,11 +74,11 @@ struct SyslogTests {
         )
     }
 
-    /// Whatever a line is, it becomes a message.
+    /// Every line becomes a message, also an invalid one.
     @Test(arguments: [
         "", "{", "{}", "[]", "x", "{\"a\":", "{\"a\":\"", "{\"a\":\"\\", "{\"a\":{\"b\":[", "{\"action\":\"deny\"",
     ])
-    func anyLineIsAMessage(line: String) {
+    func formatsAnyLineAsMessage(line: String) {
         for content in SyslogContent.allCases {
             #expect(Self.text(content, line)?.hasPrefix("<13") == true, "\(content)")
         }
@@ -99,8 +99,8 @@ struct SyslogTests {
         return messages
     }
 
-    /// More than a socket holds at once: parts of messages go on where they were.
-    @Test func aStreamHasLengthsBeforeMessages() throws {
+    /// The data exceed the buffer of a socket, so that writes end and continue within messages.
+    @Test func streamPrefixesMessagesWithLengths() throws {
         let listener = Listener(.tcp)
         let output = try Output(
             .syslog(.tcp, host: "127.0.0.1", port: listener.port),
@@ -119,7 +119,7 @@ struct SyslogTests {
         #expect(messages.allSatisfy { $0.hasPrefix("<134>1 ") && $0.hasSuffix("}") })
     }
 
-    @Test func aDatagramIsAMessage() throws {
+    @Test func sendsOneMessagePerDatagram() throws {
         let listener = Listener(.udp)
         let output = try Output(
             .syslog(.udp, host: "127.0.0.1", port: listener.port),
@@ -138,12 +138,12 @@ struct SyslogTests {
     }
 
     @Test(arguments: ["syslog:tcp:siem:601", "syslog:udp:[::1]:514", "syslog:tls:siem:6514", "tls:collector:5170"])
-    func readsAndWritesTheSame(text: String) throws {
+    func roundTripsDescription(text: String) throws {
         #expect("\(try OutputSpecification(parsing: text))" == text)
     }
 
     @Test(arguments: ["syslog:siem:514", "syslog:tcp:siem", "syslog:tls:siem:0"])
-    func refuses(text: String) {
+    func rejectsInvalidSpecifications(text: String) {
         #expect(throws: OutputSpecificationError.self) { try OutputSpecification(parsing: text) }
     }
 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Export
 
-/// Servers that show who they are, wrongly or rightly: records go to nobody else.
+/// Outputs over TLS: records go only to servers with a valid certificate.
 struct TLSOutputTests {
     private static func batch(_ numbers: Range<Int>) -> RecordBatch {
         NumberedLines.batch(numbers)
@@ -20,7 +20,7 @@ struct TLSOutputTests {
 
     // MARK: Lines
 
-    @Test func linesArriveWhole() throws {
+    @Test func deliversLinesOverTLS() throws {
         let certificates = try TestCertificates()
         let server = try TLSReaderStub(certificates.server(.valid))
         defer { server.stop() }
@@ -39,7 +39,7 @@ struct TLSOutputTests {
         (TestCertificates.Kind.expired, "the server's certificate is expired"), (.foreign, "is for another name"),
         (.unsigned, "no authority that is trusted"),
     ])
-    func linesGoToNobodyElse(kind: TestCertificates.Kind, reason: String) throws {
+    func sendsNoLinesToUntrustedServer(kind: TestCertificates.Kind, reason: String) throws {
         let certificates = try TestCertificates()
         let server = try TLSReaderStub(certificates.server(kind))
         defer { server.stop() }
@@ -56,7 +56,7 @@ struct TLSOutputTests {
     }
 
     /// The paths of a library's source files at its build are useless to an operator.
-    @Test func placesInSourceFilesAreLeftOut() {
+    @Test func removesSourcePlacesFromErrors() {
         let text = "[Error: 268 error:1000007d:SSL routines:NO_CIPHER at /a/b.cc:320, Error: 1 at /c:7])"
         #expect(
             ConnectionFault.withoutPlaces(text) == "[Error: 268 error:1000007d:SSL routines:NO_CIPHER, Error: 1])"
@@ -64,8 +64,8 @@ struct TLSOutputTests {
         #expect(ConnectionFault.withoutPlaces("connect at noon") == "connect at noon")
     }
 
-    /// A certificate for another name is right if that name is asked for; and its time may be over while one waits.
-    @Test func theNameMayBeAnother() throws {
+    /// A certificate for another name is valid if that name is configured.
+    @Test func verifiesConfiguredServerName() throws {
         let certificates = try TestCertificates()
         let server = try TLSReaderStub(certificates.server(.foreign))
         defer { server.stop() }
@@ -79,7 +79,7 @@ struct TLSOutputTests {
     }
 
     /// A server that answers something else than TLS.
-    @Test func aServerWithoutTLSGetsNothing() throws {
+    @Test func sendsNothingToServerWithoutTLS() throws {
         let server = try HTTPServerStub([])
         defer { server.stop() }
         let recorder = LogRecorder()
@@ -90,9 +90,9 @@ struct TLSOutputTests {
         #expect(server.requests.isEmpty)
     }
 
-    /// A server that wants another client closes when the handshake is over for the client: no record may be lost then.
+    /// A server that rejects the client closes when the handshake is over for the client: no record may be lost then.
     @Test(arguments: [false, true])
-    func aServerThatRefusesTheClientGetsNothing(hasCertificate: Bool) throws {
+    func losesNoRecordsWhenServerRejectsClient(hasCertificate: Bool) throws {
         let certificates = try TestCertificates()
         var configuration = try certificates.server(.valid)
         configuration.certificateVerification = .noHostnameVerification
@@ -114,8 +114,8 @@ struct TLSOutputTests {
         #expect(server.bytes.isEmpty)
     }
 
-    /// What listens takes the connection, and never answers.
-    @Test func aServerThatDoesNotAnswerIsNamedAsSuch() throws {
+    /// The listener accepts the connection, and never answers.
+    @Test func reportsServerThatDoesNotAnswer() throws {
         let listener = Listener(.tcp)
         defer { listener.stop() }
         let recorder = LogRecorder()
@@ -128,7 +128,7 @@ struct TLSOutputTests {
     // MARK: HTTP
 
     @Test(arguments: TestCertificates.Kind.allCases)
-    func requestsGoToNobodyElse(kind: TestCertificates.Kind) throws {
+    func sendsRequestsOnlyToTrustedServer(kind: TestCertificates.Kind) throws {
         let certificates = try TestCertificates()
         let server = try HTTPServerStub(tls: certificates.server(kind)) { _ in .respond(200) }
         defer { server.stop() }
@@ -149,7 +149,7 @@ struct TLSOutputTests {
         }
     }
 
-    @Test func theNameOfAServerOverHTTPMayBeAnother() throws {
+    @Test func verifiesConfiguredServerNameOverHTTP() throws {
         let certificates = try TestCertificates()
         let server = try HTTPServerStub(tls: certificates.server(.foreign)) { _ in .respond(200) }
         defer { server.stop() }
@@ -165,7 +165,7 @@ struct TLSOutputTests {
 
     /// TLS to a server without it, and the other way round.
     @Test(arguments: [true, false])
-    func theProtocolMustBeTheSame(clientSpeaksTLS: Bool) throws {
+    func reportsMismatchOfTLSAndPlainHTTP(clientSpeaksTLS: Bool) throws {
         let certificates = try TestCertificates()
         let server = try HTTPServerStub(tls: clientSpeaksTLS ? nil : certificates.server(.valid)) { _ in .respond(200) }
         defer { server.stop() }
@@ -181,12 +181,12 @@ struct TLSOutputTests {
         #expect(server.requests.isEmpty)
     }
 
-    // MARK: Names that move
+    // MARK: Changed addresses
 
-    /// The name of a server gets another address: records follow it.
+    /// The name of a server gets another address: records go to the new one.
     ///
     /// In a process of its own, whose thread sees another `/etc/hosts`, and so do the threads that it starts.
-    @Test func aNameThatMovesIsFollowed() async {
+    @Test func followsChangedAddressOfHostName() async {
         await #expect(processExitsWith: .exitCode(42)) {
             let folder = TemporaryFolder()
             folder.write("127.0.0.1 moving.example\n", to: "log")
@@ -202,7 +202,7 @@ struct TLSOutputTests {
             let second = try HTTPServerStub(port: first.port, host: "127.0.0.2") { _ in .respond(200) }
             folder.write("127.0.0.2 moving.example\n", to: "log")
             first.stop()
-            // The connection that there was may still take some.
+            // The old connection may still accept some records.
             var next = 5
             let isFollowed = eventually {
                 output.submit(NumberedLines.batch(next..<(next + 1)))

@@ -7,11 +7,11 @@ final class TestCertificates: Sendable {
     enum Kind: String, Sendable, CaseIterable {
         /// Valid, for `localhost` and 127.0.0.1.
         case valid
-        /// Its time is over.
+        /// Expired.
         case expired
         /// For another name.
         case foreign
-        /// Signed by nobody who is trusted.
+        /// Signed by no trusted authority.
         case unsigned
     }
 

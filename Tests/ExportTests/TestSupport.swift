@@ -3,7 +3,7 @@ import Glibc
 import Logging
 import Synchronization
 
-/// Numbered lines of one length, so that a test sees what is missing, torn or out of order.
+/// Numbered lines of one length, so that a test detects lines that are missing, torn or out of order.
 enum NumberedLines {
     static let length = 1000
 
@@ -16,7 +16,7 @@ enum NumberedLines {
         RecordBatch(bytes: numbers.flatMap(line), records: numbers.count)
     }
 
-    /// The numbers of the whole lines in what a reader got, nil if a whole line is not one of ours.
+    /// The numbers of the whole lines in received bytes; nil if a whole line is not one of these.
     static func numbers(in bytes: [UInt8]) -> [Int]? {
         var numbers: [Int] = []
         var start = 0
@@ -39,7 +39,7 @@ final class LogRecorder: Sendable {
         Logger(label: "test") { _ in Handler(recorder: self) }
     }
 
-    /// All messages, for what a test says when it fails.
+    /// All messages, for the comments of failed tests.
     var messagesText: String { messages.withLock { $0.map(\.text).joined(separator: "\n") } }
 
     func count(_ text: String) -> Int {
@@ -71,7 +71,7 @@ final class LogRecorder: Sendable {
     }
 }
 
-/// Waits until something is so, for a minute at most.
+/// Waits until a condition is met, for a minute at most.
 func eventually(_ condition: () -> Bool) -> Bool {
     let deadline = ContinuousClock.now + .seconds(60)
     while !condition() {
@@ -94,7 +94,7 @@ final class TemporaryFolder {
         remove()
     }
 
-    /// For who leaves without an end of scope.
+    /// Removes the folder in a process that exits without an end of scope.
     func remove() {
         for name in ["log", "socket", "torn", "link", "fifo", "open/name", "open/target"] { unlink("\(path)/\(name)") }
         rmdir("\(path)/open")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Export
 
-/// Whoever may make an entry in a folder does not choose where a privileged process writes.
+/// Other users who may make an entry in a folder cannot redirect the writes of a privileged process.
 struct TrustedFileTests {
     private let folder = TemporaryFolder()
 
@@ -22,7 +22,7 @@ struct TrustedFileTests {
         case strangersLink
     }
 
-    /// The mode of the folder, and what is refused in it.
+    /// The mode of the folder, and the entries that are refused in it.
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var mode: mode_t
@@ -45,7 +45,7 @@ struct TrustedFileTests {
             ),
         ]
     )
-    func othersChooseNothing(_ row: Case) throws {
+    func rejectsEntriesOfOtherUsers(_ row: Case) throws {
         let place = folder.path + "/open"
         mkdir(place, 0o700)
         chmod(place, row.mode)
@@ -96,7 +96,7 @@ struct TrustedFileTests {
         }
     }
 
-    @Test func aCircleOfLinksIsNoFile() throws {
+    @Test func rejectsCircularLinks() throws {
         let path = folder.path + "/link"
         symlink(path, path)
         let error = #expect(throws: FileError.self) { _ = try TrustedFile.open(path) }
@@ -105,7 +105,7 @@ struct TrustedFileTests {
 
     // MARK: Texts
 
-    @Test func aTextReplacesWhatWasThereAndOthersCannotReadIt() throws {
+    @Test func replacesTextAndCreatesFileUnreadableByOthers() throws {
         let path = folder.path + "/log"
         let file = TextFile(path: path)
         try file.check()
@@ -124,7 +124,7 @@ struct TrustedFileTests {
         #expect(status.st_mode & 0o777 == 0o640)
     }
 
-    @Test func aFIFOIsNotWaitedForAtTheStartAndBrieflyAtTheEnd() throws {
+    @Test func waitsBrieflyForReaderOfFIFO() throws {
         let path = folder.path + "/fifo"
         try #require(mkfifo(path, 0o600) == 0)
         let file = TextFile(path: path)
@@ -137,7 +137,7 @@ struct TrustedFileTests {
         close(reader)
     }
 
-    @Test func aReaderThatDoesNotReadIsNotWaitedForForever() throws {
+    @Test func givesUpOnReaderThatDoesNotRead() throws {
         let path = folder.path + "/fifo"
         try #require(mkfifo(path, 0o600) == 0)
         let reader = open(path, O_RDONLY | O_NONBLOCK)
@@ -147,7 +147,7 @@ struct TrustedFileTests {
     }
 
     /// A file under these names would be opened again, and be written from its beginning.
-    @Test func theNamesOfStandardOutputAreStandardOutput() async throws {
+    @Test func recognizesNamesOfStandardOutput() async throws {
         for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
             #expect(try OutputSpecification(parsing: "file:" + name) == .standardOutput)
         }
@@ -163,7 +163,7 @@ struct TrustedFileTests {
         }
     }
 
-    @Test func aDashIsStandardOutput() async {
+    @Test func writesDashToStandardOutput() async {
         await #expect(processExitsWith: .exitCode(42)) {
             var ends: [Int32] = [-1, -1]
             pipe(&ends)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Export
 
-/// Whoever may make an entry in a folder on the way to a file does not choose where a privileged process writes.
+/// Other users who may make an entry in a folder on the path of a file cannot redirect writes of a privileged process.
 @Suite(.enabled(if: geteuid() == 0, "files of others are made by root"))
 struct TrustedWalkTests {
     private let folder = TemporaryFolder()
@@ -18,7 +18,7 @@ struct TrustedWalkTests {
         case ownLink, strangersLink, folderOwnersLink
     }
 
-    /// The mode of the folder around, and which entries of it are not passed.
+    /// The mode of the enclosing folder, and the entries of it that are refused.
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var mode: mode_t
@@ -47,7 +47,7 @@ struct TrustedWalkTests {
             isLasting: true
         ),
     ])
-    func othersChooseNoPartOfTheWay(_ row: Case) throws {
+    func rejectsPathEntriesOfOtherUsers(_ row: Case) throws {
         let place = folder.path + "/open"
         mkdir(place, 0o700)
         try #require(chown(place, Self.neighbour, Self.neighbour) == 0)
@@ -100,7 +100,7 @@ struct TrustedWalkTests {
         }
     }
 
-    @Test func aLinkToALinkOfAStrangerIsNotFollowed() throws {
+    @Test func rejectsLinkToLinkOfOtherUser() throws {
         let place = folder.path + "/open"
         mkdir(place, 0o700)
         chmod(place, 0o1777)
@@ -113,7 +113,7 @@ struct TrustedWalkTests {
         #expect(access(folder.path + "/target/file", F_OK) != 0)
     }
 
-    @Test func foldersAreMadeOnlyWhereNobodyElseCanRedirectThem() throws {
+    @Test func createsFoldersOnlyOnTrustedPath() throws {
         let place = folder.path + "/open"
         mkdir(place, 0o700)
         chmod(place, 0o1777)
@@ -130,7 +130,7 @@ struct TrustedWalkTests {
         #expect(error?.reason == "open: No such file or directory (errno 2)")
     }
 
-    @Test func theMountsOfClustersAndTheSystemsOwnLinksAreFollowed() throws {
+    @Test func followsLinksOfKubeletAndProc() throws {
         // As kubelet writes a volume of a Secret or ConfigMap.
         let place = folder.path + "/volume"
         mkdir(place, 0o700)
@@ -157,7 +157,7 @@ struct TrustedWalkTests {
         }
     }
 
-    @Test func relativePathsBeginInTheWorkingFolder() async {
+    @Test func resolvesRelativePathsFromWorkingFolder() async {
         await #expect(processExitsWith: .exitCode(42)) {
             let folder = TemporaryFolder()
             guard chdir(folder.path) == 0, mkdir("sub", 0o755) == 0 else { exit(1) }
@@ -173,7 +173,7 @@ struct TrustedWalkTests {
     @Test(arguments: [
         ("missing/file", ENOENT), ("file/file", ENOTDIR), ("sub", EISDIR), ("sub/", EISDIR), ("", ENOENT),
     ])
-    func failuresAreTheKernels(_ path: String, _ code: Int32) throws {
+    func reportsErrorsOfKernel(_ path: String, _ code: Int32) throws {
         folder.write("", to: "file")
         mkdir(folder.path + "/sub", 0o755)
         let path = path.isEmpty ? "" : folder.path + "/" + path
@@ -181,7 +181,7 @@ struct TrustedWalkTests {
         #expect(error?.reason.hasSuffix("\(SystemError("open", code: code))") == true, "\(error as Any)")
     }
 
-    @Test func secretsAreNotReadThroughAStrangersLink() throws {
+    @Test func rejectsSecretBehindLinkOfOtherUser() throws {
         mkdir(folder.path + "/open", 0o700)
         chmod(folder.path + "/open", 0o1777)
         folder.write("secret\n", to: "token")
@@ -198,7 +198,7 @@ struct TrustedWalkTests {
         #expect(SecretText.fault(at: folder.path + "/missing") == nil)
     }
 
-    @Test func whatAKilledRunWroteIsNotCutOffBehindALink() throws {
+    @Test func doesNotCutBackFileBehindLink() throws {
         folder.write("of somebody else\n", to: "target")
         let mark = try #require(WrittenFile(at: folder.path + "/target"))
         symlink("target", folder.path + "/log")
