@@ -1,9 +1,9 @@
 import Audit
 import Testing
 
-/// Changes in words.
+/// The summaries and differences of changes.
 @Suite struct AuditChangeTests {
-    @Test func theRecordedClusterIsToldInWords() throws {
+    @Test func summarizesRecordedChanges() throws {
         var reader = ChangeReader()
         var join = AuditJoin()
         var summaries: [String] = []
@@ -79,7 +79,7 @@ import Testing
         (#"{"ingress":[{"ports":[{"port":1}]}]}"#, #"{"ingress":[{"ports":[{"port":1}]}]}"#, []),
     ]
 
-    @Test(arguments: 0..<12) func differences(_ index: Int) throws {
+    @Test(arguments: 0..<12) func reportsDifferencesOfSpecs(_ index: Int) throws {
         let (before, after, expected) = Self.specs[index]
         let first = Line(verb: "create", code: 201, answered: policy(before))
         let change = try Line(verb: "update", answered: policy(after, version: 2)).change(after: [first])
@@ -88,13 +88,13 @@ import Testing
         if expected.isEmpty { #expect(change.summary == "alice updated NetworkPolicy shop/db: no difference") }
     }
 
-    @Test func labelsComeFirst() throws {
+    @Test func reportsLabelsFirst() throws {
         let first = Line(verb: "create", answered: policy("{}", labels: #"{"a":"1","b":"2"}"#))
         let change = try Line(answered: policy("{}", version: 2, labels: #"{"a":"3","c":"4"}"#)).change(after: [first])
         #expect(change.changes.map(\.description) == ["label a 1 → 3", "label b removed: 2", "label c added: 4"])
     }
 
-    @Test func withoutTheStateBeforeAPatchIsShownAsItWasSent() throws {
+    @Test func reportsPatchAsSentWithoutEarlierState() throws {
         let patch = try Line(
             sent:
                 #"[{"op":"replace","path":"/spec/ingress/0/ports/0/port","value":5432},{"op":"remove","path":"/metadata/labels/a~1b"}]"#,
@@ -107,7 +107,7 @@ import Testing
         #expect(try Line(verb: "update", answered: policy("{}")).change().basis == .nothing)
     }
 
-    @Test func aRequestWithoutObjectsMakesTheStateUnknown() throws {
+    @Test func requestWithoutObjectsInvalidatesState() throws {
         let lines = [Line(verb: "create", answered: policy(#"{"order":1}"#)), Line(verb: "update")]
         let change = try Line(verb: "update", answered: policy(#"{"order":2}"#, version: 3)).change(after: lines)
         #expect(change.changes.isEmpty)
@@ -124,7 +124,7 @@ import Testing
             ),
         ] as [(Line, String)]
     )
-    func whatChangedNothingSaysSoAndIsNotCompared(_ line: Line, _ summary: String) throws {
+    func summarizesRequestsThatChangedNothing(_ line: Line, _ summary: String) throws {
         let first = Line(verb: "create", answered: policy(#"{"order":1}"#))
         #expect(try line.change(after: [first]).summary == summary)
         let after = try Line(answered: policy(#"{"order":2}"#, version: 3)).change(after: [first, line])
@@ -139,7 +139,7 @@ import Testing
         )
     }
 
-    @Test func whatHasFinalizersIsInForceUntilTheyAreRemoved() throws {
+    @Test func keepsDeletedObjectUntilFinalizersAreRemoved() throws {
         let made = Line(verb: "create", answered: policy(#"{"order":1}"#))
         let asked = Line(verb: "delete", answered: dying(#"["a/b","c/d"]"#, version: 2))
         let marked = try asked.change(after: [made])
@@ -157,18 +157,18 @@ import Testing
         #expect(last.summary.hasPrefix("alice removed the last finalizer of NetworkPolicy shop/db, which deleted it: "))
         #expect(last.summary.hasSuffix("; order removed: 1"))
         #expect(last.isRemoval && last.remaining.isEmpty && last.state == nil)
-        // Also where the log does not have what was before; not in a trial run, and not while a grace period lasts.
+        // The same holds without an earlier state in the log, but not in a dry run or while a grace period lasts.
         #expect(try Line(answered: dying("[]", version: 4)).change().isRemoval)
         #expect(try !Line(uri: "/x?dryRun=All", answered: dying("[]", version: 4)).change().isRemoval)
         #expect(
             try !Line(answered: dying("[]", version: 4, grace: #","deletionGracePeriodSeconds":30"#)).change().isRemoval
         )
-        // Without finalizers a deletion is one.
+        // Without finalizers the deletion takes effect at once.
         let gone = try Line(verb: "delete", answered: #"{"kind":"Status","metadata":{}}"#).change(after: [made])
         #expect(gone.remaining.isEmpty && gone.summary.hasPrefix("alice deleted NetworkPolicy shop/db"))
     }
 
-    @Test func namespacesHaveFinalizersInTheirSpec() throws {
+    @Test func readsFinalizersInSpecOfNamespace() throws {
         func namespace(_ finalizers: String) -> String {
             #"{"kind":"Namespace","metadata":{"name":"shop","deletionTimestamp":"x"},"spec":{"finalizers":\#(finalizers)}}"#
         }
@@ -192,7 +192,7 @@ import Testing
         #expect(try !line("update", "status", #"["kubernetes"]"#).change().isRemoval)
     }
 
-    @Test func ofSeveralOnlyThoseWithoutFinalizersAreDeleted() throws {
+    @Test func collectionKeepsObjectsWithFinalizers() throws {
         let list = """
             {"kind":"NetworkPolicyList","items":[{"metadata":{"name":"a","finalizers":["x/y"]}},{"metadata":{"name":"b"}},\
             {"metadata":{"finalizers":7,"name":"c"}}]}
@@ -205,7 +205,7 @@ import Testing
         #expect(isCounted && report.deleted == 2)
     }
 
-    @Test func aPolicyIsCountedAsDeletedOnce() throws {
+    @Test func countsDeletedPolicyOnce() throws {
         var (report, reader) = (PolicyAuditReport(), ChangeReader())
         for line in [
             Line(verb: "create", code: 201, answered: policy("{}")),
@@ -218,7 +218,7 @@ import Testing
         #expect((report.created, report.modified, report.deleted) == (1, 0, 1))
     }
 
-    @Test func otherStagesPartsAndPeople() throws {
+    @Test func summarizesPanicsSubresourcesAndImpersonation() throws {
         let panic = Line(stage: "Panic", verb: "delete", code: 500)
         #expect(try panic.change().summary.hasSuffix("the API server crashed, the outcome is unknown"))
         let binding = Line(
@@ -237,8 +237,8 @@ import Testing
         #expect(try calico.change().summary == "alice deleted Calico NetworkPolicy shop/db")
     }
 
-    /// Server-side apply makes what is not there, by a patch (201).
-    @Test func aPatchOfWhatIsNotThereCreatesIt() throws {
+    /// Server-side apply creates a missing object by a patch (201).
+    @Test func patchCreatesMissingObject() throws {
         let sent = policy(#"{"order":1}"#)
         let applied = try Line(code: 201, sent: sent, answered: sent).change()
         #expect(applied.summary == "alice created NetworkPolicy shop/db: order added: 1")
@@ -261,8 +261,8 @@ import Testing
         Line(verb: verb, resource: "pods", group: "", name: "web", subresource: name, sent: sent, answered: answered)
     }
 
-    /// An API server takes labels with a status, too, and with a binding.
-    @Test func partsOfAPodConcernPoliciesIfTheyChangeItsLabels() throws {
+    /// An API server also accepts labels with a status and with a binding.
+    @Test func podSubresourcesConcernPoliciesIfLabelsChange() throws {
         let first = Line(
             verb: "create",
             resource: "pods",
@@ -284,7 +284,7 @@ import Testing
         #expect(try !Self.part("exec", "create").change().concernsPolicies)
     }
 
-    @Test func ofAGeneratedNameTheAnswerSaysWhatItIs() throws {
+    @Test func readsGeneratedNameFromAnswer() throws {
         let line = Line(
             verb: "create",
             resource: "pods",
@@ -295,7 +295,7 @@ import Testing
         #expect(try line.change().summary == "alice created Pod shop/web-x1")
     }
 
-    @Test func aCollectionIsDeletedByName() throws {
+    @Test func reportsNamesOfDeletedCollection() throws {
         let items = ["db", "web"].map { policy("{}", name: $0) }.joined(separator: ",")
         let list = Line(verb: "deletecollection", name: "", answered: #"{"kind":"List","items":[\#(items)]}"#)
         let change = try list.change()
@@ -306,7 +306,7 @@ import Testing
         #expect(later.basis == .nothing)
     }
 
-    @Test func anAnswerThatCameLateIsNotComparedBackwards() throws {
+    @Test func doesNotCompareLateAnswerWithNewerState() throws {
         let lines = [
             Line(verb: "create", answered: policy(#"{"order":1}"#)),
             Line(answered: policy(#"{"order":3}"#, version: 30)),
@@ -317,7 +317,7 @@ import Testing
         #expect(next.changes.map(\.description) == ["order 3 → 4"])
     }
 
-    @Test func historyHasALimit() throws {
+    @Test func limitsHistory() throws {
         var reader = ChangeReader(history: ObjectHistory(limit: 10_000))
         for index in 0..<1000 {
             let line = Line(verb: "create", name: "p\(index)", answered: policy("{}", name: "p\(index)"))
@@ -336,7 +336,7 @@ import Testing
 @Suite struct AuditJoinTests {
     private func take(_ line: Line, _ join: inout AuditJoin) throws -> Bool { join.take(try line.event()) }
 
-    @Test func stagesAreOneRequestAndRepetitionsNone() throws {
+    @Test func joinsStagesAndDropsRepetitions() throws {
         var join = AuditJoin()
         #expect(try take(Line(stage: "RequestReceived", code: 0), &join) == false)
         #expect(join.unfinished.count == 1)
@@ -346,14 +346,14 @@ import Testing
         #expect(join.repeated == 1)
     }
 
-    /// The ID is the client's choice (header Audit-ID).
-    @Test func anIDThatIsUsedAgainHidesNothing() throws {
+    /// Clients choose the ID (header Audit-ID).
+    @Test func keepsEventWithReusedAuditID() throws {
         var join = AuditJoin()
         #expect(try take(Line(), &join))
         #expect(try take(Line(verb: "delete", received: "2026-11-28T14:00:00.000002Z"), &join))
     }
 
-    @Test func whatNeverEndsIsForgotten() throws {
+    @Test func forgetsRequestsThatNeverEnd() throws {
         var join = AuditJoin()
         for index in 0..<AuditJoin.limit + 5 {
             #expect(try !take(Line(id: "\(index)", stage: "RequestReceived", code: 0), &join))
@@ -362,7 +362,7 @@ import Testing
         #expect(join.unfinished.count == AuditJoin.limit)
     }
 
-    @Test func onlyWhatPoliciesAreMadeOfKeepsItsState() throws {
+    @Test func keepsStateOnlyOfPolicyObjects() throws {
         let object = policy(#"{"podSelector":{}}"#)
         #expect(try Line(answered: object).change().state == object)
         #expect(try Line(verb: "create", code: 201, sent: object).change().state == object)
@@ -370,7 +370,7 @@ import Testing
         #expect(try Line(code: 409, sent: object, answered: object).change().state == nil)
         #expect(try Line(subresource: "status", answered: object).change().state == nil)
         #expect(try Line(resource: "pods", group: "", answered: object).change().state == nil)
-        // What was sent by a patch is a part of the object.
+        // A patch sends only a part of the object.
         #expect(try Line(sent: object).change().state == nil)
         let long = policy(#"{"podSelector":{"matchLabels":{"a":"\#(String(repeating: "x", count: 40_000))"}}}"#)
         #expect(try Line(answered: long).change().state == nil)

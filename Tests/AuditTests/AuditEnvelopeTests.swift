@@ -14,7 +14,7 @@ import Testing
         return Array(target.dropFirst())
     }
 
-    @Test(arguments: ["writes.log", "reads.log"]) func theEventIsUnchanged(_ name: String) throws {
+    @Test(arguments: ["writes.log", "reads.log"]) func shipsEventUnchanged(_ name: String) throws {
         for line in try Fixture.lines(name) {
             // The log has a watch of secrets, which is withheld.
             if try AuditEvent(in: line.span, 0..<line.count).isSecret { continue }
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func objectsAreLeftOutIfWanted() throws {
+    @Test func redactsObjectsIfConfigured() throws {
         let line = Line(sent: #"{"spec":"}]"}"#, answered: #"[{"a":"requestObject"}]"#)
         let text = try shipped(line.text, cluster: nil, redacts: true)
         let object = try #require(try JSONSerialization.jsonObject(with: Data(text)) as? [String: Any])
@@ -40,7 +40,7 @@ import Testing
         #expect(object["cluster"] == nil)
     }
 
-    @Test func credentialsDoNotLeave() throws {
+    @Test func withholdsCredentials() throws {
         for line in [
             Line(resource: "secrets"), Line(resource: "tokenreviews"),
             Line(resource: "serviceaccounts", subresource: "token"),
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func whatIsNoUTF8IsMendedAndSpaceBehindTheObjectIsNoPartOfIt() throws {
+    @Test func repairsInvalidUTF8AndDropsTrailingSpace() throws {
         var bytes = Line(user: "XX").bytes + Array(" \r".utf8)
         let place = try #require(bytes.firstIndex(of: UInt8(ascii: "X")))
         bytes[place] = 0xff
@@ -73,7 +73,7 @@ import Testing
             (0, nil), (253_402_300_800_000_000, nil), (-1, nil), (.max, nil),
         ] as [(Int64, String?)]
     )
-    func timesAsText(_ time: Int64, _ text: String?) {
+    func formatsTimes(_ time: Int64, _ text: String?) {
         #expect(AuditEnvelope.text(time) == text)
     }
 }

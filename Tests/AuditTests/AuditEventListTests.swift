@@ -2,7 +2,7 @@ import Audit
 import Foundation
 import Testing
 
-/// Bodies of API servers' webhook backends.
+/// Bodies of requests of the webhook backend of API servers.
 @Suite struct AuditEventListTests {
     private func list(_ items: [String]) -> String {
         #"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":["# + items.joined(separator: ",")
@@ -17,12 +17,12 @@ import Testing
         return (String(decoding: lines, as: UTF8.self).split(separator: "\n").map(String.init), items)
     }
 
-    /// An item as an API server sends it: kind and version are the list's.
+    /// An item as an API server sends it: only the list has a kind and a version.
     private func item(_ line: Line) -> String {
         "{" + line.text.dropFirst(#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","#.utf8.count)
     }
 
-    @Test func itemsBecomeTheLinesOfALog() throws {
+    @Test func convertsItemsToLogLines() throws {
         let first = Line(id: "a", sent: #"{"spec":{}}"#)
         let second = Line(id: "b")
         // One item with its kind, one without.
@@ -32,7 +32,7 @@ import Testing
         #expect(items.allSatisfy { if case .event = $0 { true } else { false } })
     }
 
-    @Test func recordedEventsComeOutAsTheyWere() throws {
+    @Test func preservesRecordedEvents() throws {
         let recorded = try Fixture.lines("writes.log").map { String(decoding: $0, as: UTF8.self) }
         let prefix = #"{"kind":"Event","apiVersion":"audit.k8s.io/v1","#
         try #require(recorded.allSatisfy { $0.hasPrefix(prefix) })
@@ -43,7 +43,7 @@ import Testing
         #expect(!items.contains(.malformed))
     }
 
-    @Test func textForPeopleIsOneLine() throws {
+    @Test func joinsIndentedItemIntoOneLine() throws {
         let pretty = item(Line(id: "a")).replacing(",", with: ",\r\n  ")
         let (lines, _) = try read(list([pretty]).replacing(":[", with: ": [\n"))
         #expect(lines.count == 1)
@@ -51,7 +51,7 @@ import Testing
         #expect(event.auditID == "a")
     }
 
-    @Test func theSameStageOfTheSameRequestHasOneKey() throws {
+    @Test func givesSameStageOfRequestOneKey() throws {
         let a = Line(id: "a")
         let lines = [
             a, Line(id: "a", code: 409), Line(id: "a", stage: "Panic"), Line(id: "b"),
@@ -60,12 +60,12 @@ import Testing
         let items = try read(list(lines.map(item))).items
         #expect(items[0] == items[1])
         #expect(Set(items).count == 4)
-        // As the journal has it.
+        // The journal uses the same key.
         let bytes = a.bytes
         #expect(try .event(key: AuditPlaces(in: bytes.span, 0..<bytes.count).key(in: bytes)) == items[0])
     }
 
-    @Test func whatIsNoEventIsLeftOut() throws {
+    @Test func omitsMalformedAndSecretItems() throws {
         let items = [
             "{}", "null", "17", "[]", #"{"kind":"Pod","auditID":"a","stage":"Panic","verb":"get"}"#,
             #"{"apiVersion":"v1","auditID":"a","stage":"Panic","verb":"get"}"#,
@@ -87,11 +87,11 @@ import Testing
         #"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[""# + "\u{1}" + #""]}"#,
         #"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":["# + String(repeating: "[", count: 100_000),
     ])
-    func whatIsNoListIsRefused(_ text: String) {
+    func rejectsInvalidList(_ text: String) {
         #expect(throws: AuditError.self) { try read(text) }
     }
 
-    @Test func longListsAreRefusedAndLongEventsLeftOut() throws {
+    @Test func rejectsLongListAndOmitsLongEvents() throws {
         let head = #"{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":["#
         let most = head + String(repeating: "0,", count: AuditEventList.limit - 1) + "0"
         #expect(try read(most + "]}").items.count == AuditEventList.limit)
@@ -107,7 +107,7 @@ import Testing
         #expect(lines.count == 2)
     }
 
-    @Test func aTextThatIsCutAnywhereIsRefused() throws {
+    @Test func rejectsTruncatedText() throws {
         let bytes = Array(list([item(Line(id: "a", sent: #"{"a":["\"b\\",1.5e3,null]}"#)), item(Line(id: "b"))]).utf8)
         for end in 0..<bytes.count {
             let part = Array(bytes[..<end])

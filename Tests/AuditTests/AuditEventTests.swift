@@ -2,14 +2,14 @@ import Audit
 import Foundation
 import Testing
 
-/// Events as values.
+/// The decoding of events.
 @Suite struct AuditEventTests {
     private func read(_ text: String) throws -> AuditEvent {
         let bytes = Array(text.utf8)
         return try AuditEvent(in: bytes.span, 0..<bytes.count)
     }
 
-    @Test(arguments: ["writes.log", "reads.log"]) func recordedLinesSayWhatFoundationReads(_ name: String) throws {
+    @Test(arguments: ["writes.log", "reads.log"]) func decodesRecordedLinesAsFoundationDoes(_ name: String) throws {
         let lines = try Fixture.lines(name)
         #expect(lines.count >= 40)
         for line in lines {
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func timesHaveMicroseconds() throws {
+    @Test func readsTimesInMicroseconds() throws {
         var line = Line()
         line.time = "2026-11-21T11:50:27.194713Z"
         // date -u -d 2026-11-21T11:50:27Z +%s
@@ -59,7 +59,7 @@ import Testing
         Line(more: "\"deep\":" + String(repeating: "[", count: 100_000) + ",").text,
         Line(more: "\"deep\":" + String(repeating: "[", count: 600) + String(repeating: "]", count: 600) + ",").text,
     ])
-    func whatIsNoEventIsCountedWithAReason(_ text: String) {
+    func countsMalformedEventWithReason(_ text: String) {
         var counts = AuditCounts()
         let bytes = Array(text.utf8)
         let event = counts.event(of: .bytes(0..<bytes.count), in: bytes)
@@ -68,7 +68,7 @@ import Testing
         #expect((counts.firstError == nil) == text.isEmpty)
     }
 
-    @Test(arguments: 0..<14) func aLongTextIsCutAndStaysValid(_ shift: Int) throws {
+    @Test(arguments: 0..<14) func truncatesLongTextToValidText(_ shift: Int) throws {
         // The cut falls on each byte of an escape in turn.
         let long =
             String(repeating: "x", count: AuditEvent.textLimit - shift) + "\\ud83d\\ude00"
@@ -81,7 +81,7 @@ import Testing
         #expect(event.verb == "patch")
     }
 
-    @Test func ofMembersThatAreThereTwiceTheLastOneCounts() throws {
+    @Test func usesLastOfDuplicateMembers() throws {
         #expect(try read(Line(more: #""verb":"delete","#).text).verb == "delete")
     }
 
@@ -96,7 +96,7 @@ import Testing
             (Line(uri: "/apis/x?dryRun=All", code: 403), .denied), (Line(uri: "/apis/dryRun=All"), .done),
         ] as [(Line, AuditOutcome)]
     )
-    func outcomes(_ line: Line, _ outcome: AuditOutcome) throws {
+    func classifiesOutcomes(_ line: Line, _ outcome: AuditOutcome) throws {
         #expect(try line.event().outcome == outcome)
     }
 
@@ -107,7 +107,7 @@ import Testing
     private static let evictionOfNothing =
         #"{"kind":"Eviction","apiVersion":"policy/v1","deleteOptions":{"dryRun":["All"]}}"#
 
-    /// A kube-apiserver 1.36 removed the object, or did not, as it is said here.
+    /// The expected values are those of a kube-apiserver 1.36, which removed the object or did not.
     @Test(
         arguments: [
             (Line(verb: "delete", sent: dryRun), true), (Line(verb: "delete", sent: options), false),
@@ -126,13 +126,13 @@ import Testing
             (Line(uri: "/apis/x?a=" + String(repeating: "a", count: 5000) + "&dryRun=All"), true),
         ] as [(Line, Bool)]
     )
-    func trialRuns(_ line: Line, _ isTrial: Bool) throws {
+    func detectsDryRuns(_ line: Line, _ isTrial: Bool) throws {
         let event = try line.event()
         #expect(event.isDryRun == isTrial)
         #expect(event.outcome == (isTrial ? .dryRun : .done))
     }
 
-    @Test func ofADeletionWithoutItsBodyItCountsAsOne() throws {
+    @Test func countsDeletionWithoutBodyAsDone() throws {
         let line = Line(verb: "delete", uri: Self.query).text.replacing("RequestResponse", with: "Metadata")
         #expect(try read(line).outcome == .done)
     }
@@ -141,7 +141,7 @@ import Testing
         ("secrets", "", true), ("serviceaccounts", "token", true), ("tokenreviews", "", true), ("pods", "", false),
         ("serviceaccounts", "", false),
     ])
-    func credentialsAreNotRead(_ resource: String, _ part: String, _ isSecret: Bool) throws {
+    func doesNotReadCredentials(_ resource: String, _ part: String, _ isSecret: Bool) throws {
         let line = Line(
             verb: "create",
             resource: resource,
@@ -157,7 +157,7 @@ import Testing
         if isSecret { #expect(!(try line.change().summary.contains("c2VjcmV0"))) }
     }
 
-    @Test func selection() throws {
+    @Test func selectsEventsByFilters() throws {
         let lines = try Fixture.lines("writes.log")
         let events = try lines.map { try AuditEvent(in: $0.span, 0..<$0.count) }
         func count(_ choose: (inout AuditSelection) -> Void) throws -> Int {

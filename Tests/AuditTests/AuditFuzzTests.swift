@@ -2,7 +2,7 @@ import Audit
 import Foundation
 import Testing
 
-/// Recorded lines with damage: nothing crashes, and what is read is bounded and valid.
+/// Recorded lines with damage: the decoder does not crash, and its events and changes are bounded and valid.
 @Suite struct AuditFuzzTests {
     private static let insertions: [[UInt8]] = [
         [0x22], [0x7b], [0x7d], [0x5b], [0x5d], [0x2c], [0x3a], [0x5c], [0x00], [0x1f], [0xff], [0xc3],
@@ -28,7 +28,7 @@ import Testing
         return text
     }
 
-    @Test(arguments: 0..<4) func damagedLines(_ part: Int) throws {
+    @Test(arguments: 0..<4) func decoderHandlesDamagedLines(_ part: Int) throws {
         let seeds = try Fixture.lines("writes.log") + Fixture.lines("reads.log")
         var generator = SeededGenerator(UInt64(part) + 7)
         var reader = ChangeReader()
@@ -39,8 +39,8 @@ import Testing
             let line = Self.damaged(seeds.randomElement(using: &generator) ?? [], &generator)
             total += line.contains { $0 > 0x20 } ? 1 : 0
             guard let event = counts.event(of: .bytes(0..<line.count), in: line) else { continue }
-            // What Weir takes is JSON by the judgment of another reader, but for what is not UTF-8, halves of
-            // surrogates, and numbers that are too large for it.
+            // Foundation accepts every line that Weir accepts, except for invalid UTF-8, lone surrogates,
+            // and numbers that are too large for it.
             if String(validating: line, as: UTF8.self) != nil, !line.contains("1e999".utf8), !line.contains("\\ud".utf8)
             {
                 #expect(
@@ -57,7 +57,7 @@ import Testing
         #expect(counts.malformed > 50)
     }
 
-    @Test func aLineOfTenMegabytesIsReadAndItsTextsAreCut() throws {
+    @Test func truncatesTextsOfTenMegabyteLine() throws {
         let text = String(repeating: "é", count: 5 << 20)
         let line = Line(name: text, sent: "\"\(text.prefix(1000))\"")
         #expect(line.bytes.count > 10 << 20)
@@ -66,7 +66,7 @@ import Testing
         #expect(change.summary.utf8.count < 20_000)
     }
 
-    @Test func anObjectThatCostsTooMuchIsNotCompared() throws {
+    @Test func doesNotCompareTooCostlyObject() throws {
         let wide = "[" + String(repeating: "[],", count: 50_000) + "1]"
         let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
         for value in [wide, deep, "\"\(String(repeating: "x", count: 100_000))\""] {

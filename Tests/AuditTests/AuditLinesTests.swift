@@ -15,7 +15,7 @@ import Testing
         return String(decoding: lines.buffer[place], as: UTF8.self)
     }
 
-    @Test(arguments: [1, 2, 3, 7, 64, 1000]) func piecesOfAnySizeGiveTheSameLines(_ size: Int) {
+    @Test(arguments: [1, 2, 3, 7, 64, 1000]) func splitsPiecesOfAnySizeIntoSameLines(_ size: Int) {
         let log = Array("a\n\nlonger than eight\nb\nalso much longer than eight\nc".utf8)
         var lines = AuditLines(limit: 8)
         var found: [String] = []
@@ -28,13 +28,13 @@ import Testing
         #expect(lines.consumed == log.count)
     }
 
-    @Test func linesThatWereNotAskedForYetAreKept() {
+    @Test func keepsLinesUntilTheyAreRead() {
         var lines = AuditLines(limit: 8)
         for piece in ["a\nb", "\nlonger than ei", "ght\nc\n", "d\n"] { lines.append(Array(piece.utf8)) }
         #expect(texts(&lines) == ["a", "b", "too long", "c", "d"])
     }
 
-    @Test func nothingIsKeptOfALineThatIsTooLong() {
+    @Test func discardsOverlongLine() {
         var lines = AuditLines(limit: 1000)
         for _ in 0..<1000 {
             lines.append(repeatElement(0x78, count: 500))
@@ -77,7 +77,7 @@ import Testing
         return try #require(position)
     }
 
-    @Test func aFileThatComesLaterGrowsAndIsRotated() throws {
+    @Test func followsFileThatAppearsGrowsAndRotates() throws {
         var follower = AuditFollower(folder.file(name), from: nil)
         #expect(try read(&follower) == [])
         try folder.append("1\n2\n3", to: name)
@@ -97,7 +97,7 @@ import Testing
         )
     }
 
-    @Test func severalRotationsBetweenLooksLoseNothing() throws {
+    @Test func readsAllFilesAfterSeveralRotations() throws {
         try folder.append("1\n", to: name)
         var follower = AuditFollower(folder.file(name), from: nil)
         #expect(try read(&follower) == ["1"])
@@ -113,7 +113,7 @@ import Testing
     }
 
     /// A writer that makes the next file only with the next line leaves no file of the log's name for some time.
-    @Test func rotatedFilesAreReadWhileTheLogIsAway() throws {
+    @Test func readsRotatedFilesWhileLogIsMissing() throws {
         try folder.append("1\n", to: name)
         var follower = AuditFollower(folder.file(name), from: nil)
         #expect(try read(&follower) == ["1"])
@@ -128,13 +128,13 @@ import Testing
         #expect(follower.events.gaps == 0)
     }
 
-    @Test(arguments: 0...9) func anotherFollowerGoesOnAtThePosition(_ count: Int) throws {
+    @Test(arguments: 0...9) func resumesAtSavedPosition(_ count: Int) throws {
         for index in 0..<3 {
             try folder.append("\(index)a\n\(index)b\n\(index)c\n", to: name)
             if index < 2 { try folder.rename(name, to: "kube-audit-2026-11-28T14-00-0\(index).000.log") }
         }
         let all = (0..<3).flatMap { ["\($0)a", "\($0)b", "\($0)c"] }
-        // The first one begins at the oldest file, as one does that was there then.
+        // The first follower begins at the oldest file, as if it had run since then.
         var first = AuditFollower(folder.file("kube-audit-2026-11-28T14-00-00.000.log"), from: nil)
         let begun = try first.next()
         #expect(begun != nil)
@@ -152,7 +152,7 @@ import Testing
         #expect(third.events.gaps == 0)
     }
 
-    @Test func aRemovedFileIsAGapAndTheRestIsRead() throws {
+    @Test func countsGapForRemovedFileAndReadsRest() throws {
         try folder.append("1\n", to: name)
         var first = AuditFollower(folder.file(name), from: nil)
         #expect(try read(&first) == ["1"])
@@ -165,7 +165,7 @@ import Testing
         #expect(second.events.gaps == 1)
     }
 
-    @Test func aLogThatWasExpectedIsReadFromItsOldestFile() throws {
+    @Test func readsRotatedFilesFromOldestIfConfigured() throws {
         try folder.append("1\n", to: "kube-audit-2026-11-28T14-00-00.000.log")
         try folder.append("2\n", to: name)
         var expected = AuditFollower(folder.file(name), from: nil, readsRotated: true)
@@ -174,8 +174,8 @@ import Testing
         #expect(try read(&other) == ["2"])
     }
 
-    /// The number of a removed file may be given to the next one; here the same file says something else.
-    @Test func aFileThatBeginsOtherwiseIsAnother() throws {
+    /// A new file may get the inode number of a removed one; here the same file has another beginning.
+    @Test func detectsReplacedFileByItsBeginning() throws {
         try folder.append("first\n", to: name)
         var first = AuditFollower(folder.file(name), from: nil)
         #expect(try read(&first) == ["first"])
@@ -186,7 +186,7 @@ import Testing
         #expect(second.events.gaps == 1)
     }
 
-    @Test func aFileThatIsCutIsReadAnew() throws {
+    @Test func rereadsTruncatedFile() throws {
         try folder.append("1\n2\n", to: name)
         var follower = AuditFollower(folder.file(name), from: nil)
         #expect(try read(&follower) == ["1", "2"])
@@ -199,11 +199,11 @@ import Testing
         "", "weir-audit-position", "weir-audit-position 1 1 1 -1 0 0", "weir-audit-position 2 1 1 1 0 0",
         "weir-audit-position 1 1 1 1 4000 0", "weir-audit-position 1 1 1 99999999999999999999 0 0",
     ])
-    func whatIsNoPositionIsRefused(_ text: String) {
+    func rejectsInvalidPosition(_ text: String) {
         #expect(AuditPosition(text) == nil)
     }
 
-    @Test func aDeviceIsNoLog() {
+    @Test func rejectsDevice() {
         var follower = AuditFollower("/dev/zero", from: nil)
         #expect(throws: (any Error).self) { try follower.next() }
     }

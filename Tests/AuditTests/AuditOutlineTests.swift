@@ -3,7 +3,7 @@ import ClusterModel
 import Foundation
 import Testing
 
-/// What is read of objects by their outlines is what is read of them as a whole.
+/// A comparison of objects by their outlines has the same result as one of the whole objects.
 @Suite struct AuditOutlineTests {
     /// Comparisons of two states that a pass over their bytes could get wrong.
     private static let pairs: [(String, String)] = [
@@ -21,7 +21,7 @@ import Testing
         (#"{"spec" : { "a" : 1 , "b": [ 1 ] } }"#, #"{"spec":{"a":1,"b":[1]}}"#),
         (#"{"spec":{}}"#, #"{"spec":{"a":1}}"#), ("{}", #"{"spec":{}}"#),
         (#"{"spec":{"a":"x"}}"#, #"{"spec":{"a":"\u0078"}}"#),
-        // What is left out, and what of a status counts.
+        // Members that are left out, and the members of a status that are compared.
         (
             #"{"managedFields":1,"spec":{"managedFields":[2],"a":1}}"#,
             #"{"managedFields":2,"spec":{"managedFields":[3],"a":1}}"#
@@ -57,14 +57,14 @@ import Testing
         #expect(change.basis == .compared, "\(before) \(after)")
         #expect(change.changes == expected.changes, "\(before) \(after)")
         #expect(change.omitted == expected.omitted)
-        // And a new object, and one that is deleted.
+        // The same holds for a new object, and for a deleted one.
         let made = try Line(verb: "create", code: 201, answered: after).change()
         #expect(made.changes == ObjectComparison(.object([:]), try #require(whole(after))).changes, "\(after)")
         let gone = try Line(verb: "delete").change(after: [first])
         #expect(gone.changes == ObjectComparison(try #require(whole(before)), .object([:])).changes, "\(before)")
     }
 
-    @Test func statesAreComparedAsIfTheyWereReadWhole() throws {
+    @Test func comparesOutlinesLikeWholeStates() throws {
         for (before, after) in Self.pairs {
             try Self.expectSame(Self.object(before, version: 1), Self.object(after, version: 2))
             try Self.expectSame(Self.object(after, version: 1), Self.object(before, version: 2))
@@ -87,7 +87,7 @@ import Testing
     }
 
     /// Objects of recorded lines, each with pieces of another one.
-    @Test func recordedStatesAreComparedAsIfTheyWereReadWhole() throws {
+    @Test func comparesRecordedOutlinesLikeWholeStates() throws {
         var objects: [String: [String]] = [:]
         for line in try Fixture.lines("writes.log") {
             let event = try AuditEvent(in: line.span, 0..<line.count)
@@ -120,8 +120,8 @@ import Testing
         return text
     }
 
-    /// Those that concern policies, and no others, are read in the scope of policies.
-    @Test(arguments: 0..<4) func theScopeOfPoliciesIsAChoiceOfChanges(_ part: Int) throws {
+    /// In the scope of policies a reader returns exactly the changes that concern policies.
+    @Test(arguments: 0..<4) func scopeOfPoliciesSelectsChangesThatConcernPolicies(_ part: Int) throws {
         let seeds = try Fixture.lines("writes.log")
         var generator = SeededGenerator(UInt64(part) + 11)
         var (all, some) = (ChangeReader(), ChangeReader(scope: .policies))
@@ -144,7 +144,7 @@ import Testing
     }
 
     /// An update of a pod without another label is not compared, and the next one still is.
-    @Test func statesAreKeptOfWhatIsNotCompared() throws {
+    @Test func keepsStatesThatAreNotCompared() throws {
         func pod(_ label: String, _ phase: String, _ version: Int) -> String {
             #"{"kind":"Pod","metadata":{"name":"db","uid":"u","resourceVersion":"\#(version)","labels":{"app":"\#(label)"}},"#
                 + #""status":{"phase":"\#(phase)"}}"#
@@ -165,7 +165,7 @@ import Testing
             summaries == [
                 "alice created Pod shop/db: label app added: a", nil,
                 "alice patched Pod shop/db: label app a → b; phase Running → Failed",
-                // Older than what is known.
+                // This version is older than the known one.
                 "alice updated Pod shop/db",
             ]
         )

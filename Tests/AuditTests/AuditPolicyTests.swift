@@ -1,7 +1,7 @@
 import Audit
 import Testing
 
-/// Audit policies: what they record, and what is wrong with them.
+/// Audit policies: the level of each request, and the findings of the check.
 @Suite struct AuditPolicyTests {
     private func policy(_ rules: String, more: String = "", version: String = "audit.k8s.io/v1") throws -> AuditPolicy {
         let json = Array(#"{"apiVersion":"\#(version)","kind":"Policy",\#(more)"rules":[\#(rules)]}"#.utf8)
@@ -27,12 +27,12 @@ import Testing
         (#"{"group":"networking.k8s.io"}"#, "networkpolicies", "networking.k8s.io", true),
         (#"{"group":"*"}"#, "pods", "", false),
     ])
-    func resourcesMatchAsInTheAPIServer(_ entry: String, _ resource: String, _ group: String, _ matches: Bool) throws {
+    func matchesResourcesLikeAPIServer(_ entry: String, _ resource: String, _ group: String, _ matches: Bool) throws {
         let policy = try policy(#"{"level":"Request","resources":[\#(entry)]}"#)
         #expect(policy.answer("create", resource, group: group).level == (matches ? .request : .none))
     }
 
-    @Test func theFirstRuleThatMatchesCounts() throws {
+    @Test func appliesFirstMatchingRule() throws {
         let policy = try policy(
             #"{"level":"None","users":["system:kube-proxy"]},{"level":"None","nonResourceURLs":["/healthz*"]},"#
                 + #"{"level":"Metadata","verbs":["delete"]},{"level":"Request","namespaces":["shop"]},{"level":"RequestResponse"}"#
@@ -49,7 +49,7 @@ import Testing
         #expect(names.answer("create", "pods", group: "").exceptions == [0])
     }
 
-    @Test func thePrintedPolicyIsWithoutFindings() throws {
+    @Test func printedPolicyHasNoFindings() throws {
         for variant in 0..<16 {
             var text = AuditPolicyText()
             text.hasStatus = variant & 1 != 0
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    /// The file's own form of YAML, which is the only one that it has, as JSON.
+    /// Converts the restricted YAML of the printed policy to JSON.
     private static func json(_ yaml: String) throws -> [UInt8] {
         var members: [String] = []
         var rules: [(head: [String], resources: [String])] = []
@@ -116,13 +116,13 @@ import Testing
         return Array("{\(members.joined(separator: ",")),\"rules\":[\(texts.joined(separator: ","))]}".utf8)
     }
 
-    @Test func theRemovedVersionIsAFinding() throws {
+    @Test func reportsRemovedVersion() throws {
         let found = findings(try policy(#"{"level":"RequestResponse"}"#, version: "audit.k8s.io/v1beta1"))
         #expect(found.first?.hasPrefix("E audit.k8s.io/v1beta1 was removed in Kubernetes 1.24") == true)
     }
 
     /// The sample of Calico's documentation, without deletecollection, services and EndpointSlice.
-    @Test func whatReportsMissIsSaid() throws {
+    @Test func reportsResourcesMissingForReports() throws {
         let found = findings(
             try policy(
                 #"{"level":"RequestResponse","verbs":["create","patch","update","delete"],"resources":["#
@@ -153,7 +153,7 @@ import Testing
         ("", "E there are no rules"), (#"{"level":"None"}"#, "N RequestReceived is not omitted"),
         (#"{"level":"None","users":["bob"]},{"level":"Metadata"}"#, "N pods: None for users bob (rules[0])"),
     ])
-    func mistakes(_ rules: String, _ expected: String) throws {
+    func reportsMistakes(_ rules: String, _ expected: String) throws {
         let found = findings(try policy(rules))
         #expect(found.contains { $0.hasPrefix(expected) }, "\(found)")
     }
@@ -162,7 +162,7 @@ import Testing
         "", "[]", "{}", #"{"kind":"Policy","apiVersion":"v1"}"#,
         #"{"kind":"NetworkPolicy","apiVersion":"audit.k8s.io/v1"}"#,
     ])
-    func whatIsNoPolicyIsRefused(_ text: String) {
+    func rejectsOtherDocuments(_ text: String) {
         let json = Array(text.utf8)
         #expect(throws: AuditError.self) { try AuditPolicy(json: json.span) }
     }

@@ -73,7 +73,7 @@ import Testing
         return "\"\(units.joined())\""
     }
 
-    @Test(arguments: 0..<4) func rewrittenAndDamagedLines(_ part: Int) throws {
+    @Test(arguments: 0..<4) func neverRejectsMatchingLine(_ part: Int) throws {
         let seeds = try Fixture.lines("writes.log") + Fixture.lines("reads.log")
         var generator = SeededGenerator(UInt64(part) + 70)
         var (rejected, selected) = (0, 0)
@@ -89,7 +89,7 @@ import Testing
         #expect(selected > 200)
     }
 
-    @Test func recordedLinesAreDecidedExactly() throws {
+    @Test func decidesRecordedLinesExactly() throws {
         for line in try Fixture.lines("writes.log") + Fixture.lines("reads.log") {
             let event = try AuditEvent(in: line.span, 0..<line.count)
             for selection in Self.selections where selection.users.allSatisfy({ $0.utf8.allSatisfy { $0 < 0x80 } }) {
@@ -106,7 +106,7 @@ import Testing
     @Test(
         arguments: [
             (Line().text, true),
-            // Of members that are there twice the last one counts, whatever it is.
+            // The last of duplicate members counts, whatever its value.
             (Line(more: #""objectRef":{"resource":"pods","namespace":"shop"},"#).text, false),
             (
                 Line(resource: "pods", more: #""objectRef":{"resource":"networkpolicies","namespace":"shop"},"#).text,
@@ -128,7 +128,7 @@ import Testing
                     )
                 }, true
             ),
-            // Within an object there is another objectRef, and the keys may be in a text.
+            // Another objectRef is within an object, and the keys may be in a string.
             (line { $0 }, true),
             (
                 Line(resource: "pods", sent: #"{"objectRef":{"resource":"networkpolicies","namespace":"shop"}}"#).text,
@@ -141,7 +141,7 @@ import Testing
             (Line(resource: #"networkpolicie\u0073"#).text, true),
             (Line(verb: #"p\u0061tch"#).text, true),
             (Line(namespace: #"sho\u0070"#).text, true),
-            // Hostile nesting, up to what is read at all.
+            // Hostile nesting, up to the limit of the reader.
             (Line(sent: String(repeating: "[", count: 500) + String(repeating: "]", count: 500)).text, true),
             (
                 Line(
@@ -152,7 +152,7 @@ import Testing
             (Line(resource: String(repeating: "n", count: 10_000)).text, nil),
         ] as [(String, Bool?)]
     )
-    func hostileLines(_ text: String, _ isSelected: Bool?) throws {
+    func decidesHostileLines(_ text: String, _ isSelected: Bool?) throws {
         let selection = Self.selections[Self.selections.count - 1]
         let line = Array(text.utf8)
         let event = try AuditEvent(in: line.span, 0..<line.count)
@@ -161,7 +161,7 @@ import Testing
         if let isSelected { #expect(mayMatch == isSelected) }
     }
 
-    @Test func namesThatAreEqualInOtherBytesMayMatch() throws {
+    @Test func matchesCanonicallyEquivalentNames() throws {
         // é as one scalar and as two: String compares them as equal.
         for name in ["b\u{e9}a", "be\u{301}a", #"b\u00e9a"#] {
             let line = Array(Line(user: name).text.utf8)
@@ -172,7 +172,7 @@ import Testing
         #expect(try mayMatch(kelvin, Self.selection { $0.users = ["\u{212a}"] }))
     }
 
-    @Test func whatIsNotSelectedIsCountedAllTheSame() throws {
+    @Test func countsEventsThatAreNotSelected() throws {
         var counts = AuditCounts()
         let selection = Self.selection { $0.choose(kinds: ["Pod"]) }
         for text in [Line().text, Line(resource: "pods").text, Line().text + "}"] {

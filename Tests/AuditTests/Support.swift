@@ -14,7 +14,7 @@ enum Fixture {
     }
 }
 
-/// A line of a log, made of what a test says; the rest is usual.
+/// A line of a log with the given members, and defaults for the others.
 struct Line {
     var id = "id-1"
     var stage = "ResponseComplete"
@@ -58,7 +58,7 @@ struct Line {
     }
 }
 
-/// A policy as an API server answers it.
+/// A policy in the form in which an API server returns it.
 func policy(_ spec: String, version: Int = 1, labels: String = "{}", name: String = "db") -> String {
     """
     {"kind":"NetworkPolicy","apiVersion":"networking.k8s.io/v1","metadata":{"name":"\(name)","namespace":"shop","uid":"u",\
