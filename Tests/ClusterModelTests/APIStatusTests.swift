@@ -4,9 +4,7 @@ import Testing
 
 /// The API server's Status in the place of the requested answer.
 struct APIStatusTests {
-    static let paths =
-        ((try? Fixture.paths(in: "errors")) ?? [])
-        + ((try? Fixture.paths(in: "expired"))?.filter { $0.hasSuffix(".json") } ?? [])
+    static let paths = Fixture.paths(in: "errors") + Fixture.paths(in: "expired", suffix: ".json")
 
     @Test(arguments: paths) func decodesRecordedBody(_ path: String) throws {
         let bytes = try Fixture.bytes(path)

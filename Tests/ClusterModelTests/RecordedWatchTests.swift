@@ -4,7 +4,7 @@ import Testing
 
 /// Recorded watches, compared with Foundation's reading of the same lines.
 struct RecordedWatchTests {
-    static let paths = ((try? Fixture.paths(in: "watch")) ?? []) + ((try? Fixture.paths(in: "watchlist")) ?? [])
+    static let paths = Fixture.paths(in: "watch") + Fixture.paths(in: "watchlist")
 
     @Test func recordingsArePresent() {
         #expect(Self.paths.count > 25)
@@ -78,7 +78,7 @@ struct RecordedWatchTests {
         }
     }
 
-    @Test(arguments: (try? Fixture.paths(in: "expired"))?.filter { $0.hasSuffix(".jsonl") } ?? [])
+    @Test(arguments: Fixture.paths(in: "expired", suffix: ".jsonl"))
     func decodesExpiredWatch(_ path: String) throws {
         let bytes = try Fixture.bytes(path)
         let events = WatchOutcome([bytes], kind: try Fixture.kind(of: path)).events

@@ -61,7 +61,7 @@ enum PlainRequest: Sendable, Hashable, CustomStringConvertible {
 struct MachineDriver {
     var machine: ReflectorMachine
     var now = ContinuousClock.now
-    /// Returns the present request; nil if the resource is gone.
+    /// The present request; nil if the resource is gone.
     var request: ReflectorMachine.Request?
     /// The pauses since the last call of `run`.
     var pauses: [Duration] = []

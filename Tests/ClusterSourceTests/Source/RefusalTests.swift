@@ -187,7 +187,7 @@ import Testing
             case .pausing: Reply.status(503)
             }
         }
-        // Addresses for documentation (RFC 5737) answer nothing, and lead nowhere here.
+        // Nothing listens at the address of a stopped server.
         if doing == .connecting { harness.server.stop() }
         let task = Task { await harness.source.run() }
         if doing == .watching {

@@ -126,7 +126,7 @@ import Testing
         Answer(name: "half an event", pieces: [Reply.head] + Reply.chunks(#"{"type":"ADDED","#) + [.cut]),
     ]
 
-    /// The source logs one warning for eight kinds, and retries less often.
+    /// The source logs one warning for all kinds, and retries less often.
     @Test(arguments: answers) func warnsOnceAboutWrongAnswersAndBacksOff(_ answer: Answer) async throws {
         let resources = WatchedResource.all.filter { $0.candidates.contains(where: \.isAlwaysServed) }
         let times = KubernetesTimes.short.with {

@@ -9,7 +9,7 @@ final class RecordingObserver: ClusterObserver {
     struct State: Sendable {
         /// As in `begin Pod`, `+shop/web@7`, `-shop/web`, `end Pod`.
         var log: [String] = []
-        /// The version of each object.
+        /// The current state of each object.
         var objects: [ObjectReference: ClusterObject] = [:]
         var batches = 0
         var largestBatch = 0
