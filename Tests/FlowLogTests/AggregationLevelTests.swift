@@ -10,7 +10,7 @@ import Testing
         Endpoint(kind: .workload, name: "pod-\(number)", aggregatedName: aggregatedName, namespace: namespace)
     }
 
-    /// Two connections that differ in one thing: from which level on they share a record, or nil for never.
+    /// Two connections that differ in one field share a record from the given level on, or never if it is nil.
     @Test(
         arguments: [
             (Fixture.birth(1, nearPort: 40001), .sourcePort),
@@ -24,7 +24,7 @@ import Testing
         ] as [(FlowBirth, AggregationLevel?)],
         AggregationLevel.allCases
     )
-    func whatIsFoldedAtWhichLevel(second: (birth: FlowBirth, foldedFrom: AggregationLevel?), level: AggregationLevel) {
+    func mergesConnectionsByLevel(second: (birth: FlowBirth, foldedFrom: AggregationLevel?), level: AggregationLevel) {
         var fixture = Fixture(level: level)
         fixture.resolver.owners = [
             Fixture.peer: Self.pod(11, "web-*"),
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: AggregationLevel.allCases)
-    func whatARecordStillShows(level: AggregationLevel) throws {
+    func recordOmitsFieldsByLevel(level: AggregationLevel) throws {
         var fixture = Fixture(level: level)
         fixture.births(Fixture.birth(0))
         let record = try #require(fixture.flush().first)
@@ -52,9 +52,9 @@ import Testing
         #expect(record.destination.port == (level < .noDestinationPort ? 80 : nil))
     }
 
-    /// The same tuple of another owner is another flow, and another record wherever addresses are shown.
+    /// The same tuple of another owner is another flow, and another record at levels that show addresses.
     @Test(arguments: AggregationLevel.allCases)
-    func theOwnerOfAnAddressIsPartOfTheFlow(level: AggregationLevel) {
+    func newOwnerOfAddressStartsAnotherFlow(level: AggregationLevel) {
         var fixture = Fixture(level: level)
         fixture.resolver.owners[Fixture.peer] = Self.pod(11, "web-*")
         fixture.own([Fixture.own])
@@ -68,7 +68,7 @@ import Testing
         if level < .podPrefix { #expect(records.map(\.source.endpoint.name) == ["pod-11", "pod-12"]) }
     }
 
-    @Test func eachVerdictHasItsLevel() {
+    @Test func levelDependsOnVerdict() {
         let configuration = FlowLogConfiguration(levelForAllowed: .podPrefix, levelForDenied: .none)
         #expect(configuration.level(for: .allow) == .podPrefix)
         #expect(configuration.level(for: .deny) == .none)

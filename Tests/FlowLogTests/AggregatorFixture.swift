@@ -2,7 +2,7 @@ import FlowModel
 
 @testable import FlowLog
 
-/// An aggregator with short forms of what tests do to it.
+/// An aggregator with short forms of the calls that tests make.
 ///
 /// Own is 10.0.0.1, the peer 10.0.0.2, a workload 10.1.0.1.
 struct AggregatorFixture: ~Copyable {
@@ -34,7 +34,7 @@ struct AggregatorFixture: ~Copyable {
         )
     }
 
-    /// A client of the host, seen on its uplink, unless told otherwise.
+    /// Makes a birth, by default of a client that calls the host through its uplink.
     static func birth(
         _ flowID: UInt32,
         near: IPAddress = peer,
@@ -63,7 +63,7 @@ struct AggregatorFixture: ~Copyable {
         aggregator.process(batch)
     }
 
-    /// Ingress 1 packet of so many bytes, egress 2 packets of so many.
+    /// Adds 1 ingress packet of `ingress` bytes and 2 egress packets of `egress` bytes.
     mutating func delta(_ flowID: UInt32, ingress: UInt64, egress: UInt64) {
         var batch = FlowBatch()
         batch.deltas = [
@@ -76,7 +76,7 @@ struct AggregatorFixture: ~Copyable {
         aggregator.process(batch)
     }
 
-    /// Processes one batch with everything that the closure puts into it.
+    /// Processes one batch that the closure fills.
     mutating func batch(_ fill: (inout FlowBatch) -> Void) {
         var batch = FlowBatch()
         fill(&batch)
@@ -99,14 +99,14 @@ struct AggregatorFixture: ~Copyable {
         learn { $0.own = addresses }
     }
 
-    /// Changes what is known, from now on.
+    /// Changes the resolver's tables and publishes them as a new generation.
     mutating func learn(_ change: (inout FakeResolver) -> Void) {
         change(&resolver)
         resolver.generation += 1
         aggregator.use(resolver)
     }
 
-    /// total/started/completed of each record of a flush.
+    /// Returns the flow counts of each record of a flush.
     mutating func flushCounts() -> [FlowCounts] {
         flush().map(\.flows)
     }

@@ -69,13 +69,13 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func aConnectionThatWasSeenFromTheBeginning(isDenied: Bool) {
+    func reportsMismatchOfWatchedConnection(isDenied: Bool) {
         #expect(Self.findings(Self.call(0), isDenied: isDenied) == 1)
     }
 
-    /// A guess is never held against anybody.
+    /// A connection with a guessed originator never gives a finding.
     @Test(arguments: [false, true])
-    func aGuess(isDenied: Bool) {
+    func ignoresMismatchOfGuessedOriginator(isDenied: Bool) {
         var birth = Self.call(0, [])
         birth.joined = true
         #expect(Self.findings(birth, isDenied: isDenied) == 0)
@@ -83,7 +83,7 @@ import Testing
 
     /// The reason why an earlier connection was allowed to begin is unknown; the reason why it is dropped now is known.
     @Test(arguments: [false, true])
-    func aConnectionFromBefore(isDenied: Bool) throws {
+    func reportsOnlyDenialsOfEarlierConnections(isDenied: Bool) throws {
         let tracked = TrackedConnection("10.1.0.1 40000 > 10.1.0.2 80", "10.1.0.2 80 > 10.1.0.1 40000")
         let connection = try #require(tracked)
         var joined = Self.call(0, [])
@@ -94,9 +94,9 @@ import Testing
         #expect(Self.findings(resumed, isDenied: isDenied) == (isDenied ? 1 : 0))
     }
 
-    /// An address that may be a workload's that is not known yet.
+    /// The address may belong to a workload that the inventory does not have yet.
     @Test(arguments: [false, true])
-    func anUnknownEnd(isDenied: Bool) {
+    func ignoresMismatchOfUnknownEndpoint(isDenied: Bool) {
         let found = Self.findings(Self.call(0), isDenied: isDenied) { fixture in
             fixture.learn { resolver in
                 resolver.owners[Self.server] = nil
@@ -106,9 +106,9 @@ import Testing
         #expect(found == 0)
     }
 
-    /// Kubernetes has always allowed what a pod and its node send each other.
+    /// Kubernetes always allows traffic between a pod and its own node, so that only a denial is a finding.
     @Test(arguments: [false, true])
-    func thePodsOwnNode(isDenied: Bool) {
+    func reportsOnlyDenialsBetweenPodAndOwnNode(isDenied: Bool) {
         let birth = Fixture.birth(0, near: Self.client, far: Fixture.own, role: .workload)
         #expect(Self.findings(birth, isDenied: isDenied) == (isDenied ? 1 : 0))
     }
@@ -116,7 +116,7 @@ import Testing
     // MARK: - Changes
 
     /// Policies change just before a flow begins, and the kernel does not have them yet; or it has them first.
-    @Test func aChangeOfPoliciesTakesTime() {
+    @Test func ignoresMismatchesAroundPolicyChange() {
         var fixture = Self.fixture(Self.allow)
         _ = fixture.flush(at: 1010)
         _ = fixture.flush(at: 1020)
@@ -135,8 +135,8 @@ import Testing
         #expect(fixture.aggregator.statistics.unexpectedAllowances == 1)
     }
 
-    /// A change is given its time also where intervals are short, and however the clock is set.
-    @Test func timeCountsAndNotIntervals() {
+    /// The grace time after a change depends neither on the length of intervals nor on steps of the clock.
+    @Test func policyChangeGraceIsIndependentOfIntervals() {
         var fixture = Self.fixture(Self.allow)
         for time in 1001...1020 as ClosedRange<Int64> { _ = fixture.flush(at: time) }
         fixture.aggregator.use(Self.policies(2, Self.deny))

@@ -26,16 +26,16 @@ import Testing
         return fixture
     }
 
-    // MARK: - When
+    // MARK: - Conditions of queries
 
     @Test(
         arguments: [
-            // A workload that began: whatever is not a known workload may be translated.
+            // A workload is the originator: any address but a known workload's may be translated.
             (Fixture.birth(0, near: pod, far: otherPod, role: .workload), false),
             (Fixture.birth(0, near: pod, far: service, role: .workload), true),
             (Fixture.birth(0, near: pod, far: world, role: .workload), true),
             (Fixture.birth(0, near: pod, far: Fixture.own, role: .workload), true),
-            // A workload that was called: as a service's backend, or by somebody behind masquerade.
+            // A workload is the responder: as a service's backend, or of a client behind masquerade.
             (Fixture.birth(0, near: pod, far: otherPod, nearPort: 80, role: .workload, marks: .openedEgress), true),
             (Fixture.birth(0, near: pod, far: otherPod, nearPort: 81, role: .workload, marks: .openedEgress), false),
             (Fixture.birth(0, near: pod, far: world, nearPort: 81, role: .workload, marks: .openedEgress), false),
@@ -47,7 +47,7 @@ import Testing
             (Fixture.birth(0, near: world, far: pod), false),
         ] as [(FlowBirth, Bool)]
     )
-    func isAskedWhereItCanMatter(birth: FlowBirth, isAsked: Bool) {
+    func queriesTrackerWhereTranslationIsPossible(birth: FlowBirth, isAsked: Bool) {
         var fixture = Self.fixture()
         fixture.births(birth)
         #expect(fixture.tracker.asked.count == (isAsked ? 1 : 0))
@@ -58,11 +58,11 @@ import Testing
         #expect(fixture.tracker.asked.count == (isAsked ? 1 : 0), "once per flow")
     }
 
-    // MARK: - What
+    // MARK: - Contents of queries
 
-    /// Without EndpointSlices, connection tracking says by which service a pod was called.
+    /// Without EndpointSlices, connection tracking gives the service through which a client called the pod.
     @Test(arguments: [false, true])
-    func theCalledEndNamesTheService(hasSlices: Bool) throws {
+    func destinationRecordHasTrackedService(hasSlices: Bool) throws {
         var fixture = Self.fixture()
         let port = ServicePort(namespace: "shop", name: "web", portName: "http", port: 80)
         fixture.learn { resolver in
@@ -88,8 +88,8 @@ import Testing
         #expect(record.service === port)
     }
 
-    /// If nobody saw which end began, tuples that cannot be translated are looked up, too.
-    @Test func isAskedWhoBeganRunningConnections() throws {
+    /// If the originator was not observed, the aggregator also looks up tuples that cannot be translated.
+    @Test func queriesTrackerForOriginatorOfJoinedConnection() throws {
         var fixture = Self.fixture()
         let tracked = TrackedConnection("10.1.0.2 40000 > 10.1.0.1 50051", "10.1.0.1 50051 > 10.1.0.2 40000")
         fixture.tracker.add(try #require(tracked))
@@ -111,7 +111,7 @@ import Testing
     }
 
     @Test(arguments: [FlowMarks.openedEgress, .openedIngress])
-    func isAskedForTheNearEndsPackets(marks: FlowMarks) {
+    func queriesTrackerForPacketsOfNearEnd(marks: FlowMarks) {
         var fixture = Self.fixture()
         fixture.births(
             Fixture.birth(0, near: Self.world, far: Fixture.own, nearPort: 443, farPort: 1024, marks: marks)
@@ -119,7 +119,7 @@ import Testing
         #expect(fixture.tracker.asked == [TrackedConnection.Tuple("192.0.2.1 443 > 10.0.0.1 1024")].compactMap(\.self))
     }
 
-    /// ICMP keeps the identifier in its place; what comes back has the type of the reply; other messages are not asked for.
+    /// The identifier of ICMP keeps its place, and replies have the type of the reply; other messages cause no query.
     @Test(
         arguments: [
             (.icmp, 8 << 8, 0), (.icmp, 13 << 8, 14 << 8), (.icmp, 15 << 8, 16 << 8), (.icmp, 17 << 8 | 1, 18 << 8 | 1),
@@ -128,7 +128,7 @@ import Testing
         ] as [(IPProtocol, UInt16, UInt16?)],
         [FlowMarks.openedEgress, .openedIngress]
     )
-    func isAskedForICMPByIdentifierAndType(row: (proto: IPProtocol, query: UInt16, reply: UInt16?), marks: FlowMarks) {
+    func queriesICMPByIdentifierAndType(row: (proto: IPProtocol, query: UInt16, reply: UInt16?), marks: FlowMarks) {
         var fixture = Self.fixture()
         fixture.births(
             Fixture.birth(0, near: Self.world, nearPort: 77, farPort: row.query, proto: row.proto, marks: marks)
@@ -138,8 +138,8 @@ import Testing
         #expect(fixture.tracker.asked == [expected ?? nil].compactMap(\.self))
     }
 
-    /// More flows in a batch than are asked for at once.
-    @Test func manyAreAskedForTogetherAndAnsweredEach() throws {
+    /// A batch has more flows than one query holds.
+    @Test func batchedQueriesReturnOneAnswerEach() throws {
         var fixture = Self.fixture()
         let clients = (0..<1300 as Range<UInt16>).map { 20000 + $0 }
         for port in clients where port % 3 == 0 {
@@ -178,7 +178,7 @@ import Testing
             ("192.0.2.1 443 > 10.1.0.1 80", "10.1.0.1 80 > 192.0.2.1 443", .destination),
         ]
     )
-    func whoBegan(original: String, reply: String, reporter: FlowReporter) throws {
+    func trackedOriginatorOverridesMarks(original: String, reply: String, reporter: FlowReporter) throws {
         var fixture = Self.fixture()
         fixture.tracker.add(try #require(TrackedConnection(original, reply)))
         fixture.births(Fixture.birth(0, near: Self.pod, far: Self.world, nearPort: 80, farPort: 443, role: .workload))
@@ -190,13 +190,13 @@ import Testing
         #expect(local.address == Self.pod && local.port == 80)
     }
 
-    @Test func aPingBehindMasqueradeIsNotTheHosts() throws {
+    @Test func masqueradedPingIsNotReportedForHost() throws {
         var fixture = Self.fixture()
         let ping = try #require(
             TrackedConnection("10.1.0.1 7 > 192.0.2.1 2048", "192.0.2.1 901 > 10.0.0.1 0", proto: .icmp)
         )
         fixture.tracker.add(ping)
-        // On the uplink the identifier is another one than the pod's.
+        // The uplink's identifier differs from the pod's.
         let uplink = Fixture.birth(
             0,
             near: Self.world,
@@ -223,8 +223,8 @@ import Testing
         #expect(fixture.aggregator.statistics.unreportedFlows == 1)
     }
 
-    /// A forwarded connection stays unreported when the host's addresses change, and nobody asks for it again.
-    @Test func whatIsForwardedIsNotAskedForAgain() throws {
+    /// A forwarded connection stays unreported when the host's addresses change, and causes no second query.
+    @Test func forwardedConnectionIsQueriedOnce() throws {
         var fixture = Self.fixture()
         fixture.tracker.add(
             try #require(TrackedConnection("10.1.0.1 40000 > 192.0.2.1 443", "192.0.2.1 443 > 10.0.0.1 1024"))
@@ -240,7 +240,7 @@ import Testing
         #expect(fixture.aggregator.statistics.unreportedFlows == 1)
     }
 
-    @Test func withoutATrackerAddressesAreTakenAsSeen() throws {
+    @Test func usesObservedAddressesWithoutTracker() throws {
         var resolver = FakeResolver(own: [Fixture.own], owners: [Self.pod: Self.endpoint("client")])
         let port = ServicePort(namespace: "shop", name: "web", portName: "http", port: 80)
         resolver.services[ServiceAddress(address: Self.service, port: 80)] = port

@@ -13,7 +13,7 @@ import Testing
         var description: String { "told \(told), counted \(counted) → \(denied)" }
     }
 
-    /// A life of a flow, and what is left of the denials.
+    /// The steps of a flow, and the denials that are left after them.
     struct Row: Sendable, CustomStringConvertible {
         var description: String
         var steps: [Step]
@@ -67,7 +67,7 @@ import Testing
             owed: (1, 60)
         ),
     ])
-    func splits(_ row: Row) {
+    func splitsCountedPacketsIntoAllowedAndDenied(_ row: Row) {
         var balance = DenialBalance()
         for step in row.steps {
             let counted = TrafficCounters(packets: step.counted.packets, bytes: step.counted.bytes)
@@ -79,9 +79,9 @@ import Testing
         #expect(balance.owed == TrafficCounters(packets: row.owed.packets, bytes: row.owed.bytes))
     }
 
-    /// Whatever comes, both parts are what was counted, and no more is denied than was told.
+    /// Both parts always sum to the counted packets, and the denied ones never exceed the reported denials.
     @Test(arguments: 0..<20 as Range<UInt64>)
-    func partsAddUp(seed: UInt64) {
+    func partsSumToCountedPackets(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var balance = DenialBalance()
         var (told, found) = (0 as UInt64, 0 as UInt64)

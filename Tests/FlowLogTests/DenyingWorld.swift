@@ -2,14 +2,16 @@ import FlowModel
 
 @testable import FlowLog
 
-/// A ``RandomWorld`` whose kernel denies, and keeps its promises about it: denied packets that were counted are among the
-/// deltas of the same batch, or of the next one when the drop is told early; all others are in no delta.
+/// A ``RandomWorld`` whose kernel also denies packets.
+///
+/// Denied packets that were counted are in the deltas of the same batch, or of the next one if the kernel reports the
+/// drop early. All others are in no delta.
 struct DenyingWorld {
     /// The reported denials, by direction.
-    struct Told {
-        /// Packets of ends that began.
+    struct ReportedDenials {
+        /// Packets of originators.
         var forward = TrafficCounters.zero
-        /// Answers.
+        /// Packets of responders.
         var backward = TrafficCounters.zero
         /// The packets of both directions that are in no delta.
         var uncounted = TrafficCounters.zero
@@ -18,13 +20,13 @@ struct DenyingWorld {
     var world: RandomWorld
     /// The sum of all deltas.
     private(set) var fed = TrafficCounters.zero
-    private(set) var told = Told()
-    /// Whether nobody answers.
+    private(set) var told = ReportedDenials()
+    /// Whether responders never answer.
     private let isOneWay: Bool
     private var initiators: [UInt32: InterfaceEnd] = [:]
-    /// Numbers of which most is denied.
+    /// The IDs of flows of which most packets are denied.
     private var denied: Set<UInt32> = []
-    /// Told as dropped, and not counted yet.
+    /// Packets that were reported as dropped and are not counted yet, by flow ID.
     private var early: [UInt32: TrafficCounters] = [:]
     private var version: UInt64 = 0
 
@@ -53,7 +55,7 @@ struct DenyingWorld {
         )
     }
 
-    /// Policies that say the same of a connection until there are others.
+    /// Returns policies that decide each connection in the same way until the next call.
     mutating func evaluator() -> FakeEvaluator {
         version += 1
         let salt = UInt64.random(in: 0..<1000, using: &world.random)
@@ -75,7 +77,7 @@ extension DenyingWorld {
             initiators[birth.flowID] = birth.initiator
             if chance(1, of: 2) { denied.insert(birth.flowID) } else { denied.remove(birth.flowID) }
         }
-        if isOneWay { silenceAnswers(in: &batch) }
+        if isOneWay { removeAnswers(in: &batch) }
         let due = early
         early = [:]
         for flowID in world.live.union(batch.ends).sorted() { deny(flowID, in: &batch) }
@@ -90,7 +92,7 @@ extension DenyingWorld {
         return batch
     }
 
-    /// Counts what was told early, and adds up all that is counted.
+    /// Counts drops that were reported early, and sums up all deltas.
     private mutating func count(_ due: [UInt32: TrafficCounters], in batch: inout FlowBatch) {
         for (flowID, traffic) in due.sorted(by: { $0.key < $1.key }) {
             if let index = batch.deltas.firstIndex(where: { $0.flowID == flowID }) {
@@ -105,7 +107,7 @@ extension DenyingWorld {
         }
     }
 
-    /// All numbers of a flow say that the same end began it.
+    /// Gives all IDs of a flow the same initiator.
     private func agreeOnInitiators(in batch: inout FlowBatch) {
         for index in batch.births.indices {
             let key = batch.births[index].key
@@ -114,7 +116,7 @@ extension DenyingWorld {
         }
     }
 
-    private func silenceAnswers(in batch: inout FlowBatch) {
+    private func removeAnswers(in batch: inout FlowBatch) {
         for index in batch.deltas.indices {
             if initiators[batch.deltas[index].flowID] == .near {
                 batch.deltas[index].egress = .zero
@@ -154,22 +156,22 @@ extension DenyingWorld {
             )
         }
         batch.drops.append(drop)
-        tell(drop.deniedIngress, isForward: isNear, isCounted: true)
-        tell(drop.deniedEgress, isForward: !isNear, isCounted: false)
+        addReported(drop.deniedIngress, isForward: isNear, isCounted: true)
+        addReported(drop.deniedEgress, isForward: !isNear, isCounted: false)
         guard isNear || !isOneWay, chance(1, of: 8) else { return }
         let uncounted = counters()
         batch.drops.append(
             FlowDrop(flowID: flowID, deniedIngress: uncounted, isIngressCounted: false, decision: Self.decision)
         )
-        tell(uncounted, isForward: isNear, isCounted: false)
+        addReported(uncounted, isForward: isNear, isCounted: false)
     }
 
-    private mutating func tell(_ traffic: TrafficCounters, isForward: Bool, isCounted: Bool) {
+    private mutating func addReported(_ traffic: TrafficCounters, isForward: Bool, isCounted: Bool) {
         if isForward { told.forward += traffic } else { told.backward += traffic }
         if !isCounted { told.uncounted += traffic }
     }
 
-    /// Some of the packets, mostly all.
+    /// Returns a random part of the packets, or all of them.
     private mutating func part(of sent: TrafficCounters) -> TrafficCounters {
         guard sent.packets > 0, chance(3, of: 4) else { return sent.packets > 0 ? sent : .zero }
         let packets = UInt64.random(in: 1...sent.packets, using: &world.random)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// Policies with domain names: the claims of records with the known names.
+/// Policies with domain names: the policies of records, given the resolved names.
 @Suite struct DomainPolicyTests {
     private static let outside = IPAddress(192, 0, 2, 1)
     private static let allow = PolicyTrace(
@@ -19,7 +19,7 @@ import Testing
         dependsOnDomains: true
     )
 
-    /// Allows what it knows as www.example.com.
+    /// Allows destinations with the domain www.example.com, and denies others.
     private final class Evaluator: PolicyEvaluator {
         let generation: UInt64 = 1
         let usesDomains: Bool
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    /// Knows one address by one name, and counts the questions.
+    /// Resolves one address to one name, and counts the queries.
     private final class Names: DomainResolver {
         let isEmpty = false
         var client: DomainClient
@@ -71,7 +71,7 @@ import Testing
         )
     }
 
-    /// Connections are allowed by a known name; without names, or with a policy that would deny them, nothing is claimed.
+    /// A known name allows the connection; without the name, policies would deny it, and the record has no policies.
     @Test(
         arguments: [
             (DomainClient.workload(interface: 7), outside, ["0|d|d.a|allow|0"]),
@@ -81,7 +81,7 @@ import Testing
             (nil, outside, nil),
         ] as [(DomainClient?, IPAddress, [String]?)]
     )
-    func namesDecide(_ client: DomainClient?, _ address: IPAddress, _ enforced: [String]?) throws {
+    func hasPoliciesOnlyForKnownName(_ client: DomainClient?, _ address: IPAddress, _ enforced: [String]?) throws {
         var fixture = Self.fixture(client.map { Names(client: $0) })
         fixture.births(Self.call(address))
         let record = try #require(fixture.flush().first)
@@ -91,8 +91,8 @@ import Testing
         #expect(fixture.aggregator.takeMismatches().isEmpty)
     }
 
-    /// Endpoints of the cluster have no names, whatever is known: the evaluator gets none, and nobody is asked.
-    @Test func endpointsOfTheClusterHaveNoNames() {
+    /// Endpoints of the cluster have no domain names: the evaluator gets none, and the resolver gets no query.
+    @Test func resolvesDomainsOnlyForOutsideEndpoints() {
         let names = Names()
         let resolver = FakeResolver(own: [AggregatorFixture.own], owners: [:])
         let lookup = DestinationNames(names: names, resolver: resolver)

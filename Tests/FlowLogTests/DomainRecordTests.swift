@@ -5,7 +5,7 @@ import Testing
 
 /// Domain names of destinations, in records.
 struct DomainRecordTests {
-    /// Knows what it is given, and what it was asked.
+    /// Resolves names from a table, and keeps the queried addresses.
     private final class Names: DomainResolver {
         var names: [DomainClient: [IPAddress: [String]]] = [:]
         private(set) var asked: Set<IPAddress> = []
@@ -49,7 +49,7 @@ struct DomainRecordTests {
         )
     }
 
-    @Test func aSourceKnowsWhatItCallsByName() throws {
+    @Test func sourceRecordHasDomainsOfDestination() throws {
         let names = Names()
         names.names = [Self.pod: [Self.outside: ["www.example.com", "a.example.com"]]]
         var fixture = Self.fixture(.none, names)
@@ -62,8 +62,8 @@ struct DomainRecordTests {
         }
     }
 
-    /// The host has names of its own; so has each workload.
-    @Test func namesAreThoseOfTheClient() throws {
+    /// The host and each workload have separate names.
+    @Test func recordHasOnlyDomainsOfItsClient() throws {
         let names = Names()
         names.names = [
             .host: [Self.outside: ["host.example"]],
@@ -82,8 +82,8 @@ struct DomainRecordTests {
         }
     }
 
-    /// Not in a destination's record, and not of what is in the cluster: nobody even asks.
-    @Test func onlyDestinationsOutsideHaveNames() throws {
+    /// Records of destinations and of connections inside the cluster have no domains, and cause no query.
+    @Test func onlyOutsideDestinationsHaveDomains() throws {
         let names = Names()
         names.names = [
             Self.pod: [AggregatorFixture.own: ["node.example"]], .host: [AggregatorFixture.peer: ["peer.example"]],
@@ -96,7 +96,7 @@ struct DomainRecordTests {
     }
 
     /// A record of several destinations has the first five of all names.
-    @Test func aRecordHasFiveNamesAtMost() throws {
+    @Test func recordHasAtMostFiveDomains() throws {
         let names = Names()
         names.names = [
             Self.pod: [Self.outside: ["g", "c", "a", "c"], Self.elsewhere: ["b", "f", "e", "a"]]
@@ -105,13 +105,13 @@ struct DomainRecordTests {
         fixture.births(Self.call(1, Self.outside), Self.call(2, Self.elsewhere))
         let records = fixture.flush()
         #expect(records.map(\.domains) == [["a", "b", "c", "e", "f"]])
-        // One that ended in the interval counts, too; of the next one only what goes on.
+        // A flow that ended in the interval counts, too; the next record has only names of live flows.
         fixture.ends(2)
         #expect(fixture.flush(at: 300).map(\.domains) == [["a", "b", "c", "e", "f"]])
         #expect(fixture.flush(at: 400).map(\.domains) == [["a", "c", "g"]])
     }
 
-    @Test func recordsThatBecomeOneHaveTheNamesOfAll() {
+    @Test func foldedRecordMergesDomains() {
         var one = FlowRecord(
             startTime: 1,
             endTime: 2,

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Answers as it is told to.
+/// An evaluator that decides with closures.
 final class FakeEvaluator: PolicyEvaluator {
     /// The policies' decisions at both ends; nil for an end that has none.
     typealias Traces = (egress: PolicyTrace?, ingress: PolicyTrace?)
@@ -33,9 +33,9 @@ final class FakeEvaluator: PolicyEvaluator {
 }
 
 extension PolicyTrace {
-    /// A trace whose last enforced hit decides; without any all is allowed.
+    /// Makes a trace whose action is that of the last enforced hit; without hits it allows.
     ///
-    /// What would be enforced is what is, unless told otherwise.
+    /// The pending hits are the enforced ones, unless `pending` is given.
     convenience init(enforced: [String], pending: [String]? = nil) {
         let words = (enforced.last ?? "").split(separator: "|")
         self.init(

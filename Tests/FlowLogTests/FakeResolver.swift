@@ -7,7 +7,7 @@ struct ServiceAddress: Hashable {
     var proto = IPProtocol.tcp
 }
 
-/// Answers from tables, with the rules of the inventory in their plainest form.
+/// Resolves addresses from tables, with the rules of the inventory in their simplest form.
 struct FakeResolver: EndpointResolver {
     static let privateNetwork = Endpoint(kind: .network, name: "-", aggregatedName: "pvt")
     static let publicNetwork = Endpoint(kind: .network, name: "-", aggregatedName: "pub")
@@ -19,17 +19,17 @@ struct FakeResolver: EndpointResolver {
     var localWorkloads: Set<IPAddress> = []
     /// The owners of addresses.
     var owners: [IPAddress: Endpoint] = [:]
-    /// The ends of owners that still answer.
+    /// The end times of deleted owners that the resolver still returns.
     var endings: [IPAddress: Int64] = [:]
     /// Network sets by their ranges.
     var networkSets: [(prefix: IPPrefix, set: Endpoint)] = []
     /// The ranges in which unknown workloads may be.
     var workloadRanges: [IPPrefix] = []
-    /// Services by where they are called.
+    /// Services by the addresses at which clients call them.
     var services: [ServiceAddress: ServicePort] = [:]
     /// The addresses that services send connections to.
     var backends: Set<ServiceAddress> = []
-    /// Whether there are services that ``backends`` has nothing of.
+    /// Whether there are services without entries in ``backends``.
     var hasUncoveredServices = false
 
     func endpoints(source: IPAddress, destination: IPAddress) -> (source: Endpoint, destination: Endpoint) {
@@ -100,7 +100,7 @@ struct FakeResolver: EndpointResolver {
     }
 }
 
-/// Knows the connections it was told of, and remembers what it was asked.
+/// Tracks the connections that tests add, and keeps the queries.
 final class FakeTracker: ConnectionTracker {
     private var connections: [TrackedConnection.Tuple: TrackedConnection] = [:]
     private(set) var asked: [TrackedConnection.Tuple] = []
@@ -142,7 +142,7 @@ extension TrackedConnection.Tuple {
 }
 
 extension TrackedConnection {
-    /// A connection by what both ends send.
+    /// Makes a connection from the tuples of both directions.
     init?(_ original: String, _ reply: String, proto: IPProtocol = .tcp) {
         guard let original = Tuple(original, proto: proto), let reply = Tuple(reply, proto: proto) else { return nil }
         self.init(original: original, reply: reply)

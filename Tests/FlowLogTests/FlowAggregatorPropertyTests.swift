@@ -3,11 +3,13 @@ import Testing
 
 @testable import FlowLog
 
-/// Random lives of flows, held against ``ReferenceFlowLog``: few addresses, ports and numbers, so that flows merge,
-/// reopen, change hands, wait and are translated all the time, while the cluster changes under them.
+/// Random flows, compared with ``ReferenceFlowLog``.
+///
+/// There are few addresses, ports and flow IDs, so that flows often merge, reopen, change owners, wait and are
+/// translated, while the cluster changes.
 @Suite struct FlowAggregatorPropertyTests {
     @Test(arguments: AggregationLevel.allCases, 0..<8 as Range<UInt64>)
-    func sameRecordsAsTheReference(level: AggregationLevel, seed: UInt64) {
+    func matchesReferenceFlowLog(level: AggregationLevel, seed: UInt64) {
         for run in 0..<24 as Range<UInt64> {
             var world = RandomWorld(seed: seed << 32 | run << 8 | UInt64(level.rawValue), onlyWorkloads: run % 4 == 3)
             var aggregator = FlowAggregator(
@@ -60,9 +62,9 @@ import Testing
             reference.process(rest)
             flush()
             #expect(emitted == reference.reported, place)
-            // Where every flow is a workload's, everything that was fed in must come out.
+            // If every flow is a workload's, the records have all packets.
             if world.onlyWorkloads { #expect(emitted == world.fed, place) }
-            // What is in no record is counted, to the byte.
+            // The statistics count every byte that is in no record.
             let unrecorded = aggregator.statistics.unrecorded
             #expect(emitted + unrecorded.transit + unrecorded.elsewhere + unrecorded.unknown == world.fed, place)
             var statistics = aggregator.statistics
@@ -74,8 +76,8 @@ import Testing
         }
     }
 
-    /// The property test is worth what it meets: each of these must happen often in it.
-    @Test func theWorldIsColourful() {
+    /// The property test covers a feature only if its input has it: each of these features must occur often.
+    @Test func randomWorldCoversServicesLabelsAndTranslation() {
         var records: [FlowRecord] = []
         for seed in 0..<60 as Range<UInt64> {
             var world = RandomWorld(seed: seed, onlyWorkloads: false)

@@ -6,22 +6,22 @@ import Testing
 @Suite struct FlowAggregatorTests {
     private typealias Fixture = AggregatorFixture
 
-    // MARK: - Who reports, and in which direction
+    // MARK: - Reporters and directions
 
     @Test(
         arguments: [
-            // The host's server: ingress goes to it.
+            // The host is the server: it receives ingress packets.
             (Fixture.birth(0), FlowReporter.destination, 10, 20),
             // The host's client.
             (Fixture.birth(0, marks: .openedEgress), .source, 10, 20),
-            // The host as the near end: what enters came from it.
+            // The host is the near end: it sends ingress packets.
             (Fixture.birth(0, near: Fixture.own, far: Fixture.peer), .source, 20, 10),
-            // A workload as client and as server: what enters the node came from it.
+            // A workload as client and as server: it sends ingress packets.
             (Fixture.birth(0, near: Fixture.workload, role: .workload), .source, 20, 10),
             (Fixture.birth(0, near: Fixture.workload, role: .workload, marks: .openedEgress), .destination, 20, 10),
         ] as [(FlowBirth, FlowReporter, UInt64, UInt64)]
     )
-    func bytesAreSeenByTheReporter(birth: FlowBirth, reporter: FlowReporter, inbound: UInt64, outbound: UInt64) throws {
+    func countsBytesForReporter(birth: FlowBirth, reporter: FlowReporter, inbound: UInt64, outbound: UInt64) throws {
         var fixture = Fixture()
         fixture.births(birth)
         fixture.delta(0, ingress: 10, egress: 20)
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: [IPProtocol.icmp, .icmp6], [(true, true), (true, false), (false, true), (false, false)])
-    func icmpNumbersKeepTheirPlaces(proto: IPProtocol, circumstances: (ownIsNear: Bool, nearBegan: Bool)) throws {
+    func icmpIdentifierIsTheSourcePort(proto: IPProtocol, circumstances: (ownIsNear: Bool, nearBegan: Bool)) throws {
         var fixture = Fixture()
         let (near, far) = circumstances.ownIsNear ? (Fixture.own, Fixture.peer) : (Fixture.peer, Fixture.own)
         let marks: FlowMarks = circumstances.nearBegan ? .openedIngress : .openedEgress
@@ -58,7 +58,7 @@ import Testing
         #expect(record.source.address == (circumstances.nearBegan ? near : far))
     }
 
-    @Test func aProtocolWithoutPortsHasZeros() throws {
+    @Test func portsAreZeroForProtocolWithoutPorts() throws {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0, nearPort: 0, farPort: 0, proto: IPProtocol(rawValue: 47)))
         let record = try #require(fixture.flush().first)
@@ -67,7 +67,7 @@ import Testing
 
     // MARK: - Counting
 
-    @Test func aConnectionInsideOneInterval() {
+    @Test func countsConnectionWithinOneInterval() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0))
         fixture.ends(0)
@@ -75,7 +75,7 @@ import Testing
         #expect(fixture.flushCounts().isEmpty)
     }
 
-    @Test func aConnectionAcrossFlushesThatIdlesInBetween() throws {
+    @Test func countsIdleConnectionAcrossFlushes() throws {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0))
         fixture.delta(0, ingress: 10, egress: 20)
@@ -88,7 +88,7 @@ import Testing
         #expect(fixture.flushCounts().isEmpty)
     }
 
-    @Test func reopeningCountsOnce() {
+    @Test func reopenedFlowCountsOncePerInterval() {
         var fixture = Fixture()
         for number in 0..<3 as Range<UInt32> {
             fixture.births(Fixture.birth(number))
@@ -97,7 +97,7 @@ import Testing
         #expect(fixture.flushCounts() == [FlowCounts(1, 1, 1)])
     }
 
-    @Test func reopeningAfterAFlushCountsAgain() {
+    @Test func flowReopenedAfterFlushCountsAgain() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0))
         #expect(fixture.flushCounts() == [FlowCounts(1, 1, 0)])
@@ -107,7 +107,7 @@ import Testing
         #expect(fixture.flushCounts() == [FlowCounts(1, 0, 0)])
     }
 
-    @Test func reopeningFromTheOtherEndIsAnotherRecord() {
+    @Test func flowReopenedByOtherEndGetsAnotherRecord() {
         var fixture = Fixture()
         for marks in [FlowMarks.openedIngress, .openedEgress, .openedIngress] {
             fixture.births(Fixture.birth(0, marks: marks))
@@ -120,9 +120,9 @@ import Testing
         #expect(records.map(\.inbound.bytes) == [2, 1])
     }
 
-    // MARK: - Numbers of one flow
+    // MARK: - IDs of one flow
 
-    @Test func numbersOfOneTupleAreOneFlow() {
+    @Test func flowIDsOfOneTupleShareOneFlow() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0), Fixture.birth(9, interface: 3, marks: []))
         fixture.delta(0, ingress: 1, egress: 10)
@@ -136,7 +136,7 @@ import Testing
         #expect(fixture.flushCounts() == [FlowCounts(1, 0, 1)])
     }
 
-    @Test func aNumberSeesTheFlowFromItsOwnSide() {
+    @Test func flowIDsWithSwappedEndsShareOneFlow() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0))
         fixture.births(Fixture.birth(1, near: Fixture.own, far: Fixture.peer, nearPort: 80, farPort: 40000))
@@ -148,7 +148,7 @@ import Testing
         #expect(records.map(\.outbound.bytes) == [30])
     }
 
-    @Test func theEndOfARunningFlowsNumberLeavesItsOrientation() {
+    @Test func endedFlowIDKeepsOrientationOfRunningFlow() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0, marks: .openedIngress))
         fixture.births(Fixture.birth(1, interface: 3, marks: .openedEgress))
@@ -157,7 +157,7 @@ import Testing
         #expect(fixture.flush().map(\.reporter) == [.destination])
     }
 
-    @Test func aNumberIsUsedAgainForAnotherFlow() {
+    @Test func flowIDIsReusedForAnotherFlow() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0, nearPort: 1))
         fixture.ends(0)
@@ -169,14 +169,14 @@ import Testing
         #expect(records.map(\.flows.completed) == [1, 0])
     }
 
-    @Test func aBirthEndsWhatTheNumberStoodFor() {
+    @Test func birthEndsEarlierFlowOfSameID() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0, nearPort: 1), Fixture.birth(0, nearPort: 2))
         #expect(fixture.flush().map(\.flows) == [FlowCounts(1, 1, 1), FlowCounts(1, 1, 0)])
         #expect(fixture.aggregator.statistics.liveFlows == 1)
     }
 
-    @Test func unknownNumbersAreCounted() {
+    @Test func countsUnknownFlowIDs() {
         var fixture = Fixture()
         fixture.delta(5, ingress: 1, egress: 1)
         fixture.ends(6)
@@ -188,7 +188,7 @@ import Testing
 
     // MARK: - Flows that are not reported
 
-    @Test func aFlowIsReportedFromTheDeltaThatFindsItsHost() {
+    @Test func reportsFlowOnceHostAddressIsKnown() {
         var fixture = Fixture(own: [])
         fixture.births(Fixture.birth(0))
         fixture.delta(0, ingress: 100, egress: 100)
@@ -205,7 +205,7 @@ import Testing
         #expect(fixture.flushCounts() == [FlowCounts(1, 0, 1)])
     }
 
-    @Test func aFlowThatFindsNoHostGoesOnWaiting() {
+    @Test func flowWithoutLocalEndStaysUnreported() {
         var fixture = Fixture(own: [])
         fixture.births(Fixture.birth(0))
         fixture.own([Fixture.workload])
@@ -216,7 +216,7 @@ import Testing
         #expect(fixture.flush().map(\.outbound.bytes) == [1])
     }
 
-    @Test func anUnreportedFlowEndsWithoutATrace() {
+    @Test func endedUnreportedFlowLeavesNoState() {
         var fixture = Fixture(own: [])
         fixture.births(Fixture.birth(0))
         fixture.ends(0)
@@ -225,7 +225,7 @@ import Testing
         #expect(fixture.aggregator.statistics.unknownFlowIDs == 0)
     }
 
-    @Test func aResolverDoesNotRenameRunningFlows() {
+    @Test func newResolverDoesNotRenameRunningFlows() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0))
         fixture.resolver.owners[Fixture.own] = Endpoint(kind: .host, name: "new", aggregatedName: "new")
@@ -249,7 +249,7 @@ import Testing
             ([50, 300], [100, 100], [100, 300]),
         ] as [([Int64], [Int64], [Int64])]
     )
-    func intervalsFollowOneAnother(flushes: [Int64], starts: [Int64], ends: [Int64]) {
+    func intervalsAreContiguous(flushes: [Int64], starts: [Int64], ends: [Int64]) {
         var fixture = Fixture(startTime: 100)
         fixture.births(Fixture.birth(0), Fixture.birth(1, nearPort: 1))
         for (position, time) in flushes.enumerated() {
@@ -259,7 +259,7 @@ import Testing
         }
     }
 
-    @Test func nothingIsKeptWhenAllIsOver() {
+    @Test func freesAllStateAfterLastFlow() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0), Fixture.birth(1, nearPort: 1), Fixture.birth(2, far: Fixture.workload))
         #expect(fixture.aggregator.statistics.liveFlows == 2)

@@ -3,8 +3,8 @@ import Testing
 
 @testable import FlowLog
 
-/// Floods of flows, and what is left of detail and memory: totals are exact whatever happens, and one interface's flood
-/// costs the others nothing.
+/// Floods of flows, and their effect on detail and memory: totals are always exact, and a flood on one interface does
+/// not reduce the detail of the others.
 @Suite struct FlowMemoryTests {
     private static let attacker = IPAddress(10, 1, 0, 1)
     private static let victim = IPAddress(10, 1, 0, 2)
@@ -37,7 +37,7 @@ import Testing
             self.limit = limit
         }
 
-        /// So many new flows from a pod to addresses of its own choice, in one batch, each with one packet of 100 bytes.
+        /// Starts `count` flows from a pod to different addresses, in one batch, each with one packet of 100 bytes.
         mutating func flows(_ count: Int, from pod: IPAddress, on interface: UInt32, isDenied: Bool = false) -> [UInt32]
         {
             var batch = FlowBatch()
@@ -84,11 +84,11 @@ import Testing
         return (attacker, victim, denied)
     }
 
-    @Test(arguments: [false, true]) func aFloodStaysWithinItsLimitAndKeepsItsTotals(isDenied: Bool) {
+    @Test(arguments: [false, true]) func floodStaysWithinLimitAndKeepsTotals(isDenied: Bool) {
         var node = Node(limit: 4 << 20)
         for _ in 0..<40 {
             _ = node.flows(2_500, from: Self.attacker, on: 7, isDenied: isDenied)
-            // Denied flows of a batch get their groups when it is over: that is what may be on top.
+            // Denied flows get their groups at the end of a batch, and may exceed half of the limit by these groups.
             #expect(node.aggregator.statistics.memory < node.limit / 2 + node.limit / 16)
         }
         #expect(node.aggregator.statistics.foldedFlows > 70_000)
@@ -99,8 +99,8 @@ import Testing
         #expect(sums.denied == denied)
     }
 
-    /// Packets that a folded flow sent and another interface dropped are denied, and in the records once.
-    @Test func whatAnotherInterfaceDropsOfAFoldedFlowIsCountedOnce() {
+    /// Packets of a folded flow that another interface dropped are denied, and the records count them once.
+    @Test func dropOfFoldedFlowOnOtherInterfaceCountsOnce() {
         var node = Node(limit: 4 << 20)
         while node.aggregator.statistics.foldedFlows == 0 { _ = node.flows(500, from: Self.attacker, on: 7) }
         let folded = node.flows(1, from: Self.attacker, on: 7)
@@ -130,8 +130,8 @@ import Testing
         #expect(node.aggregator.statistics.unrecordedDenials == 0)
     }
 
-    /// Whoever comes while another floods finds room, and has records with all detail.
-    @Test(arguments: [false, true]) func aFloodCostsTheOtherPodNothing(isDenied: Bool) {
+    /// Flows of one pod keep all detail while another pod floods.
+    @Test(arguments: [false, true]) func floodDoesNotReduceDetailOfOtherPod(isDenied: Bool) {
         var node = Node(limit: 4 << 20)
         for _ in 0..<30 {
             _ = node.flows(2_500, from: Self.attacker, on: 7, isDenied: isDenied)
@@ -147,8 +147,8 @@ import Testing
         #expect(attackers < 20_000)
     }
 
-    /// A limit that sinks below what a flood has taken already leaves the others their part, and the flood nothing.
-    @Test(arguments: [false, true]) func aLimitThatSinksCostsTheOtherPodNothing(isDenied: Bool) {
+    /// A limit below the memory that a flood uses already leaves the other interfaces their share, and the flood none.
+    @Test(arguments: [false, true]) func loweredLimitDoesNotReduceDetailOfOtherPod(isDenied: Bool) {
         var node = Node(limit: 4 << 20)
         var taken: Set<Int> = []
         for _ in 0..<30 {
@@ -165,8 +165,8 @@ import Testing
         #expect(victims.allSatisfy { $0.flows.total == 1 && $0.destination.address != nil && $0.outbound.bytes == 100 })
     }
 
-    /// Many interfaces that flood leave a quarter of the memory to those that come later, each of which has its equal part.
-    @Test func manyFloodsLeaveRoomForThoseThatComeLater() {
+    /// Many flooding interfaces leave a quarter of the memory to later ones, each of which gets an equal share.
+    @Test func floodsLeaveMemoryForLaterInterfaces() {
         var budget = DetailBudget(limit: 1 << 20)
         for _ in 0..<2_000 {
             for flood in 1...9 as ClosedRange<UInt32> {
@@ -174,7 +174,7 @@ import Testing
                 if budget.detail(for: share, used: 0) != .none { budget.charge(500, to: share) }
             }
         }
-        // The last flow of each may be more than there was room for.
+        // The last flow of each interface may exceed its share.
         #expect((700_000...(1 << 20) * 3 / 4 + 9 * 500).contains(budget.charged))
         for quiet in 101...127 as ClosedRange<UInt32> {
             let share = budget.share(of: quiet)
@@ -188,7 +188,7 @@ import Testing
 
     /// If the time for the last interval is short, records of quiet pods come first, and the rest of a flood is in the
     /// remainder of its pod.
-    @Test(arguments: [false, true]) func whatThereIsNoTimeForIsInTheRemainder(isDenied: Bool) {
+    @Test(arguments: [false, true]) func shortFlushAddsRestOfFloodToRemainder(isDenied: Bool) {
         var node = Node(limit: 64 << 20)
         for _ in 0..<4 { _ = node.flows(2_500, from: Self.attacker, on: 7, isDenied: isDenied) }
         _ = node.flows(300, from: Self.victim, on: 8)
@@ -217,8 +217,8 @@ import Testing
         #expect(node.aggregator.statistics.foldedFlows > 9_000)
     }
 
-    /// Two that flood share what one alone has, and leave room for a third.
-    @Test func sharesAreEven() {
+    /// Two flooding interfaces divide the memory that one alone gets, and leave a share for a third.
+    @Test func floodingInterfacesGetEqualShares() {
         var node = Node(limit: 4 << 20)
         for _ in 0..<40 {
             _ = node.flows(1_000, from: Self.attacker, on: 7)
@@ -230,8 +230,8 @@ import Testing
         #expect(node.aggregator.statistics.memory < node.limit * 3 / 4)
     }
 
-    /// Before flows are folded, records of what they have in common lose addresses.
-    @Test func detailIsLostBeforeFlowsAre() {
+    /// Before the log folds flows, it groups them in records without addresses.
+    @Test func removesAddressesBeforeFoldingFlows() {
         var node = Node(limit: 4 << 20)
         while node.aggregator.statistics.coarseFlows == 0 { _ = node.flows(100, from: Self.attacker, on: 7) }
         #expect(node.aggregator.statistics.foldedFlows == 0)
@@ -244,11 +244,11 @@ import Testing
     }
 }
 
-// MARK: - What ends
+// MARK: - Ended flows
 
 extension FlowMemoryTests {
-    /// Short connections in their thousands end the interval before any of them is folded.
-    @Test func endedFlowsEndTheInterval() {
+    /// Thousands of short connections fill the interval before the log folds any of them.
+    @Test func endedFlowsFillTheInterval() {
         var node = Node(limit: 8 << 20)
         var flushes = 0
         for _ in 0..<100 {
@@ -261,7 +261,7 @@ extension FlowMemoryTests {
         #expect(node.aggregator.statistics.foldedFlows == 0)
     }
 
-    @Test func memoryIsGivenBackAndWhatGoesOnIsCountedOn() {
+    @Test func freesMemoryAndCountsRemainingFlows() {
         var node = Node(limit: 64 << 20)
         let flowIDs = node.flows(40_000, from: Self.attacker, on: 7)
         let kept = node.flows(1, from: Self.victim, on: 8) + flowIDs.filter { $0 % 1_000 == 0 }
@@ -297,12 +297,12 @@ extension FlowMemoryTests {
     }
 }
 
-// MARK: - Random lives
+// MARK: - Random flows
 
 extension FlowMemoryTests {
-    /// Whatever there is room for: what was fed in comes out, in a record or counted as in none, and nothing stays behind.
+    /// At each limit, all input is in a record or counted as unrecorded, and no state is left.
     @Test(arguments: [0, 1_000, 3_000, 10_000], 0..<12 as Range<UInt64>)
-    func nothingIsLostOrInvented(limit: Int, seed: UInt64) {
+    func countsAllTrafficAtEachMemoryLimit(limit: Int, seed: UInt64) {
         for run in 0..<12 as Range<UInt64> {
             var world = RandomWorld(seed: seed << 32 | run << 8, onlyWorkloads: run % 3 == 0)
             var aggregator = FlowAggregator(
@@ -332,8 +332,8 @@ extension FlowMemoryTests {
         }
     }
 
-    /// Detail is lost in these worlds, and not in all of them.
-    @Test func theLimitsMatter() {
+    /// Low limits make the log fold flows of these worlds, and a high limit does not.
+    @Test func lowMemoryLimitsFoldFlows() {
         var folded: [UInt64] = []
         for limit in [0, 3_000, 1 << 20] {
             var world = RandomWorld(seed: 1, onlyWorkloads: true)

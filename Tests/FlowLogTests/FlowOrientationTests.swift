@@ -36,14 +36,14 @@ import Testing
             (.host, [near], [], .near),
             (.host, [near, far], [], .far),
             (.host, [], [], nil),
-            // A bridge: its near ends are the workloads, but the host comes first.
+            // A bridge: its near ends are the workloads, but the host takes precedence.
             (.host, [], [near], .near),
             (.host, [], [near, far], .near),
             (.host, [], [far], nil),
             (.host, [far], [near], .far),
         ] as [(InterfaceRole, [IPAddress], [IPAddress], InterfaceEnd?)]
     )
-    func localEnd(role: InterfaceRole, own: [IPAddress], workloads: [IPAddress], expected: InterfaceEnd?) {
+    func findsLocalEnd(role: InterfaceRole, own: [IPAddress], workloads: [IPAddress], expected: InterfaceEnd?) {
         let resolver = FakeResolver(own: Set(own), localWorkloads: Set(workloads))
         var birth = Self.birth([])
         birth.role = role
@@ -59,26 +59,26 @@ import Testing
             // An opening outweighs everything else.
             ([.openedIngress, .acceptedIngress, .firstEgress], .near),
             ([.openedEgress, .acceptedEgress], .far),
-            // Simultaneous open: the first speaker.
+            // Simultaneous open: the first sender.
             ([.openedIngress, .openedEgress], .near),
             ([.openedIngress, .openedEgress, .firstEgress], .far),
             ([.openedIngress, .openedEgress, .acceptedIngress], .near),
-            // The receiver of an answer began.
+            // The receiver of an answer is the initiator.
             ([.acceptedIngress], .far),
             ([.acceptedEgress], .near),
             ([.acceptedEgress, .firstEgress], .near),
-            // Nothing, or a contradiction: the first speaker.
+            // Nothing, or a contradiction: the first sender.
             ([], .near),
             ([.firstEgress], .far),
             ([.acceptedIngress, .acceptedEgress], .near),
             ([.acceptedIngress, .acceptedEgress, .firstEgress], .far),
         ] as [(FlowMarks, InterfaceEnd)]
     )
-    func initiatorByMarks(marks: FlowMarks, expected: InterfaceEnd) {
+    func findsInitiatorByMarks(marks: FlowMarks, expected: InterfaceEnd) {
         #expect(Self.birth(marks).initiator == expected)
     }
 
-    /// The known and the unknown facts about the beginning.
+    /// The unknown facts about the beginning of a flow.
     @Test(
         arguments: [
             ([.openedIngress], false, false, []),
@@ -89,7 +89,7 @@ import Testing
             ([], true, true, [.guessed, .unwatched, .resumed]),
         ] as [(FlowMarks, Bool, Bool, FlowOrigin)]
     )
-    func origin(marks: FlowMarks, joined: Bool, resumed: Bool, expected: FlowOrigin) {
+    func findsOriginOfBirth(marks: FlowMarks, joined: Bool, resumed: Bool, expected: FlowOrigin) {
         var birth = Self.birth(marks, joined: joined)
         birth.resumed = resumed
         #expect(birth.origin == expected)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// The records of answers to packets that were sent under a pod's address by somebody else.
+/// Records of answers to packets that another sender sent with a pod's address.
 @Suite struct ForgedAnswerTests {
     private typealias Fixture = AggregatorFixture
 
@@ -22,7 +22,7 @@ import Testing
         Endpoint(kind: .workload, name: name, aggregatedName: name, namespace: "shop")
     }
 
-    /// A node with three pods, whose policies deny everything that they are asked for.
+    /// A node with three pods, whose policies deny every connection.
     private static func fixture() -> Fixture {
         var fixture = Fixture(startTime: 1000)
         fixture.learn {
@@ -73,7 +73,7 @@ import Testing
         return birth(1, far: far, ports: ports, proto: proto, interface: 7, marks, .elsewhere(owner: attacker))
     }
 
-    /// Source, destination and reporter of the records of the victim's interface, and how often they began.
+    /// Source, destination and reporter of the victim's records, and whether policies were evaluated.
     private static func victims(_ records: [FlowRecord]) -> [String] {
         records.filter { $0.source.endpoint.name == "victim" || $0.destination.endpoint.name == "victim" }.map {
             let hits = $0.policies == nil ? "none" : "evaluated"
@@ -82,8 +82,8 @@ import Testing
         }
     }
 
-    /// An answer to nothing, under the victim's address: who gets it has begun nothing.
-    @Test func aForgedAnswerIsBegunByItsSender() {
+    /// A forged answer with the victim's address, without an opening: its receiver is not the originator.
+    @Test func forgedAnswerHasSenderAsSource() {
         var fixture = Self.fixture()
         let marks: FlowMarks = [.acceptedIngress, FlowMarks(rawValue: 0x12)]
         let forged = Self.birth(
@@ -121,16 +121,16 @@ import Testing
         Answer(name: "datagram", proto: .udp, ports: (40000, 53), marks: .firstEgress),
     ]
 
-    /// The order in which scans come upon opening and answer.
+    /// The order in which scans find the opening and the answer.
     enum Order: CaseIterable { case together, openingFirst, answerFirst }
 
     @Test(arguments: answers, Order.allCases)
-    func theVictimBeganNothing(_ answer: Answer, _ order: Order) {
-        // A datagram that comes first looks like any other: the server began, which is what the record says.
+    func victimIsNotSourceOfForgedConnection(_ answer: Answer, _ order: Order) {
+        // A datagram before its opening looks like any other, and the record has the server as the originator.
         var fixture = Self.fixture()
         let opening = Self.opening(ports: answer.ports, proto: answer.proto)
         let answering = Self.birth(2, ports: answer.ports, proto: answer.proto, interface: 8, answer.marks)
-        // Connection tracking has seen what the attacker sent.
+        // Connection tracking has an entry for the attacker's packets.
         if let (original, reply) = Self.packets(answer) {
             fixture.tracker.add(TrackedConnection(original: original, reply: reply))
         }
@@ -151,7 +151,7 @@ import Testing
         let received = records.first { $0.destination.endpoint.name == "victim" }
         #expect(received?.inbound == TrafficCounters(packets: 2, bytes: 120))
         #expect(received?.source.address == Self.outside && received?.flows.started == 1)
-        // The attacker's packets are nobody's.
+        // The attacker's packets have a source without a name.
         #expect(records.contains { $0.source.endpoint.name == "-" && $0.destination.address == Self.outside })
         let reporters = fixture.aggregator.takeMismatches().map(\.reporter)
         #expect(!reporters.contains(.destination) || !isSeenInTime)
@@ -176,8 +176,8 @@ import Testing
         return (original, reply)
     }
 
-    /// A pod answers through a service: the tuple that leaves is not the one that entered, and the answer names the pod.
-    @Test func theServerIsAPodBehindAService() throws {
+    /// A pod answers through a service: the tuple at its interface is not the forged one, and the record's source is the pod.
+    @Test func translatedAnswerHasServerPodAsSource() throws {
         var fixture = Self.fixture()
         let tracked = TrackedConnection("10.1.0.2 40000 > 10.96.0.1 8080", "10.1.0.3 80 > 10.1.0.2 40000")
         fixture.tracker.add(try #require(tracked))
@@ -195,19 +195,19 @@ import Testing
         #expect(served.map(\.source.address) == [Self.victim])
     }
 
-    // MARK: - What is the pod's own
+    // MARK: - Connections of the pod itself
 
     /// Flows of the victim with the tuple that the attacker has used.
     @Test(
         arguments: [
-            // It opened the connection itself, or takes part in it.
+            // The victim opened the connection itself, or takes part in it.
             ([.openedIngress, .acceptedEgress], .tcp),
             (synAck.union(ack), .tcp),
             ([], .udp),
             ([.openedIngress, .acceptedEgress], .icmp),
         ] as [(FlowMarks, IPProtocol)]
     )
-    func whatThePodHasBegunItself(marks: FlowMarks, proto: IPProtocol) {
+    func attributesOwnConnectionsToPod(marks: FlowMarks, proto: IPProtocol) {
         var fixture = Self.fixture()
         fixture.births(Self.opening(proto: proto))
         fixture.births(Self.birth(2, proto: proto, interface: 8, marks))
@@ -215,8 +215,8 @@ import Testing
         #expect(Self.victims(fixture.flush(at: 1030)) == ["victim > - src evaluated"])
     }
 
-    /// A tuple that its owner uses, too, is no longer a sign of a forgery.
-    @Test func theOwnersTupleIsItsOwn() {
+    /// A tuple that its owner uses, too, does not indicate a forgery any more.
+    @Test func tupleUsedByOwnerIsNotForged() {
         var fixture = Self.fixture()
         fixture.births(Self.opening(far: Self.server))
         let opened: FlowMarks = [.openedEgress, .firstEgress]
@@ -231,12 +231,12 @@ import Testing
 
     // MARK: - An answer alone
 
-    /// The entries of connection tracking, and other knowledge.
-    enum Knowledge: CaseIterable { case thisConnection, others, nothing, hiddenOpenings }
+    /// The entries of connection tracking, and whether a remainder may hide openings.
+    enum TrackingState: CaseIterable { case thisConnection, others, nothing, hiddenOpenings }
 
-    /// The opening was sent by somebody elsewhere, or by the pod before its interface was watched.
-    @Test(arguments: Knowledge.allCases)
-    func whoseOpeningWasNotSeen(_ knowledge: Knowledge) throws {
+    /// No interface showed the opening: another sender sent it, or the pod did before Weir watched its interface.
+    @Test(arguments: TrackingState.allCases)
+    func attributesAnswerWithoutObservedOpening(_ knowledge: TrackingState) throws {
         var fixture = Self.fixture()
         let own = try #require(
             TrackedConnection("10.1.0.2 40000 > 198.51.100.7 80", "198.51.100.7 80 > 10.1.0.2 40000")
@@ -263,8 +263,8 @@ import Testing
 
     // MARK: - Bounds
 
-    /// A forger of many tuples makes Weir forget the first ones; from then on an answer alone is never attributed to an owner.
-    @Test func manyForgeriesHideNone() {
+    /// Beyond the limit Weir drops the first forged tuples; from then on it never attributes an answer alone to an owner.
+    @Test func forgedTuplesAreIncompleteBeyondLimit() {
         var forged = ForgedTuples()
         func tuple(_ number: Int) -> FlowBirth {
             let far = IPAddress(ipv4: UInt32(0xc000_0000 + number))
@@ -278,8 +278,8 @@ import Testing
         #expect(!forged.hasForgedNear(tuple(0).key) && forged.hasForgedNear(tuple(2 * limit).key))
     }
 
-    /// They are forgotten after two periods, with all else that was known.
-    @Test func tuplesAreForgotten() {
+    /// Weir drops forged tuples after two periods.
+    @Test func forgedTuplesExpireAfterTwoPeriods() {
         var forged = ForgedTuples()
         func birth(at time: Int64, _ place: NearPlace) -> FlowBirth {
             var birth = Self.birth(1, interface: 7, .openedIngress, place)

@@ -5,8 +5,8 @@ import Testing
 
 /// The traces of forwarded connections.
 struct ForwardTraceTests {
-    /// Beyond the limit connections are counted apart, and traces that are known stay so.
-    @Test func furtherTracesAreRefusedAndCounted() {
+    /// Beyond the limit the table counts rejected traces, and keeps those that it has.
+    @Test func rejectsAndCountsTracesBeyondLimit() {
         var traces = ForwardTraces()
         let first = PolicyTrace(action: .allow, transit: ["0|a|gnp:x|allow|0"])
         #expect(traces.index(of: first) == 1)

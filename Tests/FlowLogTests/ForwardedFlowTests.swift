@@ -51,7 +51,7 @@ import Testing
     }
 
     /// A scan finds the exit, the next one the entrance: one record has the hits of both, and all packets.
-    @Test func whatWasCountedBeforeTheEntranceWasFoundMovesAlong() {
+    @Test func movesCountedPacketsWhenEntranceIsFound() {
         var fixture = Self.fixture()
         fixture.births(Self.leaving(1))
         fixture.delta(1, ingress: 10, egress: 20)
@@ -71,7 +71,7 @@ import Testing
     }
 
     /// The interval ends between the two scans.
-    @Test func anEntranceThatIsFoundInTheNextIntervalLeavesNoEmptyRecord() {
+    @Test func entranceFoundInNextIntervalLeavesNoEmptyRecord() {
         var fixture = Self.fixture()
         fixture.births(Self.leaving(1))
         fixture.delta(1, ingress: 10, egress: 20)
@@ -84,7 +84,7 @@ import Testing
     }
 
     /// Records of several connections keep those whose other interface is not found.
-    @Test func aConnectionMovesOutOfTheRecordOfSeveral() {
+    @Test func movesOneConnectionOutOfSharedRecord() {
         var fixture = Self.fixture(level: .sourcePort)
         fixture.births(Self.leaving(1), Self.leaving(2, from: 40_001))
         fixture.delta(1, ingress: 10, egress: 20)
@@ -97,8 +97,8 @@ import Testing
         #expect(records.reduce(0) { $0 + $1.forwarded.inbound.bytes } == 60)
     }
 
-    /// Flows that are not reported are looked at again whenever names change.
-    @Test func changedNamesAddNoHitsAgain() {
+    /// The aggregator resolves unreported flows again whenever names change.
+    @Test func changedNamesAddNoDuplicateHits() {
         var fixture = Self.fixture()
         fixture.births(Self.entering(1), Self.leaving(2))
         for _ in 0..<3 {
@@ -109,8 +109,8 @@ import Testing
         #expect(Self.hits(fixture.flush()) == [Self.both])
     }
 
-    /// A service's address where it enters, the server's where it leaves.
-    @Test func translatedConnectionsAreOne() throws {
+    /// The destination is a service's address at the entrance, and the server's at the exit.
+    @Test func translatedConnectionGetsOneRecord() throws {
         var fixture = Self.fixture()
         let connection = TrackedConnection(
             "192.0.2.10 40000 > 203.0.113.1 80",
@@ -127,7 +127,7 @@ import Testing
     }
 
     /// Packets that the firewall drops after routing are reported at the exit, and were counted at the entrance.
-    @Test(arguments: [false, true]) func packetsDeniedOnTheWayOutAreTheEntrances(exitIsFirst: Bool) {
+    @Test(arguments: [false, true]) func countsPacketsDeniedAtExitForEntrance(exitIsFirst: Bool) {
         var fixture = Self.fixture()
         let counted = TrafficCounters(packets: 3, bytes: 300)
         fixture.batch { batch in
@@ -143,7 +143,7 @@ import Testing
     }
 
     /// Some packets are denied where they enter; the others leave.
-    @Test func partlyDeniedConnectionsCountOnce() {
+    @Test func partlyDeniedConnectionCountsPacketsOnce() {
         var fixture = Self.fixture()
         let half = TrafficCounters(packets: 3, bytes: 300)
         fixture.batch { batch in

@@ -3,14 +3,14 @@ import Testing
 @testable import FlowLog
 
 @Suite struct HashIndexTests {
-    @Test func emptyFindsNothing() {
+    @Test func emptyIndexReturnsNil() {
         #expect(HashIndex().first(7) { _ in true } == nil)
     }
 
-    /// Random insertions and removals against a plain list; few distinct hashes make rows of taken slots that also run
+    /// Random insertions and removals, compared with a dictionary; few distinct hashes make runs of taken slots, also
     /// over the end of the table.
     @Test(arguments: [[0], [.max], [0, 1, .max, .max - 1], Array(0..<50), []] as [[UInt32]], [1, 2, 3] as [UInt64])
-    func findsWhatIsInIt(hashes: [UInt32], seed: UInt64) {
+    func matchesDictionaryAfterRandomUpdates(hashes: [UInt32], seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var index = HashIndex()
         var model: [UInt32: UInt32] = [:]
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func rowsOfTakenSlotsStayShort() {
+    @Test func runsOfTakenSlotsStayShort() {
         var index = HashIndex()
         for number in 0..<10_000 as Range<UInt32> { index.insert(number, hash: HashIndex.hash(of: number)) }
         #expect(index.longestRun < 1000)

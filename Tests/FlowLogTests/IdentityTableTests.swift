@@ -8,7 +8,7 @@ import Testing
         Endpoint(kind: .workload, name: name, aggregatedName: "web-*", namespace: namespace)
     }
 
-    @Test func likePodsAreOneUnlessNamesCount() {
+    @Test func similarPodsShareANumberUnlessInDetail() {
         var table = IdentityTable<Endpoint>()
         let first = Self.pod("web-a")
         let second = Self.pod("web-b")
@@ -25,7 +25,7 @@ import Testing
             Endpoint(kind: .workload, name: "web-a", aggregatedName: "web-*", namespace: nil),
         ]
     )
-    func everyPartOfTheIdentityCounts(other: Endpoint) {
+    func distinguishesEndpointsByEachField(other: Endpoint) {
         var table = IdentityTable<Endpoint>()
         #expect(table.acquire(Self.pod("web-a"), inDetail: false) != table.acquire(other, inDetail: false))
     }
@@ -40,7 +40,7 @@ import Testing
             (ServicePort(namespace: "bank", name: "web", portName: "http", port: 80), false, false),
         ]
     )
-    func everyPartOfAServiceCounts(other: ServicePort, isOne: Bool, isOneWithoutPortName: Bool) {
+    func distinguishesServicesByEachField(other: ServicePort, isOne: Bool, isOneWithoutPortName: Bool) {
         var table = IdentityTable<ServicePort>()
         let service = ServicePort(namespace: "shop", name: "web", portName: "http", port: 80)
         #expect((table.acquire(service, inDetail: true) == table.acquire(other, inDetail: true)) == isOne)
@@ -48,7 +48,7 @@ import Testing
         #expect(folded == isOneWithoutPortName)
     }
 
-    @Test func theObjectMadeLastStandsForAll() {
+    @Test func keepsNewestOfEqualObjects() {
         var table = IdentityTable<Endpoint>()
         let old = Self.pod("web-a")
         let new = Self.pod("web-a")
@@ -60,7 +60,7 @@ import Testing
         #expect(table[number] === new)
     }
 
-    @Test func aFreedNumberStandsForItsNextObject() {
+    @Test func reusesFreedNumberForNextObject() {
         var table = IdentityTable<Endpoint>()
         let second = Self.pod("web-b")
         let first = Self.pod("web-a")

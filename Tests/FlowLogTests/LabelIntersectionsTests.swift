@@ -7,7 +7,7 @@ import Testing
     private let first = LabelSet(sorted: ["a=1", "b=1"])
     private let second = LabelSet(sorted: ["a=1", "b=2"])
 
-    @Test func theSameTwoGiveTheSameObject() {
+    @Test func returnsSameObjectForSameSets() {
         var intersections = LabelIntersections()
         let common = intersections.common(first, second)
         #expect(common.labels == ["a=1"])
@@ -17,7 +17,7 @@ import Testing
         #expect(intersections.count == 1)
     }
 
-    @Test func whatEveryIntervalAsksForStays() {
+    @Test func keepsIntersectionUsedInEveryInterval() {
         var intersections = LabelIntersections()
         let common = intersections.common(first, second)
         for _ in 0..<5 {
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test func whatNoIntervalAsksForIsForgotten() {
+    @Test func dropsIntersectionUnusedForAnInterval() {
         var intersections = LabelIntersections()
         let common = intersections.common(first, second)
         intersections.beginInterval()

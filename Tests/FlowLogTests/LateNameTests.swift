@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// Flows to and from workloads that the inventory hears of only later.
+/// Flows to and from workloads that the inventory adds later.
 @Suite struct LateNameTests {
     private typealias Fixture = AggregatorFixture
 
@@ -13,7 +13,7 @@ import Testing
         Endpoint(kind: .workload, name: name, aggregatedName: name, namespace: "shop")
     }
 
-    /// A workload 10.1.0.1 that calls 10.1.0.9, of which nothing is known.
+    /// A workload 10.1.0.1 that calls 10.1.0.9, an address without a known owner.
     private static func fixture() throws -> Fixture {
         var fixture = Fixture()
         let range = try #require(IPPrefix("10.1.0.0/24"))
@@ -32,7 +32,7 @@ import Testing
         records.map(\.destination.endpoint.aggregatedName)
     }
 
-    @Test func aFlowIsHeldUntilItsNameIsKnown() throws {
+    @Test func holdsFlowUntilNameIsKnown() throws {
         var fixture = try Self.fixture()
         fixture.births(Self.birth(0))
         fixture.delta(0, ingress: 10, egress: 20)
@@ -48,9 +48,9 @@ import Testing
         #expect(records.map(\.flows) == [FlowCounts(1, 1, 0)])
     }
 
-    /// A deleted workload answers for what began before its end; what began after it is held for the next owner.
+    /// Flows that began before the end of a workload get its name; later flows are held for the next owner.
     @Test(arguments: [(5, "old", 0), (10, "old", 0), (11, "new", 1), (0, "old", 0)] as [(Int64, String, Int)])
-    func aDeletedWorkloadIsNotGivenWhatBeganAfterItsEnd(began: Int64, name: String, held: Int) throws {
+    func flowAfterEndOfWorkloadGetsNextOwner(began: Int64, name: String, held: Int) throws {
         var fixture = try Self.fixture()
         fixture.learn { resolver in
             resolver.owners[Self.server] = Self.endpoint("old")
@@ -70,8 +70,8 @@ import Testing
         #expect(records.map(\.outbound.bytes) == [10])
     }
 
-    /// The name comes late, and the former owner still answers at the end of the first interval.
-    @Test func aDeletedWorkloadIsNotALateName() throws {
+    /// The name comes late, and the resolver still returns the former owner at the end of the first interval.
+    @Test func renamesFlowToNewOwnerNotDeletedWorkload() throws {
         var fixture = try Self.fixture()
         fixture.learn { resolver in
             resolver.owners[Self.server] = Self.endpoint("old")
@@ -96,7 +96,7 @@ import Testing
     }
 
     /// Nothing happens to the flow between its birth and the flush that names it.
-    @Test func aFlushSettlesWhatIsHeld() throws {
+    @Test func flushNamesHeldFlow() throws {
         var fixture = try Self.fixture()
         fixture.births(Self.birth(0))
         fixture.delta(0, ingress: 10, egress: 20)
@@ -106,7 +106,7 @@ import Testing
         #expect(records.map(\.outbound.bytes) == [10])
     }
 
-    @Test func aFlushWaitsForNoName() throws {
+    @Test func flushReportsHeldFlowWithoutName() throws {
         var fixture = try Self.fixture()
         fixture.births(Self.birth(0))
         fixture.delta(0, ingress: 10, egress: 20)
@@ -116,13 +116,13 @@ import Testing
         #expect(fixture.aggregator.statistics.heldFlows == 0)
     }
 
-    @Test func anEndSettlesWhatIsHeld() throws {
+    @Test func endReportsHeldFlowWithoutName() throws {
         var fixture = try Self.fixture()
         fixture.births(Self.birth(0))
         fixture.delta(0, ingress: 10, egress: 20)
         fixture.ends(0)
         #expect(fixture.aggregator.statistics.endedFlows == 1)
-        // The name that comes now is another flow's.
+        // The name that comes now belongs to another flow.
         fixture.learn { $0.owners[Self.server] = Self.endpoint("server") }
         let records = fixture.flush()
         #expect(Self.names(records) == ["pvt"])
@@ -130,7 +130,7 @@ import Testing
         #expect(records.map(\.flows) == [FlowCounts(1, 1, 1)])
     }
 
-    @Test func aBirthSettlesWhatItsNumberHeld() throws {
+    @Test func birthReportsHeldFlowOfSameID() throws {
         var fixture = try Self.fixture()
         fixture.births(Self.birth(0, nearPort: 1))
         fixture.delta(0, ingress: 10, egress: 20)
@@ -143,7 +143,7 @@ import Testing
         #expect(fixture.aggregator.statistics.unknownFlowIDs == 0)
     }
 
-    @Test func aRunningFlowIsRenamedOnce() throws {
+    @Test func renamesRunningFlowOnce() throws {
         var fixture = try Self.fixture()
         fixture.births(Self.birth(0))
         fixture.delta(0, ingress: 1, egress: 0)
@@ -162,7 +162,7 @@ import Testing
         #expect(new.map(\.flows) == [FlowCounts(1, 1, 0)])
         #expect(new.map(\.outbound.bytes) == [4])
 
-        // The address may change hands: the connection does not.
+        // The address may get another owner: the connection does not.
         fixture.learn { $0.owners[Self.server] = nil }
         #expect(Self.names(fixture.flush()) == ["server"])
         fixture.learn { $0.owners[Self.server] = Self.endpoint("other") }
@@ -172,7 +172,7 @@ import Testing
         #expect(fixture.flush().isEmpty)
     }
 
-    @Test func allNumbersOfARenamedFlowFollow() throws {
+    @Test func renamesAllIDsOfFlow() throws {
         var fixture = try Self.fixture()
         fixture.births(Self.birth(0), Self.birth(7))
         _ = fixture.flush()
@@ -191,7 +191,7 @@ import Testing
     }
 
     /// The end that was known keeps its owner, even if its address has another one by now.
-    @Test func onlyTheUnknownEndIsRenamed() throws {
+    @Test func renamesOnlyUnknownEnd() throws {
         var fixture = try Self.fixture()
         fixture.births(Self.birth(0))
         _ = fixture.flush()
@@ -205,7 +205,7 @@ import Testing
         #expect(record.destination.endpoint.name == "server")
     }
 
-    @Test func anAddressThatNobodyOwnsAfterAllKeepsItsFlow() throws {
+    @Test func addressOutsideWorkloadRangesKeepsItsFlow() throws {
         var fixture = try Self.fixture()
         fixture.births(Self.birth(0))
         _ = fixture.flush()
@@ -216,7 +216,7 @@ import Testing
 
     /// On a bridge the near end may prove to be a workload of this host; until then its traffic is kept.
     @Test(arguments: [true, false])
-    func aBridgesWorkloadIsKnownLate(isLocal: Bool) throws {
+    func holdsBridgeFlowUntilWorkloadIsKnown(isLocal: Bool) throws {
         var fixture = try Self.fixture()
         fixture.births(Fixture.birth(0, near: Self.server, far: Fixture.workload))
         fixture.delta(0, ingress: 10, egress: 20)

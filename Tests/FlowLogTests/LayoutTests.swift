@@ -3,9 +3,9 @@ import Testing
 
 @testable import FlowLog
 
-/// There are hundreds of thousands of each of these.
+/// The sizes of types of which the flow log keeps hundreds of thousands of values.
 @Suite struct LayoutTests {
-    @Test func whatIsKeptByTheThousandIsSmall() {
+    @Test func flowTypesStayWithinTheirSizes() {
         #expect(MemoryLayout<PackedFlowState>.stride == 8)
         #expect(MemoryLayout<Flow>.stride == 32)
         #expect(MemoryLayout<GroupKey>.stride == 32)

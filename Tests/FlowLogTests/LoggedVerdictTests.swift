@@ -32,7 +32,7 @@ import Testing
         )
     }
 
-    /// Always says the same at both ends.
+    /// Returns the same trace for both ends.
     private final class OneTrace: PolicyEvaluator {
         let generation: UInt64 = 1
         let usesDomains = false
@@ -74,7 +74,7 @@ import Testing
             aggregator.use(evaluator)
         }
 
-        /// Processes one batch: births and packets of as many flows, each with one packet that came in.
+        /// Processes one batch: the birth of flow 0 if `births` is true, its ingress packets, and logged verdicts.
         mutating func batch(births: Bool = false, packets: UInt64 = 0, _ verdicts: [LoggedVerdict] = []) {
             var batch = FlowBatch()
             if births { batch.births = [AggregatorFixture.birth(0)] }
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test func rulesAreHitsInTheOrderOfThePacket() {
+    @Test func listsLoggedRulesInPacketOrder() {
         var log = Log()
         log.batch(births: true, packets: 3, [Self.verdict(Self.pass), Self.verdict(Self.allow)])
         #expect(
@@ -106,7 +106,7 @@ import Testing
         )
     }
 
-    @Test func aRuleThatIsLoggedLaterBeginsTheFlowAnew() {
+    @Test func laterLoggedRuleStartsNewRecord() {
         var log = Log()
         log.batch(births: true, packets: 1)
         log.batch(packets: 2, [Self.verdict(Self.allow)])
@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test(arguments: 0...4)
-    func flowsWaitForWhatIsLogged(batchesBetween: Int) {
+    func flowWaitsForLoggedVerdict(batchesBetween: Int) {
         var log = Log(waits: true, recordsLoggedDenials: true)
         log.batch(births: true, packets: 1)
         for _ in 0..<batchesBetween { log.batch() }
@@ -124,21 +124,21 @@ import Testing
         #expect(log.aggregator.statistics.heldFlows == 0)
     }
 
-    @Test func theEngineSpeaksWhereBothSayTheSame() {
+    @Test func usesEvaluatorHitsIfLogAgrees() {
         let hits = ["0|security|security.base|pass|0", "1|default|default.web|allow|1"]
         var log = Log(OneTrace(hits, .allow))
         log.batch(births: true, packets: 1, [Self.verdict(Self.allow)])
         #expect(log.flush() == ["allow \(hits[0]) \(hits[1]) 1 0 1/1/0"])
     }
 
-    @Test func theLogSpeaksWhereTheySayDifferentThings() {
+    @Test func usesLoggedRuleIfEvaluatorDisagrees() {
         var log = Log(OneTrace(["0|default|default.other|allow|0"], .allow))
         log.batch(births: true, packets: 1, [Self.verdict(Self.allow)])
         #expect(log.flush() == ["allow 0|default|default.web|allow|1 1 0 1/1/0"])
     }
 
-    /// A default action's policy is not in the prefix, but the engine knows one.
-    @Test func theEngineNamesThePolicyOfADefaultAction() {
+    /// The log prefix of a default action has no policy; the evaluator gives one.
+    @Test func evaluatorGivesPolicyOfDefaultAction() {
         let logged = Self.rule("default|default.end-of-tier|deny|-1", .deny)
         var log = Log(recordsLoggedDenials: true, OneTrace(["0|default|default.last|deny|-1"], .deny))
         log.batch(births: true, packets: 1, [Self.verdict(logged)])
@@ -146,7 +146,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 2])
-    func withoutDropsTheLogSaysWhatIsDenied(batchesBetween: Int) {
+    func recordsLoggedDenialsWithoutKernelDrops(batchesBetween: Int) {
         var log = Log(recordsLoggedDenials: true)
         // The log may be read some scans before the flow, and with it.
         if batchesBetween > 0 { log.batch([Self.verdict(Self.deny, packets: 5)]) }
@@ -159,16 +159,16 @@ import Testing
         #expect(log.aggregator.statistics.unrecordedDenials == 0)
     }
 
-    @Test func whereDropsAreToldTheLogDeniesNothing() {
+    @Test func ignoresLoggedDenialsIfKernelReportsDrops() {
         var log = Log()
         log.batch(births: true, packets: 5, [Self.verdict(Self.deny, packets: 5)])
         #expect(log.flush() == ["allow 0|default|default.no-web|deny|2 5 0 1/1/0"])
         #expect(log.aggregator.statistics.unexpectedAllowances == 1)
     }
 
-    /// Kernel and log tell of the same packets: they count once, whoever is first.
+    /// Packets that both the kernel and the log report count once, in either order.
     @Test(arguments: [false, true])
-    func packetsThatBothTellCountOnce(waits: Bool) {
+    func packetInKernelAndLogCountsOnce(waits: Bool) {
         var log = Log(waits: waits)
         var batch = FlowBatch()
         let five = TrafficCounters(packets: 5, bytes: 300)
@@ -190,14 +190,14 @@ import Testing
         #expect(log.aggregator.statistics.unrecordedDenials == 0)
     }
 
-    @Test func whatNobodyTakesIsForgottenAndCounted() {
+    @Test func dropsAndCountsUnmatchedDenials() {
         var log = Log(recordsLoggedDenials: true)
         log.batch([Self.verdict(Self.deny, packets: 7)])
         for _ in 0..<4 { #expect(log.flush() == []) }
         #expect(log.aggregator.statistics.unrecordedDenials == 7)
     }
 
-    @Test func answersOfATrackedConnectionSayNothing() {
+    @Test func ignoresVerdictsOnTrackedReplies() {
         var log = Log(recordsLoggedDenials: true)
         var answer = Self.verdict(Self.deny)
         let (there, back) = ("10.0.0.2 40000 > 10.0.0.1 80", "10.0.0.1 80 > 10.0.0.2 40000")
@@ -207,9 +207,9 @@ import Testing
         #expect(log.flush() == ["allow none 1 0 1/1/0"])
     }
 
-    /// If the kernel reports drops, forgotten verdicts lose nothing.
+    /// If the kernel reports drops, discarded verdicts lose no denials.
     @Test(arguments: [false, true])
-    func connectionsThatAreTooManyAreCounted(recordsLoggedDenials: Bool) {
+    func countsDenialsBeyondConnectionLimit(recordsLoggedDenials: Bool) {
         var log = Log(recordsLoggedDenials: recordsLoggedDenials)
         let crowd = (0..<70_000).map { number in
             var verdict = Self.verdict(Self.deny, port: UInt16(truncatingIfNeeded: number))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// Under which names packets are reported that somebody else has sent.
+/// The source names of packets whose sender does not own the source address.
 @Suite struct NearPlaceTests {
     private static let pod = IPAddress(10, 1, 0, 1)
     private static let victim = IPAddress(10, 1, 0, 2)
@@ -45,15 +45,15 @@ import Testing
         Example(near: AggregatorFixture.own, place: .elsewhere(owner: pod), name: "-", isForeign: true),
         Example(near: inSet, place: .elsewhere(owner: pod), name: "-", isForeign: true),
         Example(near: remote, place: .notBehind(owner: pod), name: "-", isForeign: true),
-        // Configured behind the interface by whoever runs there.
+        // The workload behind the interface configured the address.
         Example(near: remote, place: .behind, name: "-"),
-        // A gateway's or a virtual machine's: nobody is harmed.
+        // A gateway's or a virtual machine's address, which is not foreign.
         Example(near: outside, place: .notBehind(owner: pod), name: "-"),
         Example(near: inSet, place: .notBehind(owner: pod), name: "set"),
     ]
 
     @Test(arguments: examples)
-    func whatAWorkloadSends(_ example: Example) throws {
+    func namesSourceByNearPlace(_ example: Example) throws {
         var fixture = try fixture()
         var birth = AggregatorFixture.birth(1, near: example.near, far: Self.outside, role: .workload, interface: 7)
         birth.nearPlace = example.place
@@ -75,8 +75,8 @@ import Testing
         #expect(fixture.aggregator.statistics.foreignPackets == (example.isForeign ? 1 : 0))
     }
 
-    /// A name that becomes known late is its owner's, and not the sender's.
-    @Test func aLateNameIsNotGivenToSomebodyElse() throws {
+    /// A name that becomes known late belongs to its owner, and not to the sender.
+    @Test func lateNameIsNotGivenToForeignSender() throws {
         var fixture = try fixture()
         let late = IPAddress(10, 1, 0, 77)
         let range = try #require(IPPrefix("10.1.0.0/16"))
@@ -94,7 +94,7 @@ import Testing
     }
 
     /// The receiver's interface shows the forged address as the far end.
-    @Test func whatAWorkloadReceives() throws {
+    @Test func forgedSourceHasNoNameAtReceiver() throws {
         var fixture = try fixture()
         var sent = AggregatorFixture.birth(2, near: Self.victim, far: Self.pod, role: .workload, interface: 7)
         sent.nearPlace = .elsewhere(owner: nil)
@@ -116,8 +116,8 @@ import Testing
         #expect(record.reporter == .destination)
     }
 
-    /// Packets from outside under a pod's address are not the pod's; another node's pod is one, whatever this host's name.
-    @Test func whatEntersThroughAnUplink() throws {
+    /// Packets from outside with a local pod's address get no name; packets of another node's pod get its name.
+    @Test func uplinkNamesRemotePodsButNotForgedOnes() throws {
         var fixture = try fixture()
         fixture.learn { $0.localWorkloads.insert(Self.remote) }
         var forged = AggregatorFixture.birth(1, near: Self.victim, far: Self.outside)

@@ -46,7 +46,7 @@ import Testing
             (.icmp6, "ff02::2", 0x8500, true),
             (.icmp6, "ff02::16", 0x8f00, true), (.icmp6, "fd00::2", 0x8900, true), (.icmp6, "fd00::2", 0x8a01, false),
             (IPProtocol(rawValue: 2), "10.1.0.2", 0, true),
-            // What does not leave the link, and what does.
+            // Destinations on the link, and beyond it.
             (.udp, "224.0.0.251", 5353, true), (.udp, "255.255.255.255", 67, true), (.udp, "ff02::1:2", 547, true),
             (.udp, "ff01::1", 1, true), (.udp, "224.0.1.1", 123, false), (.udp, "ff05::1:3", 547, false),
             (.udp, "10.1.0.255", 138, false), (.tcp, "10.1.0.2", 80, false), (.tcp, "fe80::1", 80, false),
@@ -56,15 +56,15 @@ import Testing
             (.tcp, pod, 8080, true),
         ] as [(IPProtocol, String, UInt16, Bool)]
     )
-    func isBeyondPolicies(proto: IPProtocol, destination: String, port: UInt16, expected: Bool) throws {
+    func detectsTrafficBeyondPolicies(proto: IPProtocol, destination: String, port: UInt16, expected: Bool) throws {
         let source = destination.contains(":") ? "fd00::1" : Self.pod
         let flow = try Self.flow(proto, destination, port: port, source: source)
         #expect(flow.isBeyondPolicies == expected)
     }
 
-    /// A pod is itself under its other address, too; two of its kind are two.
+    /// Traffic of a pod to its own other address is beyond policies; traffic to another pod of the same name is not.
     @Test(arguments: [true, false])
-    func aPodIsItselfUnderAllAddresses(isSame: Bool) throws {
+    func trafficToOwnOtherAddressIsBeyondPolicies(isSame: Bool) throws {
         func endpoint(_ former: Endpoint? = nil) -> Endpoint {
             Endpoint(replacing: former, kind: .workload, name: "a", aggregatedName: "a", namespace: "shop")
         }
@@ -76,7 +76,7 @@ import Testing
 
     /// Policies are not evaluated for an incoming error, or for a dropped one, now or at a flush.
     @Test(arguments: [false, true])
-    func errorsHaveNoHits(isDenied: Bool) throws {
+    func icmpErrorHasNoPolicyHits(isDenied: Bool) throws {
         var fixture = Fixture()
         fixture.aggregator.use(FakeEvaluator(generation: 1) { _ in (Self.deny, Self.deny) })
         fixture.batch { batch in
@@ -106,8 +106,8 @@ import Testing
         #expect(fixture.aggregator.takeMismatches().isEmpty)
     }
 
-    /// A pod that calls a service and is sent back to itself: connection tracking says who is behind it.
-    @Test func aHairpinIsNotJudged() throws {
+    /// A pod calls a service whose backend is the pod itself; connection tracking gives the backend.
+    @Test func hairpinConnectionHasNoPolicyHits() throws {
         var fixture = Fixture()
         let service = IPAddress(10, 96, 0, 1)
         fixture.learn { resolver in

@@ -25,9 +25,9 @@ struct ProcessRowTests {
 
     private static func name(of record: FlowRecord) -> FieldValue { record.value(of: .processName) }
 
-    @Test func theFirstNamesHaveRecordsOfTheirOwnAndTheOthersOne() {
+    @Test func firstProcessNamesGetSeparateRecords() {
         var fixture = Self.fixture(flows: 5)
-        // What a flow carried before its process is known is the process's, too.
+        // The packets of a flow before its process is known count for the process, too.
         fixture.batch { $0.deltas = (1...5).map { Self.delta($0, UInt64($0)) } }
         fixture.batch {
             $0.sockets = [
@@ -46,7 +46,7 @@ struct ProcessRowTests {
         #expect(records.map { $0.processes?.id } == [nil, 12, 14, nil])
     }
 
-    /// Flows that said nothing in an interval are still those of their processes.
+    /// Flows without packets in an interval stay with their processes.
     @Test func rowsLastAsLongAsTheirFlows() {
         var fixture = Self.fixture(flows: 3)
         fixture.batch {
@@ -62,9 +62,9 @@ struct ProcessRowTests {
         #expect(records.map { $0.processes?.id } == [12, 13])
     }
 
-    /// Whatever is reported in whatever order, the rows of a group add up to it.
+    /// The rows of a group sum to the group, in any order of reports.
     @Test(arguments: 0..<20 as Range<UInt64>)
-    func rowsAddUp(seed: UInt64) {
+    func rowsSumToTheirGroup(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var fixture = Self.fixture(flows: 40)
         var live = Set(1...40 as ClosedRange<UInt32>)
@@ -100,8 +100,8 @@ struct ProcessRowTests {
         }
     }
 
-    /// A flow that is named anew in the next interval keeps its process, though it says nothing.
-    @Test func processesOutliveANewName() {
+    /// A flow that gets another name in the next interval keeps its process, also without packets.
+    @Test func renamedFlowKeepsItsProcess() {
         var fixture = AggregatorFixture(dividesProcesses: true)
         fixture.births(AggregatorFixture.birth(1))
         fixture.batch { $0.sockets = [Self.socket(1, 11, "nginx")] }
@@ -112,7 +112,7 @@ struct ProcessRowTests {
     }
 
     /// Records that are folded further are divided as the flow log divides.
-    @Test func foldedRecordsAreDividedAlike() {
+    @Test func folderDividesRecordsByProcess() {
         var fixture = AggregatorFixture(dividesProcesses: true)
         fixture.batch { batch in
             batch.births = (1...6).map { AggregatorFixture.birth($0, nearPort: 40000 + UInt16($0)) }

@@ -1,7 +1,6 @@
 import FlowModel
 
-/// Makes batches that keep the datapath's promises, resolvers that keep the inventory's, and a tracker that knows some
-/// of the connections.
+/// Makes batches as the datapath does, resolvers as the inventory does, and a tracker with some of the connections.
 struct RandomWorld {
     var random: SplitMix64
     var resolver = FakeResolver()
@@ -17,7 +16,7 @@ struct RandomWorld {
     private(set) var fed = TrafficCounters.zero
     private var connections: [TrackedConnection] = []
     private(set) var live: Set<UInt32> = []
-    /// Numbers of which the end was not seen: those that live, and those that will be born again all the same.
+    /// IDs of flows without a reported end: those of live flows, and those that a later birth uses again.
     private var open: Set<UInt32> = []
 
     private static let addresses = (1...5).map { IPAddress(10, 0, 0, $0) } + [IPAddress(ipv6High: 1, low: 1)]
@@ -46,7 +45,7 @@ struct RandomWorld {
 // MARK: - The cluster
 
 extension RandomWorld {
-    /// Now and then the clock goes backwards.
+    /// Moves the clock, sometimes backwards.
     mutating func passTime() {
         time += Int64.random(in: -20..<300, using: &random)
     }
@@ -148,7 +147,7 @@ extension RandomWorld {
             }
             connections.append(TrackedConnection(original: original, reply: reply))
             if chance(1, of: 4) { addCrowd(behind: pick(Self.addresses)) }
-            // Not all that is seen is tracked.
+            // Only some of the connections are tracked.
             if !tracksNothing, chance(3, of: 4) { tracker.add(TrackedConnection(original: original, reply: reply)) }
         }
     }
@@ -206,9 +205,9 @@ extension RandomWorld {
             fed += delta.egress
         }
         for flowID in live.sorted() where chance(1, of: 4) {
-            // Most of what ends has lived longer than one batch.
+            // Most flows that end lived longer than one batch.
             guard before.contains(flowID) || chance(1, of: 2) else { continue }
-            // Now and then the end is not seen, and the number is born again.
+            // Sometimes the end is not reported, and a later birth uses the ID again.
             if chance(9, of: 10) {
                 batch.ends.append(flowID)
                 open.remove(flowID)
@@ -252,8 +251,8 @@ extension RandomWorld {
         return birth
     }
 
-    /// Packets of the end that began: where they enter the node, or where they leave it behind the translation; now and
-    /// then the other way round.
+    /// Packets of the originator: where they enter the node, or where they leave it after the translation; sometimes
+    /// the other way round.
     private mutating func seen(_ connection: TrackedConnection, isTranslated: Bool) -> TrackedConnection.Tuple {
         guard chance(1, of: 8) != isTranslated else { return connection.original }
         let reply = connection.reply

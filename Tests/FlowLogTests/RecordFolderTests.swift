@@ -3,9 +3,9 @@ import Testing
 
 @testable import FlowLog
 
-/// Records that are folded further are those that the flow log makes at that level itself.
+/// Folded records equal those that the flow log makes at the same level.
 struct RecordFolderTests {
-    /// A record without what depends on which flow came first: the choice of translated ports.
+    /// Returns a record's text without its translated ports, whose choice depends on the order of flows.
     private static func text(_ record: borrowing FlowRecord) -> RecordText {
         var record = copy record
         record.natOutgoingPorts = record.natOutgoingPorts.isEmpty ? [] : [1]
@@ -13,7 +13,7 @@ struct RecordFolderTests {
     }
 
     @Test(arguments: AggregationLevel.allCases, AggregationLevel.allCases)
-    func sameRecordsAsTheFlowLogMakes(finest: AggregationLevel, level: AggregationLevel) {
+    func matchesFlowLogAtSameLevel(finest: AggregationLevel, level: AggregationLevel) {
         guard finest <= level else { return }
         var (compared, made) = (0, 0)
         for seed in 0..<40 as Range<UInt64> {
@@ -108,8 +108,8 @@ struct RecordFolderTests {
         return records
     }
 
-    /// Over three flushes: a connection that goes on is one, what began later is more.
-    @Test func aConnectionThatGoesOnCountsOnce() throws {
+    /// Over three flushes: a connection that continues counts once, and later ones are added.
+    @Test func countsContinuedConnectionOnce() throws {
         let records = folded(
             RecordDetail(),
             [
@@ -126,7 +126,7 @@ struct RecordFolderTests {
         #expect(record.source.port == nil && record.source.address == nil && record.level == .podPrefix)
     }
 
-    @Test func whatSocketsSaidIsAddedUp() throws {
+    @Test func sumsSocketStatistics() throws {
         var records = [Self.record(), Self.record(port: 2), Self.record(port: 3)]
         for (index, window) in [(1, 4), (2, 11)] as [(Int, UInt32)] {
             var tcp = TCPStatistics()
@@ -140,7 +140,7 @@ struct RecordFolderTests {
         #expect(folded(RecordDetail(), [[Self.record()]]).first?.tcp == nil)
     }
 
-    @Test func processesAreKeptApart() {
+    @Test func keepsProcessesInSeparateRecords() {
         var records = [Self.record(), Self.record(port: 2), Self.record(port: 3)]
         for index in [0, 2] {
             let name = ProcessName(Array("p\(index)".utf8))
@@ -151,8 +151,8 @@ struct RecordFolderTests {
         #expect(processes.map { $0?.id } == [5, nil, 5])
     }
 
-    /// Connections that nobody saw begin are in the numbers of the flush that has most of them.
-    @Test func connectionsThatWereFoundCountToo() {
+    /// Connections without an observed start are in the counts of the flush that has most of them.
+    @Test func countsConnectionsWithoutObservedStart() {
         let records = folded(
             RecordDetail(),
             [[Self.record(flows: (1, 1, 1))], [Self.record(flows: (5, 0, 0)), Self.record(port: 2, flows: (4, 0, 9))]]
@@ -160,7 +160,7 @@ struct RecordFolderTests {
         #expect(records.map(\.flows) == [FlowCounts(total: 9, started: 1, completed: 10)])
     }
 
-    @Test func labelsArePartOfARecordOnlyWhereAllHaveThem() {
+    @Test func keepsOnlyLabelsCommonToAll() {
         let records = folded(
             RecordDetail(),
             [[Self.record(labels: ["a=1", "b=1"]), Self.record(from: Self.other, labels: ["a=1", "c=1"])]]
@@ -169,7 +169,7 @@ struct RecordFolderTests {
     }
 
     /// Without policies and services, records that differ in nothing else are one.
-    @Test func partsThatAreLeftOutAreFoldedAway() {
+    @Test func foldsRecordsThatDifferInOmittedParts() {
         let rule = PolicyTrace(action: .allow, enforced: ["0|t|q|allow|1"], pending: [])
         let records = [Self.record(), Self.record(port: 2, policies: rule)]
         #expect(folded(RecordDetail(allowed: .sourcePort), [records]).count == 2)
@@ -184,7 +184,7 @@ struct RecordFolderTests {
         #expect(one.first?.source.address == IPAddress(10, 0, 0, 1))
     }
 
-    @Test func verdictsHaveLevelsOfTheirOwn() {
+    @Test func levelDependsOnVerdict() {
         let detail = RecordDetail(allowed: .noDestinationPort, denied: .none)
         let ports = [(1, 80), (2, 80), (3, 443)] as [(UInt16, UInt16)]
         let records = ports.flatMap { [Self.record(port: $0, to: $1), Self.record(port: $0, to: $1, action: .deny)] }

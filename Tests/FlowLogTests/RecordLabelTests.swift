@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// Labels of records: what all endpoints had, as long as the interval lasted.
+/// Labels of records: those that all endpoints had during the whole interval.
 @Suite struct RecordLabelTests {
     private typealias Fixture = AggregatorFixture
 
@@ -44,26 +44,26 @@ import Testing
             ([["a=1"], ["b=2"], ["a=1"]], []),
             ([[]], []),
             ([nil], nil),
-            // Labels that are not known say nothing of those that are.
+            // Unknown labels do not reduce the known ones.
             ([["a=1"], nil], ["a=1"]),
             ([nil, ["a=1"], nil], ["a=1"]),
         ] as [([[String]?], [String]?)]
     )
-    func whatAllHaveInCommon(labels: [[String]?], common: [String]?) {
+    func recordHasCommonLabelsOfItsEndpoints(labels: [[String]?], common: [String]?) {
         var fixture = Self.fixture(labels)
         let records = fixture.flush()
         #expect(records.map(\.source.labels?.labels) == [common])
         #expect(records.map(\.destination.labels?.labels) == [nil])
     }
 
-    @Test func aNetworkHasNone() {
+    @Test func networkHasNoLabels() {
         var fixture = Fixture()
         fixture.births(Fixture.birth(0))
         #expect(fixture.flush().map { $0.source.labels == nil } == [true])
     }
 
     /// A flow that ended counts until its interval ends.
-    @Test func flowsCountAsLongAsTheIntervalLasts() {
+    @Test func endedFlowCountsUntilIntervalEnds() {
         var fixture = Self.fixture([["a=1", "b=1"], ["a=1", "b=2"]])
         fixture.ends(1)
         #expect(fixture.flush().map(\.source.labels?.labels) == [["a=1"]])
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test(arguments: [AggregationLevel.none, .podPrefix])
-    func newLabelsShowFromTheIntervalAfterTheChange(level: AggregationLevel) {
+    func changedLabelsAppearInNextInterval(level: AggregationLevel) {
         var fixture = Fixture(level: level)
         let old = Self.pod("web-0", ["a=1", "b=1"])
         fixture.learn { $0.owners[Fixture.workload] = old }
@@ -82,8 +82,8 @@ import Testing
         #expect(fixture.flush().map(\.source.labels?.labels) == [["b=1", "c=1"]])
     }
 
-    /// Versions that come and go within an interval are seen by the flows that begin under them.
-    @Test func everyVersionThatAFlowBeganUnderCounts() {
+    /// Versions that exist only within an interval count for the flows that begin under them.
+    @Test func intersectsLabelsOfAllVersions() {
         var fixture = Fixture()
         let first = Self.pod("web-0", ["a=1", "b=1"])
         let second = Self.pod("web-0", ["a=1"], replacing: first)
@@ -99,14 +99,14 @@ import Testing
     }
 
     /// The next owner of an address has nothing to do with the connections of the one before.
-    @Test func labelsOfTheNextOwnerAreNotTheFlows() {
+    @Test func ignoresLabelsOfNextOwner() {
         var fixture = Self.fixture([["a=1"]])
         fixture.learn { $0.owners[Self.address(0)] = Self.pod("web-9", ["b=1"]) }
         #expect(fixture.flush().map(\.source.labels?.labels) == [["a=1"]])
         #expect(fixture.flush().map(\.source.labels?.labels) == [["a=1"]])
     }
 
-    /// Encoders keep what they rendered by the object.
+    /// Encoders cache rendered labels by object.
     @Test func unchangedLabelsAreTheSameObject() throws {
         var fixture = Self.fixture([["a=1", "b=1"], ["a=1", "b=2"], ["a=1", "b=3"]])
         let first = try #require(fixture.flush().first?.source.labels)

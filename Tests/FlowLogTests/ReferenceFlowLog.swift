@@ -5,7 +5,7 @@ import FlowModel
 /// A reference for the aggregator, written for certainty: flows are objects in a list, everything else is a set or a
 /// dictionary, and names are text.
 struct ReferenceFlowLog {
-    /// An end of a flow: another one when the address has another owner.
+    /// An end of a flow; it differs if the address has another owner.
     struct FlowEndpoint: Hashable {
         var address: IPAddress
         var object: UInt64
@@ -205,8 +205,8 @@ extension ReferenceFlowLog {
         service: ServicePort?
     ) {
         let localIsSource = localIsNear == view.nearIsSource
-        let source = see(ends.source, at: view.source)
-        let destination = see(ends.destination, at: view.destination)
+        let source = note(ends.source, at: view.source)
+        let destination = note(ends.destination, at: view.destination)
         let inOrder = localIsSource || view.isICMP
         let ports = [view.sourcePort, view.destinationPort]
         let tuple = Tuple(
@@ -236,7 +236,7 @@ extension ReferenceFlowLog {
     }
 
     /// Notes an end and the version of its owner.
-    private mutating func see(_ end: End, at address: IPAddress) -> FlowEndpoint {
+    private mutating func note(_ end: End, at address: IPAddress) -> FlowEndpoint {
         let endpoint = FlowEndpoint(address: address, object: end.object)
         versions[endpoint, default: []].append(end.owner)
         if end.isUnknown { unknown.insert(endpoint) }
@@ -285,7 +285,7 @@ extension ReferenceFlowLog {
         versions = versions.filter { endpoints.contains($0.key) }.mapValues { $0.suffix(1) }
     }
 
-    /// Ends flows of which an end has become known; returns what is to begin in their place.
+    /// Ends flows of which an end has become known; returns the flows that replace them.
     private mutating func endRenamed() -> [Renamed] {
         let known = unknown.filter { !resolver.mayBecomeKnown($0.address) }
         unknown.subtract(known)
@@ -304,7 +304,7 @@ extension ReferenceFlowLog {
                     : End(owner: former, isUnknown: unknown.contains(endpoint))
             }
             guard ends.map(\.object) != endpoints.map(\.object) else { continue }
-            // A number may have seen the flow from its other side.
+            // A flow ID may have the ends of the flow swapped.
             let nearIsSource = localIsNear == localIsSource
             renamed.append((number, view.seen(nearIsSource: nearIsSource, natPort: flow.natPort), localIsNear, ends))
             flow.numbers.remove(number)

@@ -17,7 +17,7 @@ struct ReferenceView {
     let proto: IPProtocol
     private let isWorkload: Bool
     private var wasAsked = false
-    /// Whether nothing but the ports says who began.
+    /// Whether only the ports indicate the originator.
     private var isGuessed: Bool
 
     var isICMP: Bool { [1, 58].contains(proto.rawValue) }
@@ -58,10 +58,10 @@ struct ReferenceView {
         return view
     }
 
-    /// Whether the near end is the local one, nil if neither is; looks behind the translation on the way.
+    /// Whether the near end is the local one, nil if neither is; queries connection tracking if needed.
     mutating func settleLocalEnd(by resolver: FakeResolver, _ tracker: FakeTracker) -> Bool? {
         guard let seen = localIsNear(by: resolver) else { return nil }
-        guard !wasAsked, matters(seen, resolver) else { return seen }
+        guard !wasAsked, needsQuery(seen, resolver) else { return seen }
         wasAsked = true
         translate(tracker)
         return localIsNear(by: resolver)
@@ -76,7 +76,7 @@ struct ReferenceView {
         }
     }
 
-    private func matters(_ localIsNear: Bool, _ resolver: FakeResolver) -> Bool {
+    private func needsQuery(_ localIsNear: Bool, _ resolver: FakeResolver) -> Bool {
         if isGuessed { return true }
         if !isWorkload, resolver.own.contains(localIsNear ? near : far) { return true }
         let localIsSource = localIsNear == nearIsSource
@@ -107,7 +107,7 @@ struct ReferenceView {
             back.sourcePort = sourcePort
             back.destinationPort = reply * 256 + destinationPort % 256
         }
-        // What enters from the near end has the addresses that the connection is known by.
+        // Packets from the near end have the addresses of the tracked connection.
         let entering = nearIsSource ? forth : back
         guard let connection = tracker.connection(of: entering) else { return }
         isGuessed = false

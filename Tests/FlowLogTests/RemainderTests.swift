@@ -43,7 +43,7 @@ import Testing
         )
     }
 
-    /// So many packets of 100 bytes.
+    /// Makes counters of packets of 100 bytes each.
     private static func traffic(_ packets: UInt64) -> TrafficCounters {
         TrafficCounters(packets: packets, bytes: packets * 100)
     }
@@ -69,7 +69,7 @@ import Testing
         .sorted()
     }
 
-    @Test func aWorkloadsRemainderIsTwoRecordsOfTheSamePod() {
+    @Test func workloadRemainderGivesOneRecordPerDirection() {
         var fixture = fixture()
         fixture.batch { $0.remainders = [Self.remainder(Self.podAddress, ingress: 5, egress: 3)] }
         fixture.batch { $0.remainders = [Self.remainder(Self.podAddress, ingress: 2)] }
@@ -83,7 +83,7 @@ import Testing
         #expect(fixture.aggregator.statistics.remainder == Self.traffic(10))
     }
 
-    @Test func aHostsRemainderIsSeenFromTheOtherSide() {
+    @Test func hostRemainderReversesDirections() {
         var fixture = fixture()
         fixture.batch { $0.remainders = [Self.remainder(AggregatorFixture.own, role: .host, ingress: 5, egress: 3)] }
         #expect(
@@ -94,13 +94,13 @@ import Testing
         )
     }
 
-    @Test func anInterfaceWithoutAKnownAddressHasTwoUnknownEnds() {
+    @Test func remainderWithoutAddressHasUnknownEnds() {
         var fixture = fixture()
         fixture.batch { $0.remainders = [Self.remainder(nil, ingress: 5)] }
         #expect(texts(fixture.flush()) == ["net - > net - src allow in 0 out 5 flows 0"])
     }
 
-    @Test func podsOfOneNameAreOneRecordWithTheLabelsOfBoth() {
+    @Test func podsOfOneNameShareRecordWithCommonLabels() {
         var fixture = fixture()
         fixture.batch { batch in
             batch.remainders = [
@@ -114,7 +114,7 @@ import Testing
         #expect(records.first?.source.address == nil)
     }
 
-    @Test func addressesAndFullNamesAreShownBelowLevelTwo() {
+    @Test func recordsHaveAddressesBelowLevelTwo() {
         var fixture = fixture(level: .sourcePort)
         fixture.batch { batch in
             batch.remainders = [
@@ -128,7 +128,7 @@ import Testing
     }
 
     /// Unknown values are those that the format has for them, so that a reader needs no new rule.
-    @Test func theLineIsValid() throws {
+    @Test func encodesUnknownValuesOfRemainder() throws {
         var fixture = fixture()
         fixture.batch { $0.remainders = [Self.remainder(Self.podAddress, ingress: 5)] }
         var encoder = JSONLineEncoder()
@@ -149,7 +149,7 @@ import Testing
 // MARK: - Denied
 
 extension RemainderTests {
-    @Test func whatIsDeniedIsTakenOutOfWhatWasCounted() {
+    @Test func subtractsDeniedFromCountedPackets() {
         var fixture = fixture()
         fixture.batch { batch in
             batch.remainders = [
@@ -167,8 +167,8 @@ extension RemainderTests {
         #expect(fixture.aggregator.statistics.unrecordedDenials == 0)
     }
 
-    /// A drop may be told an interval before its packet is counted.
-    @Test func aDenialIsOwedForOneInterval() {
+    /// The kernel may report a drop one interval before its packet is counted.
+    @Test func earlyDenialAppliesToNextInterval() {
         var fixture = fixture()
         fixture.batch { $0.remainders = [Self.remainder(Self.podAddress, ingress: 1, deniedIngress: 3)] }
         #expect(texts(fixture.flush(at: 200)) == ["wep web-* > net - src deny in 0 out 1 flows 0"])
@@ -182,8 +182,8 @@ extension RemainderTests {
         #expect(fixture.aggregator.statistics.unrecordedDenials == 0)
     }
 
-    /// A denied packet that was counted in a flow is never in the remainder: it must not make later ones denied.
-    @Test func aDenialThatIsNeverCountedIsGivenUp() {
+    /// A denied packet that was counted in a flow is never in the remainder: it must not turn later packets into denied ones.
+    @Test func countsUnmatchedDenialAsUnrecorded() {
         var fixture = fixture()
         fixture.batch { $0.remainders = [Self.remainder(Self.podAddress, deniedIngress: 3)] }
         #expect(fixture.flush(at: 200).isEmpty)
@@ -193,8 +193,8 @@ extension RemainderTests {
         #expect(texts(fixture.flush(at: 400)) == ["wep web-* > net - src allow in 0 out 5 flows 0"])
     }
 
-    /// Whatever is denied: what was counted is in the records once, and what never was, in addition.
-    @Test func totalsAreExact() {
+    /// The records have each counted packet once, and denied packets that were never counted in addition.
+    @Test func totalsMatchCountedPackets() {
         var random = SplitMix64(seed: 1)
         var fixture = fixture()
         var counted = TrafficCounters.zero

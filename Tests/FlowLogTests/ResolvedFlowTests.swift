@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: FlowReporter.allCases, [IPProtocol.tcp, .icmp])
-    func bothEndsSeeTheSameConnection(reporter: FlowReporter, proto: IPProtocol) {
+    func viewsOfBothEndsHaveTheSamePackets(reporter: FlowReporter, proto: IPProtocol) {
         let flow = Self.flow(reporter, proto: proto)
         for other in FlowReporter.allCases {
             let seen = flow.seen(by: other)
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test(arguments: FlowReporter.allCases)
-    func leadsToAnotherDestination(reporter: FlowReporter) {
+    func redirectReplacesDestination(reporter: FlowReporter) {
         var flow = Self.flow(reporter, proto: .tcp)
         flow.redirect(to: FlowDrop.Destination(address: Self.other, port: 8443), by: Self.resolver)
         #expect(flow.destination.owner.name == "other")
@@ -62,16 +62,16 @@ import Testing
     }
 
     @Test(arguments: FlowReporter.allCases)
-    func learnsNamesThatWereUnknown(reporter: FlowReporter) {
+    func resolvesOnlyUnknownNames(reporter: FlowReporter) {
         var flow = Self.flow(reporter, proto: .tcp)
         let server = flow.destination.owner
         flow.learnNames(by: Self.resolver)
         #expect(flow.source.owner.name == "client" && !flow.source.mayBecomeKnown)
-        // A name that was known is kept, whoever has the address by now.
+        // A known name stays, even if the address has another owner by now.
         #expect(flow.destination.owner === server)
     }
 
-    @Test func aVerdictIsARecordsAlone() {
+    @Test func verdictLeavesOriginalFlowUnchanged() {
         let trace = PolicyTrace(enforced: ["0|d|d.a|deny|0"])
         let flow = Self.flow(.source, proto: .tcp)
         let judged = flow.withVerdict(.deny, by: trace)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// Flows that go on with a connection whose flow ended before.
+/// Flows that resume a connection whose flow ended before.
 @Suite struct ResumedFlowTests {
     private static func birth(_ number: UInt32, resumed: Bool) -> FlowBirth {
         var birth = AggregatorFixture.birth(number)
@@ -11,7 +11,7 @@ import Testing
         return birth
     }
 
-    @Test func withinAnIntervalNothingHappened() {
+    @Test func resumedFlowWithinIntervalIsOneFlow() {
         var fixture = AggregatorFixture()
         fixture.births(Self.birth(0, resumed: false))
         for number in 1...3 as ClosedRange<UInt32> {
@@ -26,8 +26,8 @@ import Testing
         #expect(fixture.aggregator.statistics == FlowAggregator.Statistics())
     }
 
-    /// An end that was reported stays the only one.
-    @Test func acrossIntervalsItBeganOnceAndEndedOnce() {
+    /// The log reports the end of a connection only once.
+    @Test func resumedFlowAcrossIntervalsStartsAndEndsOnce() {
         var fixture = AggregatorFixture()
         fixture.births(Self.birth(0, resumed: false))
         fixture.ends(0)
@@ -43,7 +43,7 @@ import Testing
     }
 
     /// The same ports, and another connection.
-    @Test func whatBeginsAnewCounts() {
+    @Test func newConnectionAfterResumedOneCounts() {
         var fixture = AggregatorFixture()
         fixture.births(Self.birth(0, resumed: false))
         fixture.ends(0)

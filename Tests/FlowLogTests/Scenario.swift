@@ -20,7 +20,7 @@ struct Scenario {
         var levelForDenied: Int?
         /// Whether records have Weir's own fields.
         var extended: Bool?
-        /// Whether host endpoints report what is forwarded.
+        /// Whether host endpoints report forwarded traffic.
         var forwarded: Bool?
     }
 
@@ -140,7 +140,7 @@ struct ScenarioEvent: Decodable {
         var number: UInt32
         var ingress: [UInt64]?
         var egress: [UInt64]?
-        /// Whether the ingress is in the flow's deltas too, as it is unless told otherwise.
+        /// Whether the ingress is in the flow's deltas too; true by default.
         var counted: Bool?
         var reason: String?
         /// Behind destination NAT, as `address port`.
@@ -166,7 +166,7 @@ struct ScenarioEvent: Decodable {
     var connection: Connection?
     var workloadRange: String?
 
-    /// The batch with what this event is about, or nil if it is not of the datapath.
+    /// Returns the batch of this event, or nil if the event is not of the datapath.
     func datapathBatch() throws -> FlowBatch? {
         var batch = FlowBatch()
         for event in self.batch ?? [self] { try event.add(to: &batch) }

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// The cluster around a scenario's host, and what its kernel tracks.
+/// The cluster around a scenario's host, and the connections that its kernel tracks.
 struct ScenarioCluster {
     private(set) var resolver = FakeResolver()
     let tracker = FakeTracker()
@@ -10,7 +10,7 @@ struct ScenarioCluster {
         host = Endpoint(kind: .host, name: hostName, aggregatedName: hostName)
     }
 
-    /// Learns what an event says.
+    /// Applies an event to the cluster.
     mutating func apply(_ event: ScenarioEvent) throws {
         if let own = event.own {
             let address = try Self.address(own)

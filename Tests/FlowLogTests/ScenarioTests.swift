@@ -17,12 +17,12 @@ import Testing
         return (entries ?? []).filter { !$0.hasPrefix(".") }.sorted()
     }()
 
-    @Test func thereAreScenarios() {
+    @Test func findsAllScenarios() {
         #expect(Self.names.count >= 63)
     }
 
     @Test(arguments: names)
-    func givesTheExpectedLines(name: String) throws {
+    func producesExpectedLines(name: String) throws {
         let folder = Self.folder.appending(path: name)
         #expect(FileManager.default.fileExists(atPath: folder.appending(path: "README.md").path()))
         let lines = try Scenario(folder: folder).run()

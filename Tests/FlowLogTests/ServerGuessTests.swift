@@ -42,17 +42,17 @@ import Testing
 
     @Test(
         arguments: [
-            // The higher port is the client's, whoever was heard first.
+            // The higher port is the client's, whichever end sent first.
             ([], .tcp, 40000, 443, .near),
             ([.firstEgress], .tcp, 40000, 443, .near),
             ([], .tcp, 443, 40000, .far),
             ([], .udp, 53, 5353, .far),
             ([], .sctp, 5353, 53, .near),
             ([], .tcp, 31080, 40000, .far),
-            // Marks say it better.
+            // Marks take precedence.
             ([.openedIngress], .tcp, 443, 40000, .near),
             ([.acceptedIngress], .tcp, 40000, 443, .far),
-            // Equal ports, and what is not a port, say nothing.
+            // Equal ports, and numbers that are not ports, give no indication.
             ([], .udp, 123, 123, .near),
             ([.firstEgress], .udp, 123, 123, .far),
             ([], .icmp, 7, 2048, .near),
@@ -60,21 +60,21 @@ import Testing
             ([.firstEgress], IPProtocol(rawValue: 47), 2, 1, .far),
         ] as [(FlowMarks, IPProtocol, UInt16, UInt16, InterfaceEnd)]
     )
-    func byPorts(marks: FlowMarks, proto: IPProtocol, nearPort: UInt16, farPort: UInt16, expected: InterfaceEnd) {
+    func guessesByPort(marks: FlowMarks, proto: IPProtocol, nearPort: UInt16, farPort: UInt16, expected: InterfaceEnd) {
         let birth = Self.birth(marks, nearPort: nearPort, farPort: farPort, proto: proto)
         #expect(Self.initiator(of: birth, FakeResolver()) == expected)
     }
 
-    @Test func portsDecideOnlyForJoinedConnections() {
+    @Test func usesPortsOnlyForJoinedConnections() {
         let birth = Self.birth(nearPort: 443, farPort: 40000, joined: false)
         #expect(Self.initiator(of: birth, FakeResolver()) == .near)
     }
 
-    // MARK: - What is known of servers
+    // MARK: - Known servers
 
     /// A server behind 50051, which is in the range of clients, against a client on 40000.
     @Test(arguments: ["nothing", "service", "backend", "named port", "others"])
-    func serversListenAmongTheClientsPorts(known: String) {
+    func detectsServerOnClientPort(known: String) {
         var resolver = FakeResolver()
         let place = ServiceAddress(address: Self.near, port: 50051)
         var births: [FlowBirth] = []
@@ -99,14 +99,14 @@ import Testing
     }
 
     /// The same connection on two interfaces is one peer, and so is one that is counted twice.
-    @Test func onePeerIsNoCrowd() {
+    @Test func onePeerOnTwoInterfacesCountsOnce() {
         let birth = Self.birth(nearPort: 50051, farPort: 40000)
         let elsewhere = Self.birth(nearPort: 50051, farPort: 58000, interface: 3)
         #expect(Self.initiator(of: birth, among: [birth, elsewhere], FakeResolver()) == .near)
     }
 
     /// A client of UDP may have one port for many servers.
-    @Test func wellKnownPortsGoBeforeCrowds() {
+    @Test func wellKnownPortOutweighsNumberOfPeers() {
         let births = (3..<9 as Range<UInt8>).map {
             Self.birth(nearPort: 40000, farPort: 53, proto: .udp, far: IPAddress(10, 1, 0, $0))
         }

@@ -14,7 +14,7 @@ struct SocketRecordTests {
         return FlowSocket(flowID: flowID, isNear: isNear, statistics: statistics)
     }
 
-    @Test func recordsHaveWhatTheReportingEndsSocketsSaid() throws {
+    @Test func recordHasSocketStatisticsOfReportingEnd() throws {
         var fixture = AggregatorFixture(level: .podPrefix)
         fixture.births(AggregatorFixture.birth(1), AggregatorFixture.birth(2, nearPort: 40001))
         fixture.batch {
@@ -36,7 +36,7 @@ struct SocketRecordTests {
         #expect(fixture.flush(at: 300).first?.tcp == nil)
     }
 
-    @Test func whatIsSaidOfAFlowWithoutANameIsKept() throws {
+    @Test func heldFlowKeepsSocketStatistics() throws {
         var fixture = AggregatorFixture()
         let range = try #require(IPPrefix(IPAddress(10, 2, 0, 0), length: 16))
         fixture.learn { $0.workloadRanges = [range] }
@@ -88,7 +88,7 @@ struct SocketRecordTests {
         let record = try #require(fixture.flush().first)
         #expect(record.handshakes?.connect.mean == 500_200 && record.handshakes?.connect.count == 2)
         #expect(record.handshakes?.rtt.mean == 30 && record.handshakes?.rtt.count == 1)
-        // What no socket says better.
+        // No socket reports a better value.
         #expect(record.tcp == nil && record.minRTT.mean == 30)
         var better = TCPStatistics()
         better.minRTT = TCPStatistics.Gauge(20)
@@ -118,9 +118,9 @@ struct SocketRecordTests {
             $0.ends = [1]
         }
         #expect(fixture.flush(at: 300).map(\.tcpFlags.texts) == [["SYN", "RST", "ACK"]])
-        // The one that was reset is over.
+        // The connection that was reset has ended.
         #expect(fixture.flush(at: 600).map(\.tcpFlags.texts) == [["SYN", "ACK"]])
-        // Its identifier, and its flow's number, are another's.
+        // Another flow uses its identifier and its flow's number.
         fixture.batch { $0.ends = [2] }
         _ = fixture.flush(at: 900)
         fixture.births(birth(1, port: 40002, syn | fin))
@@ -128,7 +128,7 @@ struct SocketRecordTests {
     }
 
     /// A flow that is held back because an end has no name yet has the flags of its beginning.
-    @Test func flagsOfAFlowWithoutANameAreKept() throws {
+    @Test func heldFlowKeepsTCPFlags() throws {
         var fixture = AggregatorFixture()
         let range = try #require(IPPrefix(IPAddress(10, 2, 0, 0), length: 16))
         fixture.learn { $0.workloadRanges = [range] }
@@ -138,7 +138,7 @@ struct SocketRecordTests {
         #expect(fixture.flush().first?.tcpFlags.texts == ["SYN", "ACK"])
     }
 
-    /// Lookups are known by the flow that they are in, which may be about to begin.
+    /// A lookup belongs to its flow, which may begin after it.
     @Test func recordsHaveTheLatencyOfLookups() throws {
         var fixture = AggregatorFixture(level: .podPrefix)
         func birth(_ flowID: UInt32, port: UInt16) -> FlowBirth {
@@ -166,8 +166,8 @@ struct SocketRecordTests {
         #expect(fixture.flush(at: 300).allSatisfy { $0.lookups == nil })
     }
 
-    /// A flow that waits for a name keeps as many processes as a record tells apart.
-    @Test func processesOfAFlowWithoutANameAreKept() throws {
+    /// A flow that waits for a name keeps as many processes as a record distinguishes.
+    @Test func heldFlowKeepsProcesses() throws {
         var fixture = AggregatorFixture(dividesProcesses: true)
         let range = try #require(IPPrefix(IPAddress(10, 2, 0, 0), length: 16))
         fixture.learn { $0.workloadRanges = [range] }
@@ -189,11 +189,11 @@ struct SocketRecordTests {
             ([0xff, 0x0a, 0x22], "\u{fffd}\n\""),
         ] as [([UInt8], String)]
     )
-    func processNamesAreText(bytes: [UInt8], text: String) {
+    func decodesProcessNameAsText(bytes: [UInt8], text: String) {
         #expect(ProcessName(bytes).text == text)
     }
 
-    @Test func gaugesWithoutAValueSayNothing() {
+    @Test func ignoresGaugesWithoutValue() {
         var gauge = TCPStatistics.Gauge(0)
         #expect(gauge.mean == 0 && gauge.smallest == 0 && gauge.count == 0)
         gauge.add(TCPStatistics.Gauge(7))

@@ -17,7 +17,7 @@ struct SplitMix64: RandomNumberGenerator {
     }
 }
 
-/// A record with everything that tells it from another, as a value and as text.
+/// The fields that distinguish a record from others, as a value and as text.
 struct RecordText: Hashable, Comparable, CustomStringConvertible {
     let description: String
 

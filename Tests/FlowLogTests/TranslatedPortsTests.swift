@@ -17,7 +17,7 @@ import Testing
             ([65535], [65535, 65534], [65534, 65535]),
         ] as [([UInt16], [UInt16], [UInt16])]
     )
-    func selection(active: [UInt16], ended: [UInt16], expected: [UInt16]) {
+    func selectsActiveThenLowestPorts(active: [UInt16], ended: [UInt16], expected: [UInt16]) {
         var ports = TranslatedPorts()
         for port in ended { ports.add(port, isActive: false) }
         for port in active { ports.add(port, isActive: true) }
@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(arguments: 0..<20 as Range<UInt64>)
-    func theLowestOfMany(seed: UInt64) {
+    func keepsLowestPorts(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var lowest = LowestPorts()
         var all: Set<UInt16> = []

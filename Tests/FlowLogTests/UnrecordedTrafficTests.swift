@@ -13,7 +13,7 @@ import Testing
         TrafficCounters(packets: packets, bytes: bytes)
     }
 
-    @Test func aRoutersTrafficIsInNoRecord() {
+    @Test func countsRoutedTrafficAsTransit() {
         var fixture = AggregatorFixture()
         fixture.births(Self.uplink)
         fixture.delta(1, ingress: 10, egress: 20)
@@ -25,7 +25,7 @@ import Testing
     }
 
     /// The same connection through the workload's interface is in the records: nothing is missing, inventory or not.
-    @Test(arguments: [false, true]) func whatAnotherInterfaceReportsIsNotMissing(isKnown: Bool) {
+    @Test(arguments: [false, true]) func countsTrafficOfOtherInterfaceAsElsewhere(isKnown: Bool) {
         var fixture = AggregatorFixture()
         if isKnown { fixture.learn { $0.localWorkloads = [Self.pod] } }
         fixture.births(
@@ -47,8 +47,8 @@ import Testing
         #expect(fixture.aggregator.statistics.unrecorded.elsewhere == Self.traffic(3, 30))
     }
 
-    /// A workload that is known, and whose interface nobody watches.
-    @Test func aWorkloadBehindAnUnwatchedInterfaceIsMissing() {
+    /// A known workload whose interface Weir does not watch.
+    @Test func countsWorkloadOnUnwatchedInterfaceAsTransit() {
         var fixture = AggregatorFixture()
         fixture.learn { $0.localWorkloads = [Self.pod] }
         fixture.births(Self.uplink)
@@ -57,7 +57,7 @@ import Testing
         #expect(fixture.aggregator.statistics.unrecorded.transit == Self.traffic(3, 30))
     }
 
-    @Test func whatCameBeforeANameIsCountedAndWhatComesAfterIsRecorded() {
+    @Test func countsTrafficBeforeHostAddressAsTransit() {
         var fixture = AggregatorFixture(own: [])
         fixture.births(AggregatorFixture.birth(1))
         fixture.delta(1, ingress: 10, egress: 20)
@@ -67,7 +67,7 @@ import Testing
         #expect(fixture.aggregator.statistics.unrecorded.transit == Self.traffic(3, 30))
     }
 
-    @Test func aNumberThatWasNeverBornIsCounted() {
+    @Test func countsTrafficOfUnknownFlowID() {
         var fixture = AggregatorFixture()
         fixture.delta(1, ingress: 10, egress: 20)
         #expect(fixture.aggregator.statistics.unrecorded.unknown == Self.traffic(3, 30))

@@ -32,7 +32,7 @@ import Testing
         return flow.withVerdict(action, by: policies)
     }
 
-    @Test func pairsAreToldApartAndLikePodsAreNot() {
+    @Test func groupsMismatchesOfSimilarPods() {
         var mismatches = VerdictMismatches()
         mismatches.note(Self.flow(.deny, Self.allow), reason: Self.reason)
         mismatches.note(Self.flow(.deny, Self.allow, pod: "web-2"), reason: nil)
@@ -52,7 +52,7 @@ import Testing
         #expect((mismatches.denied, mismatches.allowed) == (3, 1))
     }
 
-    @Test func pairsWithoutEndAreCountedAndNotKept() {
+    @Test func keepsLimitedPairsButCountsAll() {
         var mismatches = VerdictMismatches()
         for port in 0..<5000 as Range<UInt16> {
             mismatches.note(Self.flow(.deny, Self.allow, port: port), reason: nil)
@@ -65,7 +65,7 @@ import Testing
         #expect(mismatches.take().map(\.destinationPort) == [4999])
     }
 
-    @Test func whatIsNotConfirmedWasNothing() {
+    @Test func discardsUnconfirmedMismatches() {
         var mismatches = VerdictMismatches()
         mismatches.note(Self.flow(.deny, Self.allow), reason: Self.reason)
         mismatches.note(Self.flow(.deny, Self.allow, port: 443), reason: Self.reason)

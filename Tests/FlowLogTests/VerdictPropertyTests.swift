@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// Random lives of flows of which much is denied: what must hold of all records together, whatever the verdicts are.
+/// Random flows with many denials: invariants of all records together, for any verdicts.
 @Suite struct VerdictPropertyTests {
     /// The sums over all records.
     private struct Total {
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    /// Lets a world run to its end, and everything it told be recorded.
+    /// Runs a world to its end and sums up its records.
     private static func run(
         _ world: inout DenyingWorld,
         level: AggregationLevel,
@@ -68,10 +68,10 @@ import Testing
         return (total, aggregator.statistics)
     }
 
-    /// If every flow is a workload's and no policies are known, each number records its own denials: nothing is lost, and
-    /// nothing is counted twice.
+    /// If every flow is a workload's and no policies are known, each flow ID records its own denials: the records have
+    /// each denial exactly once.
     @Test(arguments: AggregationLevel.allCases, 0..<8 as Range<UInt64>)
-    func allThatWasDeniedIsRecordedOnce(level: AggregationLevel, seed: UInt64) {
+    func recordsEachDenialOnce(level: AggregationLevel, seed: UInt64) {
         for run in 0..<6 as Range<UInt64> {
             let seed = seed << 16 | run << 8 | UInt64(level.rawValue)
             var world = DenyingWorld(
@@ -87,9 +87,9 @@ import Testing
         }
     }
 
-    /// If nobody answers, no record has anything from the responder.
+    /// Without answers, no record has traffic of the responder.
     @Test(arguments: 0..<100 as Range<UInt64>)
-    func recordsAreOneSidedWhereNobodyAnswers(seed: UInt64) {
+    func unansweredFlowsHaveNoResponderTraffic(seed: UInt64) {
         var world = DenyingWorld(
             RandomWorld(seed: seed, onlyWorkloads: true, tracksNothing: true, ownsNothing: true),
             isOneWay: true
@@ -99,10 +99,10 @@ import Testing
         #expect(total.deniedForward.packets > 50)
     }
 
-    /// Hosts, workloads, translation, late names and policies that change: whoever records what was denied, nothing comes
-    /// from nowhere, and nothing is left behind.
+    /// Hosts, workloads, translation, late names and changing policies: records never exceed the input, and no state is
+    /// left.
     @Test(arguments: AggregationLevel.allCases, 0..<12 as Range<UInt64>)
-    func nothingIsInvented(level: AggregationLevel, seed: UInt64) {
+    func recordsNeverExceedInput(level: AggregationLevel, seed: UInt64) {
         for run in 0..<6 as Range<UInt64> {
             let seed = seed << 16 | run << 8 | UInt64(level.rawValue)
             var world = DenyingWorld(RandomWorld(seed: seed, onlyWorkloads: run % 3 == 0))
@@ -117,7 +117,7 @@ import Testing
             #expect(statistics.unrecordedDenials <= told.packets, place)
             // A workload's interface reports all that it counted.
             if world.world.onlyWorkloads { #expect(total.all.packets >= world.fed.packets, place) }
-            // What is in no record is counted.
+            // The statistics count traffic that is in no record.
             let unrecorded = statistics.unrecorded
             let missing = unrecorded.transit.packets + unrecorded.elsewhere.packets + unrecorded.unknown.packets
             #expect(total.all.packets + missing >= world.fed.packets, place)
@@ -129,7 +129,7 @@ import Testing
 
     /// The same records as ``VerdictReference`` makes, in a cluster that does not change under policies that do.
     @Test(arguments: 0..<40 as Range<UInt64>)
-    func sameRecordsAsTheReference(seed: UInt64) {
+    func matchesVerdictReference(seed: UInt64) {
         for run in 0..<10 as Range<UInt64> {
             let seed = seed << 8 | run
             var random = RandomWorld(seed: seed, onlyWorkloads: run % 3 == 0, tracksNothing: true)
@@ -147,7 +147,7 @@ import Testing
 
             func process(_ batch: FlowBatch) {
                 var batch = batch
-                // What calls itself is the same flow from both ends.
+                // A flow from an address to itself is the same flow from both ends.
                 batch.births.removeAll { $0.key.near == $0.key.far }
                 for birth in batch.births {
                     if Self.comesFromElsewhere(birth, resolver) {
@@ -171,7 +171,7 @@ import Testing
                 return others.wrong.isEmpty && others.right.isEmpty && lines.count == expected.count
             }
 
-            // Flows that begin before any policies are known are another story.
+            // Other tests cover flows that begin before any policies.
             let first = world.evaluator()
             aggregator.use(first)
             reference.use(first)
@@ -194,8 +194,8 @@ import Testing
         }
     }
 
-    /// Whether an interface that reports nothing of a flow sees it on its way out, so that what is denied of it is told for
-    /// the interface that it came in through.
+    /// Whether a flow leaves through an interface that does not report it, so that its denials are reported for the
+    /// interface through which it entered.
     private static func comesFromElsewhere(_ birth: FlowBirth, _ resolver: FakeResolver) -> Bool {
         let near = birth.key.near
         return birth.role == .host && birth.initiator == .far && !resolver.own.contains(near)

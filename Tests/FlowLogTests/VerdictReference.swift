@@ -2,11 +2,11 @@ import FlowModel
 
 @testable import FlowLog
 
-/// A reference for the aggregator's treatment of denied packets, written for certainty: every number examines its whole batch
-/// alone, flows are objects in a list, and every 5-tuple is a record of its own.
+/// A reference for the aggregator's treatment of denied packets, written for certainty: every flow ID examines its
+/// whole batch alone, flows are objects in a list, and every 5-tuple is a record of its own.
 ///
-/// It knows names that do not change, no translation, and no packets that are denied on the way out of an interface that
-/// they did not come in through.
+/// It supports names that do not change, no translation, and no packets that are denied at the exit through another
+/// interface than their entrance.
 struct VerdictReference {
     /// A record, as far as verdicts make a difference.
     struct Line: Hashable, Comparable, CustomStringConvertible {
@@ -38,7 +38,7 @@ struct VerdictReference {
             self.policies = policies
         }
 
-        /// Takes in what the ends sent.
+        /// Adds the packets of both ends.
         func add(sent: TrafficCounters, answers: TrafficCounters) {
             inbound += reporter == .source ? answers : sent
             outbound += reporter == .source ? sent : answers
@@ -61,16 +61,16 @@ struct VerdictReference {
         let flowID: UInt32
         let packets: TrackedConnection.Tuple
         let nearBegan: Bool
-        /// Nil where it is not reported.
+        /// Nil if the flow is not reported.
         let reporter: FlowReporter?
         var own: Flow?
         var other: Flow?
         var decider = Decider.own
-        /// Told as denied, not counted yet.
+        /// Packets that were reported as denied and are not counted yet.
         var owed = (forward: TrafficCounters.zero, backward: TrafficCounters.zero)
         /// The reason of the last denial.
         var reason: String?
-        /// Policies as they were when something was denied, and since then as they are.
+        /// Whether the flow had a denial, so that each batch evaluates its policies again.
         var isWatched = false
 
         init(_ flowID: UInt32, _ packets: TrackedConnection.Tuple, nearBegan: Bool, reporter: FlowReporter?) {
@@ -101,7 +101,7 @@ struct VerdictReference {
         return traces
     }
 
-    /// Errors of ICMP, and what a link needs; as far as the world has any.
+    /// Whether packets are ICMP errors or link-local messages, as far as the world has them.
     private static func isBeyondPolicies(_ packets: TrackedConnection.Tuple) -> Bool {
         let type = packets.destinationPort / 256
         return packets.proto.rawValue == 1 && [3, 5, 11].contains(type)
@@ -143,7 +143,7 @@ struct VerdictReference {
     }
 
     mutating func flush() -> [Line] {
-        // What is denied is over when it has begun, and nothing denied is nothing to report.
+        // A denied flow completes when it starts, and one without denied packets is not reported.
         for flow in flows where flow.action == .deny { flow.isCompleted = flow.isStarted }
         let silent = flows.filter {
             $0.action == .deny && $0.drops == nil && $0.inbound == .zero && $0.outbound == .zero
@@ -296,13 +296,13 @@ extension VerdictReference {
         }
         let isQuiet = flowID.other == nil && flowID.owed.forward == .zero && flowID.owed.backward == .zero
         if isQuiet, flowID.reporter == nil || flowID.own?.action == .allow {
-            // From now on nobody asks whose denial it would be.
+            // From now on the reference does not evaluate the decider.
             flowID.isWatched = false
             (flowID.decider, flowID.reason) = (.own, nil)
         }
     }
 
-    /// Hands reported and not yet counted denials over with the denial.
+    /// Moves denials that are reported and not counted yet to the new decider.
     private mutating func change(_ flowID: Number, to decider: Decider, _ told: inout TrafficCounters) {
         let isOthers = if case .other = decider { true } else { false }
         let wasOthers = if case .other = flowID.decider { true } else { false }
@@ -342,35 +342,35 @@ extension VerdictReference {
         var (answers, deniedAnswers) = split(answered, &flowID.owed.backward, isDenied: false)
         deniedAnswers += backward.uncounted
         if allowed.packets > 0 {
-            // What is denied stays denied, though a few packets of the batch went on.
+            // A denied flow stays denied, though a few packets of the batch were allowed.
             let isShort = denied != .zero && flowID.own?.action == .deny
             if isShort {
-                visit(flowID, reporter, .allow, sent: allowed, answers: answers, nil)
+                addOnce(flowID, reporter, .allow, sent: allowed, answers: answers, nil)
             } else {
-                stand(flowID, reporter, .allow)
+                assign(flowID, reporter, .allow)
                 flowID.own?.add(sent: allowed, answers: answers)
             }
             answers = .zero
         }
         if denied != .zero {
-            stand(flowID, reporter, .deny)
+            assign(flowID, reporter, .deny)
             let half = allowed.packets > 0 ? .zero : allowed
             flowID.own?.add(sent: denied + half, answers: answers)
             if let reason { flowID.own?.drop(sent: denied.packets, answers: 0, reason) }
         } else if allowed.packets == 0 {
             let isOthers = flowID.decider != .own
             if flowID.own == nil, !isOthers || allowed != .zero || answers != .zero {
-                stand(flowID, reporter, isOthers || flowID.owed.forward == .zero ? .allow : .deny)
+                assign(flowID, reporter, isOthers || flowID.owed.forward == .zero ? .allow : .deny)
             }
             flowID.own?.add(sent: allowed, answers: answers)
         }
         if deniedAnswers != .zero {
-            visit(flowID, reporter, .deny, sent: .zero, answers: deniedAnswers, reason)
+            addOnce(flowID, reporter, .deny, sent: .zero, answers: deniedAnswers, reason)
         }
     }
 
-    /// Lets a number count for its flow with a verdict; under other policies a denied flow begins anew.
-    private mutating func stand(_ flowID: Number, _ reporter: FlowReporter, _ action: FlowAction) {
+    /// Assigns a flow ID to its flow with a verdict; under other policies a denied flow begins anew.
+    private mutating func assign(_ flowID: Number, _ reporter: FlowReporter, _ action: FlowAction) {
         if let own = flowID.own, own.action == action {
             let traces = self.traces(of: flowID.packets)
             let trace = (reporter == .source ? traces?.egress : traces?.ingress) ?? nil
@@ -380,7 +380,7 @@ extension VerdictReference {
         flowID.own = begin(flowID, reporter, action)
     }
 
-    private mutating func visit(
+    private mutating func addOnce(
         _ flowID: Number,
         _ reporter: FlowReporter,
         _ action: FlowAction,
@@ -462,7 +462,7 @@ extension VerdictReference.Line {
 }
 
 extension FakeEvaluator {
-    /// Returns the policies' decisions on packets, whoever the ends are.
+    /// Returns the policies' decisions on packets, for any endpoints.
     func traces(of packets: TrackedConnection.Tuple) -> Traces {
         traces(
             of: packets,

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FlowLog
 
-/// Aspects of verdicts that scenarios cannot show: statistics, disagreements, and several numbers in one batch.
+/// Aspects of verdicts that scenarios cannot show: statistics, disagreements, and several flow IDs in one batch.
 @Suite struct VerdictTests {
     private static let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
     private static let client = AggregatorFixture.workload
@@ -50,7 +50,7 @@ import Testing
 
     // MARK: The pod's own node
 
-    @Test func noPolicyIsAskedOfWhatAPodsOwnNodeSends() {
+    @Test func trafficFromOwnNodeIsNotEvaluated() {
         var fixture = AggregatorFixture()
         fixture.learn { $0.localWorkloads = [Self.client] }
         fixture.aggregator.use(Self.policies(1, egress: Self.deny, ingress: Self.deny))
@@ -71,7 +71,7 @@ import Testing
 
     // MARK: Policies that come late
 
-    @Test func flowsFromBeforeAnyPoliciesBeginAnewOnce() {
+    @Test func flowsBeforeFirstPoliciesRestartOnce() {
         var fixture = AggregatorFixture()
         fixture.births(Self.call(0), Self.call(1, port: 40001))
         fixture.aggregator.use(Self.policies(1, egress: Self.allow))
@@ -82,7 +82,7 @@ import Testing
         #expect(fixture.flush(at: 400).map(\.flows) == [FlowCounts(1, 0, 0), FlowCounts(1, 0, 0)])
     }
 
-    @Test func flowsThatNoPoliciesExplainGoOn() {
+    @Test func flowsWithoutPolicyTraceContinue() {
         var fixture = AggregatorFixture()
         fixture.births(Self.call(0))
         fixture.aggregator.use(Self.policies(1))
@@ -91,7 +91,7 @@ import Testing
 
     // MARK: Disagreements
 
-    @Test func aConnectionDisagreesOnce() {
+    @Test func reportsMismatchOncePerConnection() {
         var fixture = AggregatorFixture()
         fixture.aggregator.use(Self.policies(1, egress: Self.allow))
         fixture.births(Self.call(0))
@@ -111,8 +111,8 @@ import Testing
         #expect(found.first?.observed == .deny)
     }
 
-    /// A denied flow that is let through because policies have changed is what policies say.
-    @Test func whatPoliciesSaidBeforeIsNotHeldAgainstTheKernel() {
+    /// A denied flow that the kernel allows after policies have changed agrees with the policies.
+    @Test func allowedFlowAfterPolicyChangeIsNoMismatch() {
         var fixture = AggregatorFixture()
         fixture.aggregator.use(Self.policies(1, egress: Self.deny))
         fixture.batch { batch in
@@ -126,15 +126,15 @@ import Testing
         #expect(fixture.aggregator.takeMismatches().isEmpty)
     }
 
-    // MARK: What is in no record
+    // MARK: Unrecorded denials
 
-    @Test func whatIsInNoRecordIsCounted() {
+    @Test func countsUnrecordedDenials() {
         var fixture = AggregatorFixture()
         fixture.learn { $0.localWorkloads = [Self.client] }
         let stranger = IPAddress(192, 0, 2, 9)
         fixture.batch { batch in
             batch.births = [
-                // Between two strangers; to a workload, whose answers are denied; told as denied and never counted.
+                // Between two unknown hosts; to a workload whose answers are denied; reported as denied and never counted.
                 AggregatorFixture.birth(0, near: AggregatorFixture.peer, far: stranger),
                 AggregatorFixture.birth(1, near: stranger, far: IPAddress(10, 1, 0, 77), marks: .openedEgress),
                 Self.call(2),
@@ -150,18 +150,17 @@ import Testing
         #expect(fixture.flush().map(\.outbound.packets) == [1])
     }
 
-    @Test func dropsOfNumbersThatWereNeverBornAreCounted() {
+    @Test func countsDropsOfUnknownFlowIDs() {
         var fixture = AggregatorFixture()
         fixture.batch { $0.drops = [Self.drop(7, ingress: 1)] }
         #expect(fixture.aggregator.statistics.unknownFlowIDs == 1)
         #expect(fixture.flush().isEmpty)
     }
 
-    // MARK: Several numbers
+    // MARK: Several flow IDs
 
-    /// A flow that was held back and is settled in the middle of a batch does not keep others from what the batch has yet
-    /// to say of them.
-    @Test func aHeldFlowDoesNotCutABatchShort() {
+    /// A held flow that is settled in the middle of a batch does not prevent the processing of the batch's other flows.
+    @Test func heldFlowDoesNotSkipRestOfBatch() {
         var fixture = AggregatorFixture()
         fixture.learn { $0.workloadRanges = IPPrefix("10.2.0.0/16").map { [$0] } ?? [] }
         fixture.batch { batch in
@@ -181,9 +180,8 @@ import Testing
         #expect(records.map { $0.drops?.reason.name } == [nil, "NETFILTER_DROP", "NETFILTER_DROP"])
     }
 
-    /// A denial on the way out belongs to the entrance; a number that stood for the entrance and stands for another flow now is
-    /// not concerned.
-    @Test func aNumberThatIsUsedAgainIsNoEntrance() {
+    /// A denial at the exit belongs to the entrance's flow, and not to a later flow that uses the entrance's ID again.
+    @Test func reusedFlowIDIsNoEntrance() {
         var fixture = AggregatorFixture()
         fixture.learn { $0.localWorkloads = [Self.client] }
         let remote = IPAddress(192, 0, 2, 9)
@@ -211,8 +209,8 @@ import Testing
         #expect(records.filter { $0.action == .deny }.map(\.outbound.packets) == [2])
     }
 
-    /// A packet that entered and says where it was on its way to has its own end as the one that began.
-    @Test func whereADeniedPacketWentSaysWhoBegan() {
+    /// The sender of a dropped packet with a known destination is the originator.
+    @Test func destinationOfDroppedPacketGivesOriginator() {
         var fixture = AggregatorFixture()
         fixture.learn { $0.localWorkloads = [Self.server] }
         let destination = FlowDrop.Destination(address: Self.server, port: 8443)
@@ -232,10 +230,10 @@ import Testing
         #expect(records.map(\.inbound.packets) == [1])
     }
 
-    // MARK: What is known changes
+    // MARK: Changes of local addresses
 
     /// An address may become known as local while a flow is denied.
-    @Test func whoseDenialItIsIsAskedAnewWhenWhatIsLocalChanges() {
+    @Test func attributesDenialAgainWhenLocalAddressesChange() {
         var fixture = AggregatorFixture()
         fixture.births(AggregatorFixture.birth(0, far: Self.client))
         fixture.batch { batch in
@@ -252,8 +250,8 @@ import Testing
         #expect(fixture.flush().map(\.inbound.packets) == [3])
     }
 
-    /// A number that waits and is denied is looked at again as soon as it is not.
-    @Test func whatWasLearntWhileANumberWasDeniedIsNotMissed() {
+    /// A waiting flow that is denied is resolved again as soon as the denial ends.
+    @Test func waitingFlowIsResolvedAfterDenialEnds() {
         var fixture = AggregatorFixture()
         fixture.births(AggregatorFixture.birth(0, far: Self.server))
         fixture.batch { batch in
