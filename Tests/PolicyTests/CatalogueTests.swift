@@ -3,7 +3,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// Policies in words, and copies of stores that change by themselves.
+/// The catalogue of policies, and independent copies of stores.
 struct CatalogueTests {
     private static let source = SourceID(rawValue: 1)
 
@@ -13,9 +13,9 @@ struct CatalogueTests {
         return store
     }
 
-    /// In the order in which they are asked, with numbers of rules that are those of hits: rules that log have one, too.
+    /// The catalogue has policies in order of evaluation, and rules with the numbers of hits; rules that log have one, too.
     @Test(arguments: [PolicyFormat.enterprise, .calico332])
-    func rulesHaveTheNumbersAndNamesOfHits(_ format: PolicyFormat) throws {
+    func catalogueRulesHaveNumbersOfHits(_ format: PolicyFormat) throws {
         let rules = [Make.rule(.log), Make.rule(.deny, from: "app == 'x'"), Make.rule(.allow)]
         var store = store(
             [
@@ -52,8 +52,8 @@ struct CatalogueTests {
         #expect(hit.contains("|\(late.id)|allow|2"), "\(hit)")
     }
 
-    /// One of two copies does not use what the other one learned, although both number things alike.
-    @Test func aCopyDecidesByItsOwnPolicies() throws {
+    /// A copy does not use cached results of the other one, although both give selectors the same numbers.
+    @Test func forkedStoreDecidesByItsOwnPolicies() throws {
         let pod = Make.pod("pod", "shop", ["app": "web"])
         func action(_ store: inout PolicyStore) -> FlowAction? {
             store.snapshot().traces(of: Make.tuple(), source: Make.outside, destination: pod).ingress?.action

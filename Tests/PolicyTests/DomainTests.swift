@@ -24,7 +24,7 @@ struct DomainTests {
         ("*", yes: ["a", "a.b"], no: [""]),
         ("_a-1.b", yes: ["_a-1.b"], no: ["a-1.b"]),
     ])
-    func namesMatch(_ text: String, yes: [String], no: [String]) throws {
+    func patternsMatchNames(_ text: String, yes: [String], no: [String]) throws {
         let pattern = try #require(DomainPattern(text))
         for name in yes { #expect(pattern.matches(name) && DomainList([pattern]).matches(["x", name]), "\(name)") }
         for name in no { #expect(!pattern.matches(name) && !DomainList([pattern]).matches([name]), "\(name)") }
@@ -36,7 +36,7 @@ struct DomainTests {
         ("a b.c", "other characters"), ("bücher.example", "other characters"), ("^a$", "other characters"),
         (String(repeating: "a", count: 64) + ".b", "63"), (String(repeating: "a.", count: 127) + "bc", "253"),
     ])
-    func textsThatAreNoNames(_ text: String, _ reason: String) {
+    func rejectsInvalidPatterns(_ text: String, _ reason: String) {
         #expect(DomainPattern(text) == nil)
         #expect(DomainPattern.error(in: text)?.contains(reason) == true)
     }
@@ -63,7 +63,7 @@ struct DomainTests {
         )
     }
 
-    /// The last hit, and whether names mattered.
+    /// The last hit, and whether it depends on domains.
     struct Outcome: Equatable, CustomStringConvertible {
         var hit: String
         var depends: Bool
@@ -92,21 +92,21 @@ struct DomainTests {
                 [rule(["api.example.com", "*.example.org"])], .known(["x", "a.example.org"]),
                 Outcome("allow", 0, depends: true)
             ),
-            // Another name, no name, and names that nobody collects.
+            // Another name, no name, and names that are not collected.
             ([rule(["api.example.com"])], .known(["www.example.com"]), Outcome("deny", -1, depends: true)),
             ([rule(["api.example.com"])], .known([]), Outcome("deny", -1, depends: true)),
             ([rule(["api.example.com"])], .unknown, Outcome("deny", -1, depends: true)),
-            // A port that the rule does not have: the names do not matter, whatever they are.
+            // With a port that the rule does not have, no name matters.
             (
                 [rule(["api.example.com"], [.range(80...80)])], .known(["api.example.com"]),
                 Outcome("deny", -1, depends: false)
             ),
             ([rule(["api.example.com"], [.range(80...80)])], .unknown, Outcome("deny", -1, depends: false)),
             ([rule(["api.example.com"], [.range(443...443)])], .unknown, Outcome("deny", -1, depends: true)),
-            // A rule before it decides.
+            // Another rule decides.
             ([CalicoRule(action: .deny), rule(["a.example"])], .unknown, Outcome("deny", 0, depends: false)),
             ([rule(["a.example"]), CalicoRule(action: .allow)], .unknown, Outcome("allow", 1, depends: true)),
-            // Of several names those that can be read.
+            // A rule uses only its valid names.
             ([rule(["*.*.a", "b.example"])], .known(["b.example"]), Outcome("allow", 0, depends: true)),
             ([rule(["*.*.a"])], .known(["x.y.a"]), Outcome("deny", -1, depends: false)),
         ] as [([CalicoRule], DestinationDomains, Outcome)]
@@ -119,8 +119,8 @@ struct DomainTests {
         #expect(Outcome(Self.trace(snapshot, domains)) == outcome)
     }
 
-    /// In places where Calico refuses domain names, they match nothing.
-    @Test func namesElsewhereMatchNothing() {
+    /// Domain names match nothing in places where Calico refuses them.
+    @Test func misplacedDomainsMatchNothing() {
         let names = DestinationDomains.known(["a.example"])
         for action in [CalicoRule.Action.deny, .pass, .log] {
             var rule = Self.rule(["a.example"])
@@ -171,14 +171,14 @@ struct DomainTests {
             (set(["*.partner.example"]), .allow, .known(["a.partner.example"]), Outcome("allow", 0, depends: true)),
             (set(["*.partner.example"]), .allow, .known(["partner.example"]), Outcome("deny", -1, depends: true)),
             (set(["*.partner.example"]), .allow, .unknown, Outcome("deny", -1, depends: true)),
-            // By its ranges it matches whatever the names are.
+            // The set matches by its ranges, with any names.
             (set(["a.example"], ["198.51.100.0/24"]), .allow, .unknown, Outcome("allow", 0, depends: false)),
-            // Only rules that allow look at the names of a set.
+            // Only Allow rules evaluate the names of a set.
             (set(["a.example"]), .deny, .known(["a.example"]), Outcome("deny", -1, depends: false)),
             (set(["a.example"]), .pass, .known(["a.example"]), Outcome("deny", -1, depends: false)),
         ] as [(ClusterObject, CalicoRule.Action, DestinationDomains, Outcome)]
     )
-    func networkSetsHaveNames(
+    func allowRulesMatchDomainsOfNetworkSets(
         _ set: ClusterObject,
         _ action: CalicoRule.Action,
         _ domains: DestinationDomains,
@@ -187,7 +187,7 @@ struct DomainTests {
         #expect(Outcome(Self.trace(Self.egress([Self.selecting(action)], [set]), domains)) == outcome)
     }
 
-    @Test func aSetThatIsNotSelectedDoesNotMatter() {
+    @Test func ignoresDomainsOfUnselectedSets() {
         var other = Self.selecting(.allow)
         other.destination.selector = "feed == 'other'"
         let trace = Self.trace(Self.egress([other], [Self.set(["a.example"])]), .known(["a.example"]))
@@ -196,7 +196,7 @@ struct DomainTests {
 
     // MARK: - Changes
 
-    @Test func namesOfChangedObjectsCount() {
+    @Test func usesDomainsOfChangedObjects() {
         var store = PolicyStore(format: .calico332)
         let source = SourceID(rawValue: 1)
         #expect(!store.snapshot().usesDomains)
@@ -244,8 +244,8 @@ struct DomainTests {
         #expect(Self.trace(store.snapshot(), .known(["c.example"]))?.action == .allow)
     }
 
-    /// Clients choose what they ask for: names without end take no room for ever.
-    @Test func manyNamesAreBounded() {
+    /// Clients choose the names that they resolve, so that the memory for names must be bounded.
+    @Test func domainSetsAreBounded() {
         let snapshot = Self.egress([Self.rule(["*.example.com"])])
         for index in 0..<40_000 {
             let name = index.isMultiple(of: 2) ? "n\(index).example.com" : "n\(index).example.org"
@@ -256,7 +256,7 @@ struct DomainTests {
         #expect(sets.count == 3)
     }
 
-    // MARK: - Words
+    // MARK: - Explanations
 
     @Test(
         arguments: [

@@ -3,7 +3,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// An error in policies is reported with object and place, and never stops the rest.
+/// An error in policies is reported with its object and path, and does not affect other policies.
 struct FindingTests {
     private func findings(_ objects: [ClusterObject]) -> [PolicyFinding] {
         var store = PolicyStore(format: .enterprise)
@@ -16,7 +16,7 @@ struct FindingTests {
     }
 
     @Test
-    func selectorsThatCannotBeReadHaveAPosition() {
+    func reportsPositionInInvalidSelector() {
         let bad = Make.policy(.calicoNetworkPolicy, "default.bad", "shop", selector: "app == 'web' &&")
         let good = Make.policy(
             .calicoNetworkPolicy,
@@ -128,13 +128,13 @@ struct FindingTests {
         (CalicoRule(action: .allow, source: EntityRule(selector: "a == 'b' && a == 'c'")), "both b and c"),
         (CalicoRule(action: .allow, source: EntityRule(domains: ["a.example"])), "domain names are accepted"),
     ])
-    func rulesThatCanNeverMatchAreFound(_ rule: CalicoRule, _ words: String) {
+    func reportsRulesThatCanNeverMatch(_ rule: CalicoRule, _ words: String) {
         let found = findings(rule)
         #expect(found.count == 1)
         #expect(found.first?.path == "spec.ingress[0]" && found.first?.message.contains(words) == true, "\(found)")
     }
 
-    /// Rules that look as if they contradict themselves, and match something.
+    /// Rules that seem to contradict themselves, but can match.
     @Test(arguments: [
         CalicoRule(action: .allow, proto: .number(.tcp), notProto: .number(.udp)),
         CalicoRule(action: .allow, ipVersion: 4, proto: .number(.icmp)),
@@ -163,12 +163,12 @@ struct FindingTests {
         CalicoRule(action: .allow, source: EntityRule(selector: "a == 'x' || a == 'y'")),
         CalicoRule(action: .allow, source: EntityRule(notSelector: "all()")),
     ])
-    func rulesThatCanMatchAreNotBlamed(_ rule: CalicoRule) {
+    func acceptsRulesThatCanMatch(_ rule: CalicoRule) {
         #expect(findings(rule).isEmpty)
     }
 
     @Test
-    func rulesOfDirectionsThatAreNotGovernedAreFound() {
+    func reportsRulesOfUndeclaredDirections() {
         let rule = Make.rule(.allow)
         let calico = Make.policy(.globalNetworkPolicy, "p", directions: .egress, ingress: [rule], egress: [rule])
         #expect(
@@ -185,9 +185,9 @@ struct FindingTests {
         )
     }
 
-    /// Of the rules that a Kubernetes rule is expanded to, the wrong part is named once.
+    /// An invalid part of a Kubernetes rule is reported once, although the rule is expanded to several.
     @Test
-    func partsOfKubernetesRulesAreNamed() {
+    func reportsInvalidPartsOfKubernetesRules() {
         let block = IPBlock(range: Make.net("10.1.0.0/16"), except: [Make.net("10.0.0.0/8")])
         let rule = NetworkPolicyRule(
             peers: [.pods(namespaces: nil, pods: LabelSelector()), .block(block), .unknown],
@@ -204,7 +204,7 @@ struct FindingTests {
     }
 
     @Test
-    func selectorsThatSelectNothingAreFound() {
+    func reportsSelectorsThatSelectNothing() {
         let policy = Make.policy(.globalNetworkPolicy, "p", selector: "a == 'b' && a == 'c'")
         #expect(
             findings([policy]).map(\.description) == [
@@ -214,7 +214,7 @@ struct FindingTests {
     }
 
     @Test
-    func adminRulesThatCanNeverMatchAreFound() {
+    func reportsAdminRulesThatCanNeverMatch() {
         var policy = AdminPolicy(
             kind: .adminNetworkPolicy,
             metadata: Make.metadata("p"),
@@ -240,7 +240,7 @@ struct FindingTests {
     }
 
     @Test
-    func rulesThatAreNotReachedAreFound() {
+    func reportsUnreachableRules() {
         let http = CalicoRule(action: .allow, http: HTTPMatch(methods: ["GET"]))
         let found = findings(http, CalicoRule(action: .log), Make.rule(.deny), Make.rule(.allow))
         #expect(found.map(\.path) == ["spec.ingress[3]"])
@@ -248,7 +248,7 @@ struct FindingTests {
     }
 
     @Test
-    func keysOf500CharactersAreFine() throws {
+    func acceptsKeysOf500Characters() throws {
         let key = String(repeating: "k", count: 250) + "/" + String(repeating: "n", count: 249)
         let selector = "\(key) == 'v'"
         let policy = Make.policy(
@@ -264,12 +264,12 @@ struct FindingTests {
     }
 
     @Test
-    func hostilePoliciesEndQuickly() {
-        let time = processorTime(of: hostilePoliciesAreFoundAndWork)
+    func checksHostilePoliciesInBoundedTime() {
+        let time = processorTime(of: checkHostilePolicies)
         #expect(time < .seconds(60))
     }
 
-    private func hostilePoliciesAreFoundAndWork() {
+    private func checkHostilePolicies() {
         let deep = String(repeating: "(", count: 100_000)
         let long = Array(repeating: "has(a)", count: 20_000).joined(separator: " && ")
         var rules = (0..<40_000).map { index in
@@ -324,7 +324,7 @@ struct FindingTests {
         #expect(egress?.enforced.first?.words.contains("profile kns.shop allows") == true)
     }
 
-    /// A name that looks like a number is no number, and the explanation says so.
+    /// A port name of digits is not a number, and the explanation shows it as a name.
     @Test(arguments: [
         (
             PortMatch.name("8000"), [],

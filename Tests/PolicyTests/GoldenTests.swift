@@ -3,7 +3,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// The cases that Calico's own tests have for enforced and staged policies, in both generations of hits.
+/// The cases of Calico's own tests for enforced and staged policies, in both formats of hits.
 struct GoldenTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var source: String
@@ -62,7 +62,7 @@ struct GoldenTests {
         both("ep2-3", "ep1-1", false, ["0|tier2|gnp:tier2.gnp2-2|deny|0"]),
     ]
 
-    /// The hits of ``cases`` as the older generation writes them.
+    /// The hits of ``cases`` in the older format.
     private static let older = [
         "gnp:default.ep1-1-allow-all": "default.ep1-1-allow-all", "np:default/tier1.np1-1": "default/tier1.np1-1",
         "np:default/default.np3-3": "default/default.np3-3", "snp:default/tier2.np2-3": "default/tier2.staged:np2-3",
@@ -173,7 +173,7 @@ struct GoldenTests {
     }()
 
     @Test(arguments: cases, PolicyFormat.allCases)
-    func tracesAreThoseOfCalico(_ test: Case, _ format: PolicyFormat) throws {
+    func tracesMatchCalico(_ test: Case, _ format: PolicyFormat) throws {
         let snapshot = Make.snapshot(Self.policies, format)
         let (egress, ingress) = snapshot.traces(
             of: Make.tuple(to: 8055),
@@ -195,9 +195,9 @@ struct GoldenTests {
         }
     }
 
-    /// The well-known example: a database that is denied at the end of its tier, and a staged policy that would allow it.
+    /// The well-known example: the end of a tier denies traffic to a database, and a staged policy would allow it.
     @Test
-    func theDatabaseOfTheBankIsDenied() throws {
+    func endOfTierDeniesTrafficToDatabase() throws {
         var objects = [Make.namespace("yaobank"), Make.tier("tigera-security", 100), Make.tier("security", 200)]
         objects += [Make.tier("platform", 300), Make.tier("application", 400)]
         objects.append(.networkSet(NetworkSet(metadata: Make.metadata("threats", nil, ["feed": "threat"]))))

@@ -138,7 +138,7 @@ struct KubernetesPolicyTests {
     ]
 
     @Test(arguments: ingress)
-    func whoReachesThePod(_ test: Case) throws {
+    func ingressRulesSelectPeersAndPorts(_ test: Case) throws {
         let policy = NetworkPolicy(metadata: Make.metadata("policy", "x"), spec: test.spec)
         let snapshot = Make.snapshot(Self.namespaces + [.networkPolicy(policy)])
         let target = try #require(Self.pods.first)
@@ -151,7 +151,7 @@ struct KubernetesPolicyTests {
     }
 
     @Test
-    func egressToDNSOnly() throws {
+    func allowsEgressToDNSOnly() throws {
         let dns = NetworkPolicyRule(
             peers: [.pods(namespaces: Self.labels("ns", "z"), pods: nil)],
             ports: [PolicyPort(proto: .udp, port: .range(53...53)), PolicyPort(proto: .tcp, port: .range(53...53))]
@@ -165,7 +165,7 @@ struct KubernetesPolicyTests {
             return snapshot.traces(of: tuple, source: source.endpoint, destination: target.endpoint).egress?.enforced
                 .last
         }
-        // TCP comes before UDP, whatever is written first.
+        // TCP comes before UDP, also if UDP is written first.
         #expect(hit(6, .tcp, 53) == "0|default|x/knp.default.dns|allow|0")
         #expect(hit(6, .udp, 53) == "0|default|x/knp.default.dns|allow|1")
         #expect(hit(6, .udp, 54) == "0|default|x/knp.default.dns|deny|-1")
@@ -173,9 +173,9 @@ struct KubernetesPolicyTests {
         #expect(hit(6, .icmp, 8 << 8) == "0|default|x/knp.default.dns|deny|-1")
     }
 
-    /// Rule numbers count one rule per protocol and peer; ranges that touch are one.
+    /// Rule numbers count one rule per protocol and peer; adjacent ranges are merged.
     @Test
-    func rulesAreExpanded() throws {
+    func expandsRulesByProtocolAndPeer() throws {
         let ports = [
             PolicyPort(proto: .udp, port: .range(53...53)), PolicyPort(proto: .tcp, port: .range(81...90)),
             PolicyPort(proto: .tcp, port: .range(80...80)), PolicyPort(proto: .sctp, port: nil),

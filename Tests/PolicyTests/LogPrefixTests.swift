@@ -4,7 +4,7 @@ import Testing
 
 /// The contents of log prefixes, and the hits that are made of them.
 struct LogPrefixTests {
-    /// A prefix, and the hit of it without the index in both generations.
+    /// A prefix, and its hit without the index in both formats.
     struct Case: Sendable, CustomTestStringConvertible {
         let prefix: String
         let direction: LoggedRule.Direction?
@@ -106,7 +106,7 @@ struct LogPrefixTests {
     private static let hash = "kz1-Jv_QeR0aXc8WmTbN3uLyPfHd5sGo7iAqZ2x4Bw"
 
     static let others = [
-        // Rule and action are what they were; of the name there is what stands there.
+        // The hit has the rule and the action; its name is the text with the hash.
         Case(
             "APE0|gnp/d\(hash)_llow-egres",
             .egress,
@@ -123,7 +123,7 @@ struct LogPrefixTests {
         Case("API0|What is it?", .ingress, "nflog|nflog.what-is-it|allow|0", "nflog|gnp:nflog.what-is-it|allow|0"),
         Case("API0|..", .ingress, "nflog|nflog.unnamed|allow|0", "nflog|gnp:nflog.unnamed|allow|0"),
         Case("DPI|Tier 1", .ingress, "nflog|nflog.tier-1|deny|-1", "nflog|gnp:nflog.tier-1|deny|-1"),
-        // Prefixes of one's own.
+        // Prefixes of other firewalls.
         Case("[UFW BLOCK] ", nil, "nflog|nflog.ufw-block|deny|-2", "nflog|gnp:nflog.ufw-block|deny|-2"),
         Case(
             "filter_FWD_public_REJECT: ",
@@ -154,7 +154,7 @@ struct LogPrefixTests {
     }
 
     @Test(arguments: newer + older + ends + others)
-    func prefixesAreHits(_ example: Case) throws {
+    func convertsPrefixesToHits(_ example: Case) throws {
         let rules = (rule(example.prefix), rule(example.prefix, .calico332))
         #expect(rules.0?.hit == example.enterprise)
         #expect(rules.1?.hit == example.calico332)
@@ -173,7 +173,7 @@ struct LogPrefixTests {
         // Long ones.
         "DPI0|snp/n\(hash)_checkout-a", "DPI10|sgnp\(hash)_checkout-a", "DPI|ns/tie\(hash)_checkout-a",
     ])
-    func stagedPoliciesDecideNothing(_ prefix: String) {
+    func stagedPrefixesGiveNoVerdict(_ prefix: String) {
         guard case .staged = LogPrefixMeaning(of: prefix, .enterprise) else {
             Issue.record("\(LogPrefixMeaning(of: prefix, .enterprise))")
             return
@@ -185,7 +185,7 @@ struct LogPrefixTests {
         "DPI", "ARI",
         "APE|default", "DRI|x", "API0|", "API0", "APEx|y", "API99999999999999999999|a.b", "[UFW AUDIT] ", "\u{fffd}",
     ])
-    func whatHasNoWordForItIsNoVerdict(_ prefix: String) {
+    func prefixesWithoutActionGiveNoVerdict(_ prefix: String) {
         guard case .noVerdict = LogPrefixMeaning(of: prefix, .enterprise) else {
             Issue.record("\(LogPrefixMeaning(of: prefix, .enterprise))")
             return
@@ -193,7 +193,7 @@ struct LogPrefixTests {
     }
 
     @Test
-    func membersAreToldApart() throws {
+    func parsesMembersOfPrefix() throws {
         let rule = try #require(LogPrefix("PPE12|np/ns/tier.name"))
         #expect(rule.action == .pass && rule.owner == .policy && rule.direction == .egress)
         #expect(rule.subject == .rule(12, id: "np/ns/tier.name") && !rule.isHashed && !rule.isStaged)
@@ -202,14 +202,14 @@ struct LogPrefixTests {
         #expect(LogPrefix("DPI|tier")?.subject == .endOfTier("tier"))
         #expect(LogPrefix("DPI|ns/staged:tier.p")?.subject == .stagedPolicy(id: "ns/staged:tier.p"))
         #expect(LogPrefix("APE0|gnp/d\(Self.hash)_llow-egres")?.isHashed == true)
-        // As long, but whole.
+        // As long, but without a hash.
         let long = "APE0|gnp/" + String(repeating: "a", count: 54)
         #expect(long.utf8.count == 63 && LogPrefix(long)?.isHashed == false)
     }
 
-    /// Whatever a prefix is, what is made of it is a hit that says the same.
+    /// If a prefix gives a hit, the hit is valid and has the prefix's action.
     @Test(arguments: [1, 2, 3] as [UInt64])
-    func anyPrefixIsAHitOrNone(_ seed: UInt64) throws {
+    func anyPrefixGivesValidHitOrNone(_ seed: UInt64) throws {
         var numbers = RandomNumbers(seed: seed)
         let pieces = [
             "A", "D", "P", "P", "R", "I", "E", "0", "12", "|", "|", "/", ".", ":", "_", "-", " ", "np/", "gnp/", "knp.",

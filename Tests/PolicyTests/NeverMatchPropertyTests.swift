@@ -3,10 +3,10 @@ import FlowModel
 import Policy
 import Testing
 
-/// Rules that the check reports as never matching never match, whatever the policies and connections.
+/// Rules that the check reports as never matching never match, with any policies and connections.
 struct NeverMatchPropertyTests {
     @Test(arguments: 0..<40)
-    func rulesThatCanNeverMatchDoNot(_ seed: Int) {
+    func reportedRulesNeverMatch(_ seed: Int) {
         var world = RandomWorld(seed: UInt64(seed) &+ 0x5eed)
         // Many policies of one rule each, so that no rule hides another one.
         var objects = world.objects.filter { !$0.isPolicy }
@@ -52,7 +52,7 @@ struct NeverMatchPropertyTests {
         return store.findings
     }
 
-    /// ICMP of the other version of IP is in no network.
+    /// Whether ICMP has the version of the tuple's addresses, as in real networks.
     private static func isReal(_ tuple: TrackedConnection.Tuple) -> Bool {
         tuple.proto == .icmp ? tuple.source.isIPv4 : tuple.proto != .icmp6 || !tuple.source.isIPv4
     }

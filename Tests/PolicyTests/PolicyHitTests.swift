@@ -1,7 +1,7 @@
 import Policy
 import Testing
 
-/// Hits of all generations: what is read, what is refused, and what is written.
+/// The parser and the printer of hits in all formats.
 struct PolicyHitTests {
     @Test(arguments: [
         "0|tier|gnp:name|allow|0", "1|tier|sgnp:name.with.dots|deny|2", "0|kube-admin|kcnp:name|deny|1",
@@ -12,7 +12,7 @@ struct PolicyHitTests {
         "2|kube-admin|gnp:kube-admin.policy1|allow|-1", "0|tier2|snp:default/np2-1|deny|-1",
         "0|__PROFILE__|pro:__NO_MATCH__|deny|0", "2|__PROFILE__|pro:__PROFILE__|deny|-1", "0|t|np:ns/t.p|allow|-2",
     ])
-    func newerHitsAreReadAndWritten(_ text: String) throws {
+    func parsesAndPrintsNewerHits(_ text: String) throws {
         #expect(try PolicyHit(text).text(.calico332) == text)
     }
 
@@ -26,7 +26,7 @@ struct PolicyHitTests {
         "1|__PROFILE__|__PROFILE__.kns.default|allow|0", "0|tier1|ns1/tier1.policy1|deny|-1",
         "0|default|default/default.policy|allow", "0|__PROFILE__|__PROFILE__.__NO_MATCH__|deny|0",
     ])
-    func olderHitsAreReadAndWritten(_ text: String) throws {
+    func parsesAndPrintsOlderHits(_ text: String) throws {
         #expect(try PolicyHit(text).text(.enterprise) == text)
     }
 
@@ -34,7 +34,7 @@ struct PolicyHitTests {
         ("0|t|ns/staged:t.name|deny|1", "0|t|ns/t.staged:name|deny|1"),
         ("0|t|staged:t.name|pass|1", "0|t|t.staged:name|pass|1"),
     ])
-    func stagedHitsOfTheOldestFormAreRead(_ text: String, _ written: String) throws {
+    func parsesOldestFormOfStagedHits(_ text: String, _ written: String) throws {
         #expect(try PolicyHit(text).text(.enterprise) == written)
     }
 
@@ -54,12 +54,12 @@ struct PolicyHitTests {
         "0|__PROFILE__|gnp:name|allow|0", "99999999999999999999|tier|gnp:name|allow|0", "0|tier|pro:kns.a|allow|0",
         "0|tier|eot:__NO_MATCH__|deny|-1", "0|tier|np:a/b/c|allow|0",
     ])
-    func otherTextsAreRefused(_ text: String) {
+    func rejectsInvalidHits(_ text: String) {
         #expect(throws: PolicyHitError.self) { try PolicyHit(text) }
     }
 
     @Test
-    func membersAreToldApart() throws {
+    func parsesMembersOfHit() throws {
         let hit = try PolicyHit("3|application|yaobank/application.staged:allow|deny|-1")
         #expect(hit.index == 3 && hit.tier == "application" && hit.kind == .stagedNetworkPolicy)
         #expect(hit.namespace == "yaobank" && hit.name == "application.allow" && hit.action == .deny)
@@ -84,7 +84,7 @@ struct PolicyHitTests {
         ("0|__PROFILE__|pro:kns.a|allow|0", "no tier decided, and profile kns.a: allowed"),
         ("0|__PROFILE__|pro:__NO_MATCH__|deny|0", "no tier decided, and none of the profiles: denied"),
     ])
-    func hitsAreToldInWords(_ text: String, _ words: String) throws {
+    func describesHitsInWords(_ text: String, _ words: String) throws {
         #expect(try PolicyHit(text).words == words)
     }
 }

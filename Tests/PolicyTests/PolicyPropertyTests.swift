@@ -4,16 +4,16 @@ import Glibc
 import Policy
 import Testing
 
-/// The engine beside the tests' own evaluator: random policies, endpoints and connections give identical traces.
+/// The engine, compared with the tests' own evaluator: random policies, endpoints and connections give identical traces.
 ///
-/// `WEIR_POLICY_CASES` says how many connections; a million without it.
+/// `WEIR_POLICY_CASES` is the number of connections; it is a million by default.
 struct PolicyPropertyTests {
     private static let parts = 8
     private static let connectionsPerWorld = 500
     private static let cases = ProcessInfo.cases ?? 1_000_000
 
     @Test(arguments: 0..<parts)
-    func tracesAreThoseOfThePlainEvaluator(part: Int) throws {
+    func tracesMatchReferenceEvaluator(part: Int) throws {
         let worlds = Self.cases / Self.parts / Self.connectionsPerWorld
         for world in 0..<max(worlds, 1) {
             let seed = UInt64(part * 1_000_000 + world)
@@ -23,7 +23,7 @@ struct PolicyPropertyTests {
 
     /// The data kept from one snapshot to the next has no effect: after every change the traces are those of the objects.
     @Test(arguments: 0..<parts)
-    func tracesFollowChanges(part: Int) throws {
+    func tracesMatchReferenceAfterChanges(part: Int) throws {
         let worlds = max(Self.cases / Self.parts / 4_000, 1)
         for number in 0..<worlds {
             let seed = UInt64(900_000_000 + part * 1_000_000 + number)
@@ -83,7 +83,7 @@ struct PolicyPropertyTests {
 
     private struct Different: Error {}
 
-    /// The rules that an explanation says decide are those of the hits.
+    /// Checks that the deciding rules of an explanation are those of the hits.
     private func compareExplanation(
         _ snapshot: PolicySnapshot,
         _ connection: (TrackedConnection.Tuple, Endpoint, Endpoint),

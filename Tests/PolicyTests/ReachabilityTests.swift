@@ -1,10 +1,10 @@
 import FlowModel
 import Testing
 
-/// Kubernetes' own cases of who reaches whom under NetworkPolicies, every pod from every other one.
+/// Kubernetes' own cases of reachability under NetworkPolicies, from every pod to every other one.
 ///
-/// The cases are those of the conformance tests of Kubernetes (`test/e2e/network/netpol`), written anew from what they are
-/// about.
+/// The cases are those of the conformance tests of Kubernetes (`test/e2e/network/netpol`), written anew from their
+/// descriptions.
 struct ReachabilityTests {
     typealias Step = ProbeMatrix.Step
     typealias Probe = ProbeMatrix.Probe
@@ -25,7 +25,7 @@ struct ReachabilityTests {
     }
 
     @Test(arguments: ingress + egress + ports + several + changes)
-    func whoReachesWhom(_ test: Case) throws {
+    func reachabilityMatchesKubernetes(_ test: Case) throws {
         var matrix = ProbeMatrix()
         for (index, step) in test.steps.enumerated() {
             let differences = try matrix.differences(step)
@@ -33,8 +33,8 @@ struct ReachabilityTests {
         }
     }
 
-    /// The table itself can be wrong: what it expects without policies is refuted by one.
-    @Test func theMatrixSeesADenial() throws {
+    /// The matrix itself can be wrong: it must report differences if a policy denies connections that are expected.
+    @Test func matrixReportsUnexpectedDenials() throws {
         var matrix = ProbeMatrix()
         let denial = Step(policies: ["x/deny": #"{"podSelector":{}}"#], probes: [Probe()])
         #expect(try matrix.differences(denial).count == 3 * 8)

@@ -3,7 +3,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// Every field of a rule: when it lets a connection match.
+/// Every field of a rule, and the connections that match it.
 struct RuleFieldTests {
     private static let web = Make.pod("web", "shop", ["app": "web"], account: "robot")
     private static let database = Make.pod(
@@ -86,7 +86,7 @@ struct RuleFieldTests {
 
     private static let sixteen: ClosedRange<UInt16> = 5000...6000
 
-    /// A rule of a policy of namespace shop, what matches it and what does not.
+    /// A rule of a policy of namespace shop, connections that match it, and connections that do not.
     static let namespaced: [(CalicoRule, yes: [Connection], no: [Connection])] = [
         (CalicoRule(action: .allow), [.plain, .from("2001:db8::1"), .icmp(8, 0)], []),
         (CalicoRule(action: .allow, ipVersion: 4), [.plain], [.from("2001:db8::1")]),
@@ -140,7 +140,7 @@ struct RuleFieldTests {
         (destination { $0.ports = [.name("sql"), .range(80...80)] }, [.to(5432), .to(80)], [.to(81)]),
         (destination { $0.notPorts = [.name("sql")] }, [.to(5432, .udp), .to(80)], [.to(5432)]),
         (destination { $0.ports = [.unreadable] }, [], [.plain]),
-        // A selector means the policy's own namespace, its network sets too, unless namespaces are asked for.
+        // A selector applies to the policy's own namespace and its network sets, unless the rule selects namespaces.
         (source { $0.selector = "app == 'web'" }, [.plain], [.from(other), .from(host), .from("10.0.0.3")]),
         (source { $0.selector = "has(feed)" }, [.from("198.51.100.200")], [.from("198.51.100.1"), .plain]),
         (
@@ -215,12 +215,12 @@ struct RuleFieldTests {
     ]
 
     @Test(arguments: namespaced.indices)
-    func rulesOfANamespacedPolicy(index: Int) {
+    func matchesRulesOfNamespacedPolicy(index: Int) {
         check(Self.namespaced[index], .calicoNetworkPolicy, "shop")
     }
 
     @Test(arguments: global.indices)
-    func rulesOfAGlobalPolicy(index: Int) {
+    func matchesRulesOfGlobalPolicy(index: Int) {
         check(Self.global[index], .globalNetworkPolicy, nil)
     }
 
@@ -229,7 +229,7 @@ struct RuleFieldTests {
         _ kind: ObjectKind,
         _ namespace: String?
     ) {
-        // Behind a Log rule, which decides nothing and keeps its number.
+        // The rule follows a Log rule, which decides nothing and has a number of its own.
         let policy = Make.policy(
             kind,
             "default.p",
@@ -279,7 +279,7 @@ struct RuleFieldTests {
     }
 
     @Test
-    func hooksOfHostEndpointsTakeNoPart() {
+    func ignoresUntrackedAndPreDNATPolicies() {
         var raw = CalicoPolicy(kind: .globalNetworkPolicy, metadata: Make.metadata("a"), doNotTrack: true)
         raw.ingress = [CalicoRule(action: .deny)]
         var early = CalicoPolicy(kind: .globalNetworkPolicy, metadata: Make.metadata("b"), preDNAT: true)
@@ -299,7 +299,7 @@ struct RuleFieldTests {
             "0|__PROFILE__|pro:projectcalico-default-allow|allow|0"
         ),
     ])
-    func profilesDecideWhereNoTierDoes(_ profiles: [String], _ enforced: String, _ pending: String) {
+    func profilesDecideIfNoTierDoes(_ profiles: [String], _ enforced: String, _ pending: String) {
         let host = Make.host("node", [:], profiles: profiles)
         let (egress, ingress) = Make.snapshot([]).traces(of: Make.tuple(), source: host, destination: Make.outside)
         #expect(egress?.enforced == [enforced])
@@ -308,7 +308,7 @@ struct RuleFieldTests {
     }
 
     @Test
-    func endsWithoutPoliciesHaveNoTrace() {
+    func endpointsWithoutIdentityHaveNoTrace() {
         let node = Endpoint(kind: .host, name: "node", aggregatedName: "node")
         let traces = Make.snapshot([]).traces(of: Make.tuple(), source: node, destination: Make.outside)
         #expect(traces.egress == nil && traces.ingress == nil)

@@ -2,7 +2,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// The language of selectors: every operator, labels that are absent, canonical text, and what is no selector.
+/// The language of selectors: every operator, absent labels, canonical text, and invalid selectors.
 struct SelectorTests {
     private static let labels = [
         Label(key: "app", value: "frontend"), Label(key: "empty", value: ""), Label(key: "in", value: "x"),
@@ -24,7 +24,7 @@ struct SelectorTests {
         ("has(a) && (has(app) || has(app))", false),
         ("((has(app)))", true), ("!(has(app) && has(a))", true), ("app == \"it's\" || app == '\"'", false),
     ])
-    func matches(_ text: String, _ expected: Bool) throws {
+    func matchesLabels(_ text: String, _ expected: Bool) throws {
         let selector = try Selector(text)
         #expect(selector.matches(Self.labels) == expected)
         let again = try Selector(selector.description)
@@ -41,7 +41,7 @@ struct SelectorTests {
         ("has(a) || has(b) && has(c)", "has(a) || (has(b) && has(c))"), ("a == '\"'", "a == '\"'"), ("", "all()"),
         ("a startswith 'b'", #"a starts with "b""#), ("!a contains 'b'", #"!(a contains "b")"#),
     ])
-    func hasACanonicalText(_ text: String, _ canonical: String) throws {
+    func printsCanonicalText(_ text: String, _ canonical: String) throws {
         #expect(try Selector(text).description == canonical)
     }
 
@@ -51,19 +51,19 @@ struct SelectorTests {
         ("a in {'b' 'c'}", 10), ("a not 'b'", 2), ("a starts 'b'", 2), ("== 'b'", 0), ("!", 1), ("a == 'b' c", 9),
         ("all() &&& all()", 8), ("a ==\n'b'", 4), ("ä == 'b'", 0),
     ])
-    func refusesWithAPosition(_ text: String, _ position: Int) {
+    func reportsPositionOfError(_ text: String, _ position: Int) {
         #expect(performing: { try Selector(text) }, throws: { ($0 as? SelectorError)?.position == position })
     }
 
     @Test
-    func keysMayBeLong() throws {
+    func limitsLengthOfKeys() throws {
         let long = String(repeating: "k", count: Selector.maximumKeyLength)
         #expect(try Selector("has(\(long))").matches([Label(key: long, value: "")]))
         #expect(throws: SelectorError.self) { try Selector("has(\(long)k)") }
     }
 
     @Test
-    func nestingHasALimit() throws {
+    func limitsDepthOfNesting() throws {
         func nested(_ depth: Int, _ before: String = "(") -> String {
             String(repeating: before, count: depth) + "has(a)" + String(repeating: ")", count: depth)
         }
@@ -75,12 +75,12 @@ struct SelectorTests {
     }
 
     @Test
-    func longTextTakesLinearTime() throws {
-        let time = try processorTime(of: longTextIsReadOrRefused)
+    func parsesLongTextInLinearTime() throws {
+        let time = try processorTime(of: parseLongTexts)
         #expect(time < .seconds(60))
     }
 
-    private func longTextIsReadOrRefused() throws {
+    private func parseLongTexts() throws {
         let wide = try Selector(Array(repeating: "a == 'b'", count: 40_000).joined(separator: " || "))
         #expect(wide.matches([Label(key: "a", value: "b")]))
         let values = (0..<60_000).map { "'v\($0)'" }.joined(separator: ",")

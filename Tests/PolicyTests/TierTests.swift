@@ -16,7 +16,7 @@ struct TierTests {
     }
 
     @Test
-    func tiersGoByOrderThenName() throws {
+    func sortsTiersByOrderThenName() throws {
         let tiers = ["z", "b", "a", "none", "default", "kube-admin", "kube-baseline"]
         var objects = [Make.tier("z", -1), Make.tier("b", 5), Make.tier("a", 5), Make.tier("none", nil)]
         objects += tiers.map { passing("\($0).p", $0) }
@@ -25,7 +25,7 @@ struct TierTests {
     }
 
     @Test
-    func policiesOfTiersThatAreNotThereAreNotInForce() throws {
+    func ignoresPoliciesOfMissingTiers() throws {
         var store = PolicyStore(format: .calico332)
         let objects = [Make.policy(.globalNetworkPolicy, "x.p", tier: "x", ingress: [Make.rule(.deny)])]
         store.apply(objects.map { .upsert($0) }, from: SourceID(rawValue: 1))
@@ -38,12 +38,12 @@ struct TierTests {
         #expect(after.ingress?.enforced == ["0|x|gnp:x.p|deny|0"])
     }
 
-    /// Without policies, or what they select by, nobody can say what they decide; an end without any is something else.
+    /// Without policies, or the objects that they select by, there is no trace; an end that has no policies has one.
     @Test(arguments: [
         (ObjectKind.globalNetworkPolicy, true), (.networkPolicy, true), (.namespace, true), (.serviceAccount, true),
         (.tier, true), (.pod, true), (.networkSet, true), (.service, false), (.endpointSlice, false), (.node, false),
     ])
-    func nothingIsSaidWhileObjectsAreForgotten(_ kind: ObjectKind, _ decides: Bool) throws {
+    func givesNoTraceWhileObjectsAreForgotten(_ kind: ObjectKind, _ decides: Bool) throws {
         let (source, policy) = (SourceID(rawValue: 1), passing("p", "default"))
         var store = PolicyStore(format: .calico332)
         func ingress() -> [String]? {
@@ -53,7 +53,7 @@ struct TierTests {
         let before = try #require(ingress())
         store.apply([.forget(kind)], from: source)
         #expect((ingress() == nil) == decides)
-        // Another source has its own.
+        // Another source has its own objects.
         store.apply([.beginReplace(kind), .endReplace(kind)], from: SourceID(rawValue: 2))
         #expect((ingress() == nil) == decides)
         store.apply([.beginReplace(kind), .upsert(policy), .endReplace(kind)], from: source)
@@ -63,7 +63,7 @@ struct TierTests {
     @Test(arguments: [
         (PolicyFormat.calico332, ["b", "a-b", "a", "c"]), (.enterprise, ["b", "a", "a-b", "c"]),
     ])
-    func policiesGoByOrderThenName(_ format: PolicyFormat, _ expected: [String]) throws {
+    func sortsPoliciesByOrderThenName(_ format: PolicyFormat, _ expected: [String]) throws {
         // `a-b/` comes before `a/`, but `a` before `a-b`.
         for (index, name) in expected.enumerated() {
             var objects = ["a", "a-b"].map { passing($0, "default", order: 2) } + [passing("b", "default", order: 1)]
@@ -100,7 +100,7 @@ struct TierTests {
         (TiePair(.globalNetworkPolicy, "z"), TiePair(.networkPolicy, "a", in: "shop")),
         (TiePair(.networkPolicy, "z", in: "a-team"), TiePair(.globalNetworkPolicy, "a")),
     ])
-    fileprivate func tiesGoByTheFullName(_ first: TiePair, _ second: TiePair) throws {
+    fileprivate func breaksTiesByFullName(_ first: TiePair, _ second: TiePair) throws {
         for pair in [[first, second], [second, first]] {
             let namespace = first.namespace ?? second.namespace ?? "shop"
             let snapshot = Make.snapshot(pair.map(\.object), .enterprise)
@@ -108,14 +108,14 @@ struct TierTests {
             let trace = try #require(
                 snapshot.traces(of: Make.tuple(), source: Make.outside, destination: pod).ingress
             )
-            // All of them match nothing, and the end of a tier is told of the first one, staged or not.
+            // None of them matches, and the hit for the end of the tier has the first one, staged or not.
             let hit = try PolicyHit(try #require(trace.pending.first))
             #expect(hit.kind == first.hitKind && hit.name.hasSuffix(first.shortName))
         }
     }
 
     @Test(arguments: [(Tier.DefaultAction.deny, "deny|-1", 1), (.pass, "pass|-1", 2)])
-    func theDefaultActionNamesTheLastPolicyInForceAndTheFirstOfAll(
+    func defaultActionHitHasLastEnforcedAndFirstPendingPolicy(
         _ action: Tier.DefaultAction,
         _ suffix: String,
         _ count: Int
@@ -152,7 +152,7 @@ struct TierTests {
     @Test(arguments: [
         (StagedAction.set, true), (.learn, true), (.ignore, true), (.delete, false),
     ])
-    func stagedDeletionsTakeNoPart(_ action: StagedAction, _ takesPart: Bool) throws {
+    func ignoresStagedDeletions(_ action: StagedAction, _ takesPart: Bool) throws {
         var policy = CalicoPolicy(kind: .stagedNetworkPolicy, metadata: Make.metadata("default.s", "shop"))
         policy.stagedAction = action
         let metadata = Make.metadata("k", "shop")
@@ -169,7 +169,7 @@ struct TierTests {
         (.clusterNetworkPolicy, .admin, "kube-admin", "kcnp"),
         (.clusterNetworkPolicy, .baseline, "kube-baseline", "kcnp"),
     ])
-    func policiesOfAdministratorsHaveTheirTiers(
+    func adminPoliciesBelongToTheirTiers(
         _ kind: ObjectKind,
         _ tier: AdminPolicy.Tier,
         _ name: String,
@@ -214,7 +214,7 @@ struct TierTests {
         (.globalNetworkPolicy, "kcnp.kube-admin.web", "kube-admin", "kcnp:web", "kcnp.kube-admin.web"),
         (.globalNetworkPolicy, "kcnp.other.web", "default", "gnp:kcnp.other.web", "default.kcnp.other.web"),
     ])
-    func policiesOfKubernetesThatCalicoShowsKeepTheirNames(
+    func kubernetesPoliciesListedByCalicoKeepTheirNames(
         _ kind: ObjectKind,
         _ name: String,
         _ tier: String,
@@ -237,7 +237,7 @@ struct TierTests {
     }
 
     @Test
-    func snapshotsAreTheSameUntilSomethingChanges() {
+    func snapshotStaysTheSameWithoutRelevantChange() {
         var store = PolicyStore(format: .enterprise)
         let source = SourceID(rawValue: 1)
         let policy = passing("default.p", "default")

@@ -74,7 +74,7 @@ struct TransitTests {
         )
     }
 
-    /// Policies, what is asked, and the action with its hits; nil where nothing governs it.
+    /// Policies, a connection, and its action and hits; the action is nil if no policy governs it.
     struct Case: CustomTestStringConvertible, Sendable {
         var testDescription: String
         var objects: [ClusterObject]
@@ -200,7 +200,7 @@ struct TransitTests {
     ]
 
     @Test(arguments: cases)
-    func policiesDecide(_ test: Case) {
+    func policiesDecideTransit(_ test: Case) {
         let snapshot = Make.snapshot(test.objects + [Self.endpoint("gw-eth0", "eth0")])
         for _ in 0..<2 {
             let trace = snapshot.transit(of: test.connection)
@@ -220,7 +220,7 @@ struct TransitTests {
             (HostInterface(node: "other", name: "eth0", addresses: []), nil),
         ] as [(HostInterface, String?)]
     )
-    func interfacesHaveHostEndpoints(_ interface: HostInterface, _ name: String?) {
+    func findsHostEndpointOfInterface(_ interface: HostInterface, _ name: String?) {
         func policy(_ role: String) -> ClusterObject {
             .calicoPolicy(
                 CalicoPolicy(
@@ -240,7 +240,7 @@ struct TransitTests {
         #expect(trace?.transit == name.map { ["0|default|gnp:\($0)|allow|0"] })
     }
 
-    @Test func changedHostEndpointsCount() {
+    @Test func usesChangedHostEndpoints() {
         var store = PolicyStore(format: .calico332)
         let source = SourceID(rawValue: 1)
         let allow = Self.policy("fwd", .forward, ingress: [Self.rule(.allow)])
@@ -281,8 +281,8 @@ struct TransitTests {
         #expect(snapshot.traces(of: tuple, source: Make.outside, destination: pod).ingress?.action == .deny)
     }
 
-    /// A FelixConfiguration, and what it leaves of the failsafe ports of node gw.
-    struct Configured: Sendable, CustomTestStringConvertible {
+    /// FelixConfigurations, and the resulting failsafe ports of node gw.
+    struct FailsafeCase: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var objects: [FelixConfiguration]
         /// Ports of TCP that are let through to the host, and from it.
@@ -299,25 +299,25 @@ struct TransitTests {
     }
 
     static let configured = [
-        Configured(
+        FailsafeCase(
             testDescription: "says nothing",
             objects: [configuration("default")],
             inbound: [22, 179],
             outbound: [179]
         ),
-        Configured(
+        FailsafeCase(
             testDescription: "replaces one list",
             objects: [configuration("default", inbound: [.init(proto: .tcp, port: 443)])],
             inbound: [443],
             outbound: [179]
         ),
-        Configured(
+        FailsafeCase(
             testDescription: "lets nothing through",
             objects: [configuration("default", inbound: [], outbound: [])],
             inbound: [],
             outbound: []
         ),
-        Configured(
+        FailsafeCase(
             testDescription: "of the node",
             objects: [
                 configuration("default", inbound: [], outbound: [.init(proto: .tcp, port: 443)]),
@@ -326,13 +326,13 @@ struct TransitTests {
             inbound: [22],
             outbound: [443]
         ),
-        Configured(
+        FailsafeCase(
             testDescription: "of another node",
             objects: [configuration("node.other", inbound: [], outbound: [])],
             inbound: [22, 179],
             outbound: [179]
         ),
-        Configured(
+        FailsafeCase(
             testDescription: "for the other end's addresses",
             objects: [
                 configuration(
@@ -353,7 +353,7 @@ struct TransitTests {
     ]
 
     @Test(arguments: configured)
-    func configurationsReplaceFailsafePorts(_ test: Configured) throws {
+    func configurationsReplaceFailsafePorts(_ test: FailsafeCase) throws {
         let deny = [
             Self.policy("own", .end, ingress: [Self.rule(.deny)], egress: [Self.rule(.deny)]),
             Self.policy("pre", .preDNAT, order: 2, ingress: [Self.rule(.deny)]),
@@ -374,7 +374,7 @@ struct TransitTests {
             let transit = snapshot.transit(of: Self.connection(port: port, from: "10.0.0.1"))
             #expect((transit == nil) == test.inbound.contains(port), "through \(port)")
         }
-        // They go with the object.
+        // Without the object, the default ports apply again.
         let references = test.objects.map {
             ObjectReference(kind: .felixConfiguration, namespace: nil, name: $0.metadata.name)
         }
@@ -385,7 +385,7 @@ struct TransitTests {
         }
     }
 
-    // MARK: - Words
+    // MARK: - Explanations
 
     @Test func explanationsNameHostEndpointAndRule() throws {
         let objects = [

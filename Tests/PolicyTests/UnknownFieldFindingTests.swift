@@ -3,7 +3,7 @@ import FlowModel
 import Policy
 import Testing
 
-/// Fields that an API does not have are told of policies and of what belongs to them, and change nothing else.
+/// Findings for unknown fields of policies and of related objects; the fields have no other effect.
 struct UnknownFieldFindingTests {
     private static let unknown = UnknownFields(
         [UnknownField(path: "spec.ingress[0].soruce", suggestion: "source")],
@@ -49,7 +49,7 @@ struct UnknownFieldFindingTests {
     }
 
     @Test
-    func theyAreToldWithPlaceAndSuggestion() {
+    func reportsUnknownFieldWithPathAndSuggestion() {
         var store = PolicyStore(format: .enterprise)
         store.apply([.upsert(Self.policy())], from: SourceID(rawValue: 1))
         #expect(
@@ -66,7 +66,7 @@ struct UnknownFieldFindingTests {
     }
 
     @Test
-    func theyAreToldOfEveryKindAndGoWithTheObject() {
+    func reportsUnknownFieldsOfEveryKindUntilRemoved() {
         let source = SourceID(rawValue: 1)
         for ((kind, bad), (_, good)) in zip(Self.objects(Self.unknown), Self.objects(UnknownFields())) {
             var store = PolicyStore(format: .enterprise)
@@ -81,9 +81,9 @@ struct UnknownFieldFindingTests {
         }
     }
 
-    /// A correction that changes nothing else is noticed, too.
+    /// The store also applies a correction that changes nothing else.
     @Test
-    func aFieldThatIsRemovedIsNoLongerTold() {
+    func dropsFindingOfRemovedField() {
         var store = PolicyStore(format: .enterprise)
         store.apply([.upsert(Self.policy())], from: SourceID(rawValue: 1))
         store.apply([.upsert(Self.policy(UnknownFields()))], from: SourceID(rawValue: 1))

@@ -36,11 +36,11 @@ enum ReferencePolicy {
             namespace: namespace,
             name: policy.metadata.name,
             appliesTo: { labels in
-                own.holds(labels)
+                own.matches(labels)
                     && (namespace == nil || labels["projectcalico.org/namespace"] == namespace)
                     && (namespace != nil || policy.namespaceSelector.isEmpty
-                        || namespaces.holds(labels, prefix: "pcns.", ofNamespaces: true))
-                    && (policy.serviceAccountSelector.isEmpty || accounts.holds(labels, prefix: "pcsa."))
+                        || namespaces.matches(labels, prefix: "pcns.", ofNamespaces: true))
+                    && (policy.serviceAccountSelector.isEmpty || accounts.matches(labels, prefix: "pcsa."))
             },
             ingress: policy.directions.contains(.ingress) ? policy.ingress.map { rule($0, namespace) } : nil,
             egress: policy.directions.contains(.egress) ? policy.egress.map { rule($0, namespace) } : nil
@@ -75,15 +75,15 @@ enum ReferencePolicy {
         let isOwnNamespace = namespace != nil && rule.namespaceSelector.isEmpty && asksForEndpoints
         if !rule.namespaceSelector.isEmpty || !rule.selector.isEmpty || hasAccounts || isOwnNamespace {
             entity.selected = { labels in
-                (rule.namespaceSelector.isEmpty || namespaces.holds(labels, prefix: "pcns.", ofNamespaces: true))
+                (rule.namespaceSelector.isEmpty || namespaces.matches(labels, prefix: "pcns.", ofNamespaces: true))
                     && (!isOwnNamespace || labels["projectcalico.org/namespace"] == namespace)
-                    && (accounts.selector.isEmpty || account.holds(labels, prefix: "pcsa."))
+                    && (accounts.selector.isEmpty || account.matches(labels, prefix: "pcsa."))
                     && (accounts.names.isEmpty
                         || labels["projectcalico.org/serviceaccount"].map(accounts.names.contains) ?? false)
-                    && own.holds(labels)
+                    && own.matches(labels)
             }
         }
-        if !rule.notSelector.isEmpty { entity.notSelected = { not.holds($0) } }
+        if !rule.notSelector.isEmpty { entity.notSelected = { not.matches($0) } }
         entity.nets = rule.nets
         entity.notNets = rule.notNets
         entity.ports = rule.ports

@@ -1,4 +1,4 @@
-/// A selector, read and evaluated in the plainest way: the tests' own reading of the grammar.
+/// A selector, parsed and evaluated in the simplest way, with the tests' own implementation of the grammar.
 indirect enum ReferenceSelector {
     case all, global
     case has(String)
@@ -20,8 +20,8 @@ indirect enum ReferenceSelector {
         guard reader.tokens.isEmpty else { throw Unreadable() }
     }
 
-    /// Whether it holds for labels, whose keys have a prefix; of namespaces, `all()` means to be in one, `global()` in none.
-    func holds(_ labels: [String: String], prefix: String = "", ofNamespaces: Bool = false) -> Bool {
+    /// Whether it matches labels whose keys have a prefix; for namespaces, `all()` matches any, `global()` none.
+    func matches(_ labels: [String: String], prefix: String = "", ofNamespaces: Bool = false) -> Bool {
         func value(_ key: String) -> String? { labels[prefix.isEmpty ? key : prefix + key] }
         switch self {
         case .all: return !ofNamespaces || labels["projectcalico.org/namespace"] != nil
@@ -39,13 +39,13 @@ indirect enum ReferenceSelector {
         case .member(let key, let values, let isIn):
             guard let own = value(key) else { return !isIn }
             return values.contains(own) == isIn
-        case .not(let inner): return !inner.holds(labels, prefix: prefix, ofNamespaces: ofNamespaces)
+        case .not(let inner): return !inner.matches(labels, prefix: prefix, ofNamespaces: ofNamespaces)
         case .both(let one, let other):
-            return one.holds(labels, prefix: prefix, ofNamespaces: ofNamespaces)
-                && other.holds(labels, prefix: prefix, ofNamespaces: ofNamespaces)
+            return one.matches(labels, prefix: prefix, ofNamespaces: ofNamespaces)
+                && other.matches(labels, prefix: prefix, ofNamespaces: ofNamespaces)
         case .either(let one, let other):
-            return one.holds(labels, prefix: prefix, ofNamespaces: ofNamespaces)
-                || other.holds(labels, prefix: prefix, ofNamespaces: ofNamespaces)
+            return one.matches(labels, prefix: prefix, ofNamespaces: ofNamespaces)
+                || other.matches(labels, prefix: prefix, ofNamespaces: ofNamespaces)
         }
     }
 

@@ -2,10 +2,10 @@ import ClusterModel
 import FlowModel
 import Policy
 
-/// The plainest evaluator of policies: no compilation, no sharing, one policy and rule after the other, straight from
-/// the objects.
+/// The simplest evaluator of policies: it evaluates one policy and rule after the other from the objects, without
+/// compilation or sharing.
 ///
-/// It is the tests' own reading of how Calico evaluates, and shares no code with the engine.
+/// It implements Calico's evaluation independently, and shares no code with the engine.
 final class ReferenceWorld {
     struct Trace: Equatable {
         var action: FlowAction
@@ -38,7 +38,7 @@ final class ReferenceWorld {
         var rule: Int
     }
 
-    /// A network set: its labels, as selectors see them, and its ranges.
+    /// A network set: its labels, as selectors use them, and its ranges.
     private struct Set_ {
         var labels: [String: String]
         var nets: [IPPrefix]
@@ -129,7 +129,7 @@ final class ReferenceWorld {
         }
     }
 
-    /// The labels of an endpoint or network set, as selectors see them.
+    /// The labels of an endpoint or network set, as selectors use them.
     private func effectiveLabels(_ identity: EndpointIdentity) -> [String: String] {
         var labels: [String: String] = [:]
         for label in identity.labels { labels[label.key] = label.value }
@@ -299,7 +299,7 @@ final class ReferenceWorld {
     }
 }
 
-/// A connection as the reference sees it.
+/// A connection in the reference's form.
 struct ReferenceFlow {
     struct End {
         var address: IPAddress

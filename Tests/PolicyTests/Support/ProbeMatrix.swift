@@ -20,7 +20,7 @@ struct ProbeMatrix {
         var outOf: [String: [String]] = [:]
     }
 
-    /// A state of the cluster, and what is expected of it.
+    /// A state of the cluster, and the expected reachability.
     struct Step: Sendable {
         /// All policies by name, as in `x/allow`, each as the JSON text of its `spec`.
         var policies: [String: String]
@@ -39,7 +39,7 @@ struct ProbeMatrix {
 
     /// Brings the cluster into a state, and calls every pod from every other one.
     ///
-    /// - Returns: where what is decided differs from what is expected.
+    /// - Returns: the pairs of pods whose decision differs from the expected one.
     mutating func differences(_ step: Step) throws -> [String] {
         try apply(step)
         let snapshot = store.snapshot()
@@ -111,13 +111,13 @@ struct ProbeMatrix {
         return egress?.action == .allow && ingress?.action == .allow
     }
 
-    // MARK: - The truth
+    // MARK: - Expectations
 
     private static func isExpected(_ source: String, _ destination: String, _ probe: Probe) -> Bool {
         isAmong(source, of: destination, in: probe.into) && isAmong(destination, of: source, in: probe.outOf)
     }
 
-    /// Whether one pod may talk to another one by what is said of the latter, if anything is.
+    /// Whether the table permits the other pod for a pod; without a line for the pod, it permits every other.
     private static func isAmong(_ other: String, of pod: String, in table: [String: [String]]) -> Bool {
         let lines = table.filter { matches($0.key, pod) }
         return lines.isEmpty || lines.values.contains { $0.contains { matches($0, other) } }

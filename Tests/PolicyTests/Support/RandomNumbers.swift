@@ -15,12 +15,12 @@ struct RandomNumbers: RandomNumberGenerator {
     /// A number below a bound.
     mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 
-    /// True once in so many times.
+    /// Returns true with a probability of 1 in `times`.
     mutating func once(in times: Int) -> Bool { below(times) == 0 }
 
     mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
 
-    /// So many at least and at most, made one by one.
+    /// Makes a random number of elements within bounds.
     mutating func some<Element>(
         _ counts: ClosedRange<Int>,
         _ make: (inout RandomNumbers) -> Element

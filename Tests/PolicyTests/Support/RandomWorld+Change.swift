@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 
 extension RandomWorld {
-    /// Changes some of the objects, as a cluster does: the changes, after which ``objects`` is what is there.
+    /// Changes some of ``objects``, as a cluster does, and returns the changes.
     mutating func change() -> [ClusterChange] {
         var changes: [ClusterChange] = []
         for _ in 0..<3 { changes += changeOne() }
@@ -55,7 +55,7 @@ extension RandomWorld {
         return [.upsert(object)]
     }
 
-    /// All objects told anew.
+    /// Returns changes that replace all objects.
     func replacement() -> [ClusterChange] {
         ObjectKind.allCases.flatMap { kind in
             [.beginReplace(kind)] + objects.filter { Self.reference($0).kind == kind }.map { .upsert($0) }

@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 import Policy
 
-/// Policies, endpoints and what they refer to, made up at random from few words so that much of it matches.
+/// Random policies and endpoints, and the objects that they refer to, made of few words so that many of them match.
 struct RandomWorld {
     var objects: [ClusterObject] = []
     var ends: [(address: IPAddress, endpoint: Endpoint)] = []

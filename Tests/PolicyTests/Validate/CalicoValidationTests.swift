@@ -169,7 +169,7 @@ struct CalicoValidationTests {
             "1 to 65535"
         ),
     ])
-    fileprivate func objects(_ test: ValidationCase) throws {
+    fileprivate func validatesObjects(_ test: ValidationCase) throws {
         #expect(try test.outcome == test.expected, test.comment)
     }
 
@@ -205,7 +205,7 @@ struct CalicoValidationTests {
             .doubtful,
         .rule(#"{"action":"Allow","destination":{"ports":["http",80]}}"#, "destination.ports", "no protocol is named"),
         .rule(#"{"action":"Allow","protocol":"ICMP","source":{"ports":["http"]}}"#, "source.ports", "found ICMP"),
-        // Null in a list is what an empty text is, or 0.
+        // Null in a list counts as an empty text, or 0.
         .rule(#"{"action":"Allow","source":{"nets":[null]}}"#, "source.nets[0]", "no range"),
         .rule(#"{"action":"Allow","destination":{"notNets":[null]}}"#, "destination.notNets[0]", "no range"),
         .rule(#"{"action":"Allow","protocol":"TCP","source":{"ports":[null]}}"#, "source.ports[0]", "no port"),
@@ -345,7 +345,7 @@ struct CalicoValidationTests {
         .rule(#"{"action":"Allow","protocol":"TCP","http":{"paths":[{"prefix":"/a"}]}}"#, nil),
         .rule(#"{"action":"Allow","metadata":{"annotations":{"a b":"c"}}}"#, #"metadata.annotations["a b"]"#, "no key"),
     ])
-    fileprivate func rules(_ test: ValidationCase) throws {
+    fileprivate func validatesRules(_ test: ValidationCase) throws {
         #expect(try test.outcome == test.expected, test.comment)
     }
 
@@ -380,7 +380,7 @@ struct CalicoValidationTests {
 
     /// All violations are reported at once, with the decoder's fault, in the order of the text, up to a limit.
     @Test
-    func objectsHaveAllTheirFindings() throws {
+    func reportsAllFindingsOfObject() throws {
         let rule = #"{"action":"allow","protocol":"tcp","destination":{"nets":["x"]},"sorce":{}}"#
         let found = try Case(.calico, #"{"ingress":[\#(rule)],"selector":"a"}"#, "").violations
         #expect(

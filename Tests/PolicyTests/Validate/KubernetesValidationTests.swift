@@ -112,7 +112,7 @@ struct KubernetesValidationTests {
         Case(.networkPolicy, #"{"ingress":{}}"#, "spec.ingress", "expected a list, found an object"),
         Case(.networkPolicy, #"{"egress":[{"from":[]}]}"#, "spec.egress[0].from", "'to'"),
     ])
-    fileprivate func objectsSelectorsAndTypes(_ test: ValidationCase) throws {
+    fileprivate func validatesObjectsSelectorsAndTypes(_ test: ValidationCase) throws {
         #expect(try test.outcome == test.expected, test.comment)
     }
 
@@ -177,7 +177,7 @@ struct KubernetesValidationTests {
         .ingress(#"{"ports":[{"endPort":90}]}"#, "ports[0].endPort", "needs a port"),
         .ingress(#"{"ports":[80]}"#, "ports[0]", "expected an object, found 80"),
     ])
-    fileprivate func peersAndPorts(_ test: ValidationCase) throws {
+    fileprivate func validatesPeersAndPorts(_ test: ValidationCase) throws {
         #expect(try test.outcome == test.expected, test.comment)
     }
 
@@ -309,7 +309,7 @@ struct KubernetesValidationTests {
             "missing"
         ),
     ])
-    fileprivate func policiesOfAdministrators(_ test: ValidationCase) throws {
+    fileprivate func validatesAdminPolicies(_ test: ValidationCase) throws {
         #expect(try test.outcome == test.expected, test.comment)
     }
 }
