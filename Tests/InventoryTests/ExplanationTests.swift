@@ -7,7 +7,7 @@ import Testing
     private static func world() -> TestWorld {
         var world = TestWorld()
         world.inventory.replaceOwnAddresses(with: [ip("192.168.0.1")])
-        world.tell(
+        world.upsert(
             .pod("a", at: "10.1.0.1", node: "node-1"),
             .networkSet("wide", nets: "10.0.0.0/8", "20.0.0.0/8"),
             .networkSet("mine", in: "shop", nets: "20.1.0.0/16", "20.1.1.0/24"),
@@ -18,7 +18,7 @@ import Testing
             .endpoints("cart-2", of: "cart", at: "10.1.0.1", port: 8_080),
             .endpoints("other", in: "b", of: "other", at: "10.1.0.1", port: 8_080)
         )
-        world.tell(.pod("b", at: "10.1.0.1"), from: TestWorld.other)
+        world.upsert(.pod("b", at: "10.1.0.1"), from: TestWorld.other)
         return world
     }
 
@@ -33,7 +33,7 @@ import Testing
         return world.inventory.snapshot().explain(ip(address), port: port, proto: nil, peerNamespace: peerNamespace)
     }
 
-    @Test func anOwnerAndWhoElseClaims() throws {
+    @Test func explainsOwnerAndOtherClaimants() throws {
         let explanation = Self.explain("10.1.0.1", port: 8_080)
         guard case .owner(let owner) = explanation.rule else {
             Issue.record("\(explanation.rule)")
@@ -53,7 +53,7 @@ import Testing
         #expect(Self.explain("10.1.0.1").backends.count == 1)
     }
 
-    @Test func anOwnerThatIsGone() {
+    @Test func explainsDeletedOwner() {
         let explanation = Self.explain("10.1.0.1") {
             $0.delete(.pod, "b", in: "shop", from: TestWorld.other)
             $0.delete(.pod, "a", in: "shop")
@@ -66,7 +66,7 @@ import Testing
         #expect(explanation.otherClaimants.isEmpty)
     }
 
-    @Test func thisHost() {
+    @Test func explainsOwnAddress() {
         let explanation = Self.explain("192.168.0.1", port: 30_080)
         guard case .owner(let owner) = explanation.rule else {
             Issue.record("\(explanation.rule)")
@@ -85,7 +85,7 @@ import Testing
             ("b", "theirs", "20.1.1.1/32", .preferredNamespace, ["wide", "mine"]),
         ] as [(String?, String, String, NetworkSetCategory, [String])]
     )
-    func aNetworkSet(
+    func explainsNetworkSet(
         peer: String?,
         name: String,
         prefix: String,
@@ -103,7 +103,7 @@ import Testing
         #expect(explanation.otherSets.map(\.endpoint.name) == others)
     }
 
-    @Test func services() {
+    @Test func explainsServices() {
         let explanation = Self.explain("172.20.0.1")
         #expect(explanation.services.map(\.shown.text) == ["*/* http 80", "b/other - 81"])
         #expect(explanation.services.map(\.way) == [.address, .address])

@@ -3,8 +3,8 @@ import FlowModel
 import Inventory
 import Testing
 
-/// Random lives of a small cluster, told to the inventory and to ``ReferenceInventory``: after each step both must say the
-/// same of every address.
+/// Random changes of a small cluster, applied to the inventory and to ``ReferenceInventory``: after each step both must
+/// give the same results for every address.
 @Suite struct InventoryPropertyTests {
     fileprivate static let sources = [SourceID(rawValue: 1), SourceID(rawValue: 2)]
     fileprivate static let addresses = [
@@ -44,11 +44,11 @@ import Testing
     }
 
     @Test(arguments: 1...6 as ClosedRange<UInt64>)
-    func saysTheSameAsTheReference(seed: UInt64) {
+    func matchesReferenceInventory(seed: UInt64) {
         var run = Run(seed: seed)
         for step in 0..<1_500 {
             let told = run.step()
-            guard run.isTheSame() else {
+            guard run.matchesReference() else {
                 Issue.record("seed \(seed), step \(step), after \(told)")
                 return
             }
@@ -62,7 +62,7 @@ import Testing
 extension InventoryPropertyTests.Run {
     fileprivate typealias Tests = InventoryPropertyTests
 
-    /// Something happens; returns what, for the report.
+    /// Applies a random change, and returns its description.
     mutating func step() -> String {
         if chance(30) {
             now += Int64(pick([0, 1, 3, 6, 10])) * 1_000_000_000
@@ -76,7 +76,7 @@ extension InventoryPropertyTests.Run {
             return "own addresses \(own)"
         }
         let source = pick(Tests.sources)
-        // One by one, so that nothing changes and changes back unseen; but for replaces.
+        // Changes are applied one by one, except for replaces, so that none is reverted unseen.
         let changes = chance(6) ? replace() : [change()]
         isOneChange = changes.count == 1
         inventory.apply(changes, from: source, at: now)
@@ -182,8 +182,8 @@ extension InventoryPropertyTests.Run {
 // MARK: - Comparing
 
 extension InventoryPropertyTests.Run {
-    /// Whether both say the same of everything.
-    mutating func isTheSame() -> Bool {
+    /// Whether both give the same results.
+    mutating func matchesReference() -> Bool {
         let snapshot = inventory.snapshot()
         reference.prepare()
         var same = inventory.statistics.keptAddresses == reference.keptCount
@@ -220,8 +220,8 @@ extension InventoryPropertyTests.Run {
         return same
     }
 
-    /// Whether versions of one object have one number, a version stays while nothing changes, and the one before leads to
-    /// the one now.
+    /// Whether versions of one object have one number, a version stays while nothing changes, and the former version is
+    /// refreshed to the present one.
     private mutating func isIdentityTheSame(
         _ snapshot: InventorySnapshot,
         _ address: IPAddress,

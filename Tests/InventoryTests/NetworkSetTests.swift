@@ -7,7 +7,7 @@ import Testing
     /// Sets in the namespaces a and b and in none.
     private static func world() -> TestWorld {
         var world = TestWorld()
-        world.tell(
+        world.upsert(
             .networkSet("wide", nets: "20.0.0.0/8", "2001:db8::/32", labels: "w=1"),
             .networkSet("narrow", nets: "20.1.0.0/16"),
             .networkSet("mine", in: "a", nets: "20.1.0.0/16", "20.9.0.0/16"),
@@ -28,12 +28,12 @@ import Testing
             ("20.5.0.0", nil, "ns wide wide [w=1]"),
             ("20.1.1.1", nil, "ns narrow narrow []"),
             ("20.5.0.0", "a", "ns wide wide [w=1]"),
-            // The preferred namespace goes before, whatever the length.
+            // The preferred namespace takes precedence over any length.
             ("20.1.1.1", "a", "ns a/mine mine []"),
             ("20.1.1.1", "b", "ns b/theirs theirs []"),
             ("20.1.2.1", "b", "ns narrow narrow []"),
             ("20.9.0.1", "a", "ns a/mine mine []"),
-            // Global ones go before those of other namespaces.
+            // Global sets take precedence over those of other namespaces.
             ("20.9.0.1", "b", "ns wide wide [w=1]"),
             // No global set: other namespaces, the longest prefix.
             ("30.0.1.1", nil, "ns a/also also []"),
@@ -50,12 +50,12 @@ import Testing
             ("60.0.0.1", nil, "net - pub"),
         ] as [(String, String?, String)]
     )
-    func whichSetIsChosen(address: String, namespace: String?, expected: String) {
+    func choosesSetByNamespaceAndPrefix(address: String, namespace: String?, expected: String) {
         var world = Self.world()
-        #expect(world.who(address, preferring: namespace) == expected)
+        #expect(world.endpoint(address, preferring: namespace) == expected)
     }
 
-    /// Source, destination; what they are.
+    /// Source and destination, and their endpoints.
     @Test(
         arguments: [
             // The destination is a pod in a: its namespace decides for the source.
@@ -72,9 +72,9 @@ import Testing
             ("40.0.0.1", "10.1.0.2", "ns b/second second []", "wep b/pod pod []"),
         ]
     )
-    func theOtherEndsNamespaceIsPreferred(source: String, destination: String, first: String, second: String) {
+    func prefersNamespaceOfOtherEnd(source: String, destination: String, first: String, second: String) {
         var world = Self.world()
-        world.tell(
+        world.upsert(
             .pod("pod", in: "a", at: "10.1.0.1"),
             .pod("pod", in: "b", at: "10.1.0.2"),
             .node("node-2", at: "10.1.0.3")
@@ -84,41 +84,41 @@ import Testing
         #expect(ends.destination.text == second)
     }
 
-    @Test func anOwnerGoesBeforeASet() {
+    @Test func ownerTakesPrecedenceOverSet() {
         var world = Self.world()
-        world.tell(.pod("p", at: "20.1.1.1"))
-        #expect(world.who("20.1.1.1") == "wep shop/p p []")
+        world.upsert(.pod("p", at: "20.1.1.1"))
+        #expect(world.endpoint("20.1.1.1") == "wep shop/p p []")
     }
 
-    @Test func aSetThatChangesIsTheSameObject() {
+    @Test func changedSetIsTheSameObject() {
         var world = TestWorld()
-        world.tell(.networkSet("s", nets: "20.0.0.0/8", labels: "v=1"))
+        world.upsert(.networkSet("s", nets: "20.0.0.0/8", labels: "v=1"))
         let before = world.inventory.snapshot().endpoint(at: ip("20.1.1.1"))
-        world.tell(.networkSet("s", nets: "20.0.0.0/8", "21.0.0.0/8", labels: "v=1"))
+        world.upsert(.networkSet("s", nets: "20.0.0.0/8", "21.0.0.0/8", labels: "v=1"))
         #expect(world.inventory.snapshot().endpoint(at: ip("21.1.1.1")) === before)
-        world.tell(.networkSet("s", nets: "20.0.0.0/8", labels: "v=2"))
+        world.upsert(.networkSet("s", nets: "20.0.0.0/8", labels: "v=2"))
         let snapshot = world.inventory.snapshot()
         let after = snapshot.endpoint(at: ip("20.1.1.1"))
         #expect(after.object == before.object && after !== before)
         #expect(snapshot.refreshed(before, at: ip("20.1.1.1")) === after)
         #expect(snapshot.refreshed(before, at: ip("21.1.1.1")) === before)
-        #expect(world.who("21.1.1.1") == "net - pub")
-        // Covered by a longer prefix of another set, it still has the address.
-        world.tell(.networkSet("t", nets: "20.1.0.0/16"))
+        #expect(world.endpoint("21.1.1.1") == "net - pub")
+        // Another set has a longer prefix, but this set still has the address.
+        world.upsert(.networkSet("t", nets: "20.1.0.0/16"))
         #expect(world.inventory.snapshot().refreshed(before, at: ip("20.1.1.1")) === after)
-        // Owned by a pod, it has not.
-        world.tell(.pod("p", at: "20.1.1.1"))
+        // A pod owns the address, and the set does not have it any more.
+        world.upsert(.pod("p", at: "20.1.1.1"))
         #expect(world.inventory.snapshot().refreshed(before, at: ip("20.1.1.1")) === before)
     }
 
-    @Test func aSetThatIsGoneAnswersNoLonger() {
+    @Test func deletedSetIsNotReturned() {
         var world = Self.world()
         world.delete(.globalNetworkSet, "narrow")
-        #expect(world.who("20.1.1.1") == "ns wide wide [w=1]")
+        #expect(world.endpoint("20.1.1.1") == "ns wide wide [w=1]")
         world.delete(.networkSet, "mine", in: "a")
-        #expect(world.who("20.1.1.1", preferring: "a") == "ns wide wide [w=1]")
-        // A namespaced set does not go by the name of a global one.
+        #expect(world.endpoint("20.1.1.1", preferring: "a") == "ns wide wide [w=1]")
+        // Deleting a namespaced set does not delete the global one of its name.
         world.delete(.networkSet, "wide")
-        #expect(world.who("20.1.1.1") == "ns wide wide [w=1]")
+        #expect(world.endpoint("20.1.1.1") == "ns wide wide [w=1]")
     }
 }

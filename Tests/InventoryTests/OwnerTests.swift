@@ -77,36 +77,36 @@ import Testing
         ),
     ]
 
-    @Test(arguments: cases) func isWhatTheObjectsSay(_ test: Case) {
+    @Test(arguments: cases) func choosesOwnerInAnyOrder(_ test: Case) {
         for order in test.objects.permutations {
             var world = TestWorld()
-            for object in order { world.tell(object) }
-            #expect(world.who(Self.address) == test.owner)
+            for object in order { world.upsert(object) }
+            #expect(world.endpoint(Self.address) == test.owner)
         }
     }
 
-    @Test func aPodThatLeavesLosesItsAddressToTheOneThatStays() {
+    @Test func deletingPodLosesAddressToOtherPod() {
         var world = TestWorld()
-        world.tell(.pod("old", at: Self.address, created: 300), .pod("new", at: Self.address, created: 200))
-        #expect(world.who(Self.address) == "wep shop/old old []")
+        world.upsert(.pod("old", at: Self.address, created: 300), .pod("new", at: Self.address, created: 200))
+        #expect(world.endpoint(Self.address) == "wep shop/old old []")
         let before = world.inventory.snapshot().generation
-        world.tell(.pod("old", at: Self.address, created: 300, isDeleting: true))
-        #expect(world.who(Self.address) == "wep shop/new new []")
+        world.upsert(.pod("old", at: Self.address, created: 300, isDeleting: true))
+        #expect(world.endpoint(Self.address) == "wep shop/new new []")
         #expect(world.inventory.snapshot().generation > before)
     }
 
-    @Test func nobodyElseHasItSoAPodThatLeavesKeepsItsName() {
+    @Test func deletingPodKeepsUncontestedAddress() {
         var world = TestWorld()
-        world.tell(.pod("p", at: Self.address, isDeleting: true, hasReleasedNetwork: true))
-        #expect(world.who(Self.address) == "wep shop/p p []")
+        world.upsert(.pod("p", at: Self.address, isDeleting: true, hasReleasedNetwork: true))
+        #expect(world.endpoint(Self.address) == "wep shop/p p []")
     }
 
-    /// Random objects of few addresses, told in two orders, also as replaces: every address has the same owner.
-    @Test(arguments: 1...200 as ClosedRange<UInt64>) func isTheSameInAnyOrder(seed: UInt64) {
+    /// Random objects of few addresses, applied one by one and as replaces in another order: every address has the same owner.
+    @Test(arguments: 1...200 as ClosedRange<UInt64>) func randomObjectsHaveSameOwnersInAnyOrder(seed: UInt64) {
         var generator = SeededGenerator(state: seed)
         let objects = (0..<12).map { Self.object($0, &generator) }
         var one = TestWorld()
-        for (object, source) in objects { one.tell(object, from: source) }
+        for (object, source) in objects { one.upsert(object, from: source) }
         var other = TestWorld()
         for source in [TestWorld.other, TestWorld.source] {
             let told = objects.filter { $0.1 == source }.shuffled(using: &generator)
@@ -118,7 +118,7 @@ import Testing
         }
         for number in 1...3 {
             let address = "10.0.0.\(number)"
-            #expect(one.who(address) == other.who(address))
+            #expect(one.endpoint(address) == other.endpoint(address))
         }
     }
 
@@ -161,7 +161,7 @@ import Testing
 }
 
 extension Array {
-    /// The elements in each order that there is.
+    /// All permutations of the elements.
     fileprivate var permutations: [[Element]] {
         guard count > 1 else { return [self] }
         return indices.flatMap { index in

@@ -3,7 +3,7 @@ import FlowModel
 
 /// A reference for the inventory, which works the slow way: flat lists of statements, searched from end to end.
 struct ReferenceInventory {
-    /// An object as somebody told it; told again under another uid it is another one.
+    /// An object of one source; with another uid it is another incarnation.
     struct Incarnation: Hashable {
         var source: SourceID
         var reference: ObjectReference
@@ -28,15 +28,15 @@ struct ReferenceInventory {
         /// The text that records show.
         var shown: String
         var namespace: String?
-        /// Since when, and whether not for long.
+        /// The time of the creation or of the start, if later.
         var age = 0
         var isLeaving = false
         var isLocal = false
-        /// Whether it is over, and holds only because nobody else owns the address.
+        /// Whether it has ended, and is kept only because no other object owns the address.
         var isKept = false
     }
 
-    private struct Told {
+    private struct StoredObject {
         var incarnation: Incarnation
         var uid: String?
         var object: ClusterObject
@@ -52,11 +52,11 @@ struct ReferenceInventory {
 
     let hostName: String
     var own: Set<IPAddress> = []
-    private var objects: [Told] = []
+    private var objects: [StoredObject] = []
     private var statements: [Statement] = [] {
         didSet { bySubject = nil }
     }
-    /// The same, sorted by what they are about, while nothing is told.
+    /// The statements by subject, valid until the next change.
     private var bySubject: [Statement.Subject: [Statement]]?
     private var kept: [Kept] = []
     private var counter = 0
@@ -64,7 +64,7 @@ struct ReferenceInventory {
 
     init(hostName: String) { self.hostName = hostName }
 
-    // MARK: Telling
+    // MARK: Changes
 
     mutating func apply(_ change: ClusterChange, from source: SourceID, at now: Int64) {
         switch change {
@@ -81,7 +81,7 @@ struct ReferenceInventory {
         case .endReplace(let kind):
             guard replacing.remove("\(kind) \(source)") != nil else { return }
             let gone = objects.filter { isOf($0, kind, source) && !$0.isToldInReplace }.map(\.incarnation)
-            // Of several that are gone at once, the one that answered is kept.
+            // Of several objects that are removed at once, the owner is kept.
             let losing = statements.filter { statement in
                 guard case .owns(let address) = statement.subject, gone.contains(statement.by) else { return false }
                 return owner(address)?.by != statement.by
@@ -100,7 +100,7 @@ struct ReferenceInventory {
         kept.removeAll { $0.until <= now }
     }
 
-    private func isOf(_ told: Told, _ kind: ObjectKind, _ source: SourceID) -> Bool {
+    private func isOf(_ told: StoredObject, _ kind: ObjectKind, _ source: SourceID) -> Bool {
         told.incarnation.reference.kind == kind && told.incarnation.source == source
     }
 
@@ -117,26 +117,26 @@ struct ReferenceInventory {
         if let known = index(reference, source) {
             let before = statements(of: objects[known].incarnation)
             if objects[known].object.isEnded, !object.isEnded {
-                // A pod does not live again after its end: this is another one.
+                // A pod does not become live again after its end: this is another pod.
                 counter += 1
                 objects[known].incarnation.number = counter
             }
             objects[known].object = object
             objects[known].uid = metadata.uid ?? objects[known].uid
             objects[known].isToldInReplace = true
-            say(objects[known], before: before, now)
+            update(objects[known], before: before, now)
         } else {
             counter += 1
             let incarnation = Incarnation(source: source, reference: reference, number: counter)
-            let told = Told(incarnation: incarnation, uid: metadata.uid, object: object)
+            let told = StoredObject(incarnation: incarnation, uid: metadata.uid, object: object)
             objects.append(told)
-            say(told, before: [], now)
+            update(told, before: [], now)
         }
     }
 
     private mutating func remove(_ index: Int, _ now: Int64) {
         let told = objects[index]
-        // What is shown is that of before: the last word.
+        // Ended statements keep their last texts.
         end(statements(of: told.incarnation), keeping: true, now)
         objects.remove(at: index)
     }
@@ -146,8 +146,8 @@ struct ReferenceInventory {
         statements.filter { $0.by == incarnation }.map(current)
     }
 
-    /// Lets an object say what it says now.
-    private mutating func say(_ told: Told, before old: [Statement], _ now: Int64) {
+    /// Replaces the statements of an object with its present ones.
+    private mutating func update(_ told: StoredObject, before old: [Statement], _ now: Int64) {
         let new = told.object.statements(by: told.incarnation, hostName)
         end(old.filter { one in !new.contains { $0.subject == one.subject } }, keeping: true, now)
         for var statement in new {
@@ -185,9 +185,9 @@ struct ReferenceInventory {
         own = addresses
     }
 
-    // MARK: Asking
+    // MARK: Queries
 
-    /// Makes the questions that follow cheap.
+    /// Indexes the statements for the following queries.
     mutating func prepare() {
         bySubject = Dictionary(grouping: statements, by: \.subject)
     }
@@ -207,7 +207,7 @@ struct ReferenceInventory {
         return "hep \(hostName) \(hostName) [\(node.object.shownLabels)]"
     }
 
-    /// A statement as it is shown now, which for this host's Node is what the host shows.
+    /// Returns a statement with its present text, which for this host's Node is that of the host.
     private func current(_ statement: Statement) -> Statement {
         var statement = statement
         if statement.by.reference.kind == .node, statement.by.reference.name == hostName { statement.shown = host }
@@ -222,7 +222,7 @@ struct ReferenceInventory {
         }
         if own.contains(address) {
             if let hostEndpoint = newest([.hostEndpoint]) { return hostEndpoint }
-            // The host is nobody's object.
+            // The host has no object.
             let nobody = ObjectReference(kind: .node, namespace: nil, name: "this host")
             let by = Incarnation(source: SourceID(rawValue: 0), reference: nobody, number: 0)
             return Statement(subject: .owns(address), by: by, order: 0, shown: host, namespace: nil)
@@ -289,7 +289,7 @@ struct ReferenceInventory {
 }
 
 extension ReferenceInventory.Statement {
-    /// Whether another object that claims the same address came later, as the objects themselves say.
+    /// Whether another object that claims the same address is newer, by the objects' own fields.
     fileprivate func isOlder(than other: Self) -> Bool {
         let key = { (one: Self) in
             (one.isLeaving ? 0 : 1, one.age, one.by.reference.namespace ?? "", one.by.reference.name)
@@ -301,7 +301,7 @@ extension ReferenceInventory.Statement {
     }
 }
 
-// MARK: - What objects say
+// MARK: - Statements of objects
 
 extension ObjectReference {
     fileprivate var key: String { namespace.map { "\($0)/\(name)" } ?? name }

@@ -8,84 +8,84 @@ import Testing
 
     private static func world() -> TestWorld {
         var world = TestWorld()
-        world.tell(.pod("a", at: "10.1.0.1"), .pod("b", at: "10.1.0.2"))
+        world.upsert(.pod("a", at: "10.1.0.1"), .pod("b", at: "10.1.0.2"))
         return world
     }
 
-    @Test func whatWasNotToldIsGoneAfterTenSeconds() {
+    @Test func unlistedPodExpiresAfterTenSeconds() {
         var world = Self.world()
         world.apply(.beginReplace(.pod))
-        world.tell(.pod("a", at: "10.1.0.1"), .pod("c", at: "10.1.0.3"))
+        world.upsert(.pod("a", at: "10.1.0.1"), .pod("c", at: "10.1.0.3"))
         world.apply(.endReplace(.pod))
-        #expect(world.who("10.1.0.2") == "wep shop/b b []")
+        #expect(world.endpoint("10.1.0.2") == "wep shop/b b []")
         world.wait(seconds: 10)
-        #expect(world.who("10.1.0.1") == Self.kept)
-        #expect(world.who("10.1.0.2") == "net - pvt")
-        #expect(world.who("10.1.0.3") == "wep shop/c c []")
+        #expect(world.endpoint("10.1.0.1") == Self.kept)
+        #expect(world.endpoint("10.1.0.2") == "net - pvt")
+        #expect(world.endpoint("10.1.0.3") == "wep shop/c c []")
         #expect(world.inventory.statistics.count(.pod) == 2)
     }
 
-    /// At each of some addresses the last of four pods answers; all are gone at once, in whatever order.
-    @Test func ofSeveralThatAreGoneTheOneThatAnsweredIsKept() {
+    /// Each of some addresses belongs to the last of four pods; all pods are removed at once, in any order.
+    @Test func keepsOwnerOfSeveralRemovedPods() {
         var world = TestWorld()
         let addresses = (1...8).map { "10.1.0.\($0)" }
-        // Known in one order, with an address in the other.
+        // The pods are added in one order, and get the address in the other.
         for address in addresses {
-            for number in (1...4).reversed() { world.tell(.pod("p\(number)-\(address)")) }
-            for number in 1...4 { world.tell(.pod("p\(number)-\(address)", at: address)) }
+            for number in (1...4).reversed() { world.upsert(.pod("p\(number)-\(address)")) }
+            for number in 1...4 { world.upsert(.pod("p\(number)-\(address)", at: address)) }
         }
         world.apply(.beginReplace(.pod), .endReplace(.pod))
         for address in addresses {
-            #expect(world.who(address) == "wep shop/p4-\(address) p4-\(address) []")
+            #expect(world.endpoint(address) == "wep shop/p4-\(address) p4-\(address) []")
         }
         #expect(world.inventory.statistics.contestedAddresses == 0)
     }
 
-    @Test func untilItsEndAReplaceTakesNothing() {
+    @Test func replaceRemovesNothingBeforeItsEnd() {
         var world = Self.world()
         world.apply(.beginReplace(.pod))
-        world.tell(.pod("a", at: "10.1.0.1"))
+        world.upsert(.pod("a", at: "10.1.0.1"))
         world.wait(seconds: 60)
-        #expect(world.who("10.1.0.2") == "wep shop/b b []")
+        #expect(world.endpoint("10.1.0.2") == "wep shop/b b []")
     }
 
-    @Test func aSecondBeginStartsOver() {
+    @Test func secondBeginRestartsReplace() {
         var world = Self.world()
         world.apply(.beginReplace(.pod))
-        world.tell(.pod("b", at: "10.1.0.2"))
+        world.upsert(.pod("b", at: "10.1.0.2"))
         world.apply(.beginReplace(.pod))
-        world.tell(.pod("a", at: "10.1.0.1"))
+        world.upsert(.pod("a", at: "10.1.0.1"))
         world.apply(.endReplace(.pod))
         #expect(world.inventory.statistics.count(.pod) == 1)
         world.wait(seconds: 10)
-        #expect(world.who("10.1.0.1") == Self.kept)
-        #expect(world.who("10.1.0.2") == "net - pvt")
+        #expect(world.endpoint("10.1.0.1") == Self.kept)
+        #expect(world.endpoint("10.1.0.2") == "net - pvt")
     }
 
-    @Test func anEndWithoutABeginTakesNothing() {
+    @Test func endWithoutBeginRemovesNothing() {
         var world = Self.world()
         world.apply(.endReplace(.pod))
         #expect(world.inventory.statistics.count(.pod) == 2)
         world.apply(.beginReplace(.pod), .endReplace(.pod), .endReplace(.pod))
         #expect(world.inventory.statistics.count(.pod) == 0)
-        world.tell(.pod("late", at: "10.1.0.4"))
+        world.upsert(.pod("late", at: "10.1.0.4"))
         world.apply(.endReplace(.pod))
         #expect(world.inventory.statistics.count(.pod) == 1)
     }
 
-    @Test func itIsAboutOneKindAndOneSource() {
+    @Test func replaceAffectsOneKindAndSource() {
         var world = Self.world()
-        world.tell(.pod("other", at: "10.1.0.9"), from: TestWorld.other)
-        world.tell(.service("s", at: "172.20.0.1", ports: [.init(port: 80)]))
+        world.upsert(.pod("other", at: "10.1.0.9"), from: TestWorld.other)
+        world.upsert(.service("s", at: "172.20.0.1", ports: [.init(port: 80)]))
         world.apply(.beginReplace(.pod), .endReplace(.pod))
         world.wait(seconds: 10)
-        #expect(world.who("10.1.0.9") == "wep shop/other other []")
+        #expect(world.endpoint("10.1.0.9") == "wep shop/other other []")
         #expect(world.inventory.statistics.objects[.pod] == [TestWorld.other: 1])
         #expect(world.inventory.statistics.count(.service) == 1)
     }
 
     /// Of each kind one object is listed again and one is not.
-    @Test func everyKindIsReplaced() {
+    @Test func replacesEveryKind() {
         var world = TestWorld()
         func metadata(_ name: String, _ namespace: String?) -> ObjectMetadata {
             ObjectMetadata(name: name, namespace: namespace)
@@ -104,7 +104,7 @@ import Testing
                 (.hostEndpoint, .hostEndpoint(name, on: "node-2", at: "10.1.0.3")),
             ]
         }
-        for (_, object) in objects("goes") { world.tell(object) }
+        for (_, object) in objects("goes") { world.upsert(object) }
         for (kind, object) in objects("stays") {
             world.apply(.beginReplace(kind), .upsert(object), .endReplace(kind))
             #expect(world.inventory.statistics.objects[kind] == [TestWorld.source: 1], "\(kind)")

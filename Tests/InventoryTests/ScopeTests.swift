@@ -15,9 +15,9 @@ import Testing
             ("64:ff9b::a00:1", "pub"),
         ]
     )
-    func everythingElseIsTheNetwork(address: String, aggregatedName: String) {
+    func unownedAddressIsPrivateOrPublicNetwork(address: String, aggregatedName: String) {
         var world = TestWorld()
-        #expect(world.who(address) == "net - \(aggregatedName)")
+        #expect(world.endpoint(address) == "net - \(aggregatedName)")
     }
 
     @Test(
@@ -32,10 +32,10 @@ import Testing
             ("10.5.0.1", false), ("10.5.0.2", false), ("10.5.0.3", false), ("10.5.0.4", false),
         ]
     )
-    func mayBecomeKnown(address: String, expected: Bool) {
+    func onlyPossiblePodAddressesMayBecomeKnown(address: String, expected: Bool) {
         var world = TestWorld()
         world.inventory.replaceOwnAddresses(with: [ip("10.5.0.2")])
-        world.tell(
+        world.upsert(
             .pod("p", at: "10.5.0.1"),
             .node("node-2", at: "10.5.0.3", podRanges: ["203.0.113.0/24", "2001:db8:1::/64"]),
             .service("s", at: "10.5.0.4", ports: [.init(port: 80)]),
@@ -46,10 +46,10 @@ import Testing
         #expect(world.inventory.snapshot().mayBecomeKnown(ip(address)) == expected)
     }
 
-    @Test func aNodeThatIsGoneTakesItsRangeAlong() {
+    @Test func deletedNodeRemovesItsPodRange() {
         var world = TestWorld()
         world.inventory.expectsWorkloads = true
-        world.tell(.node("node-2", podRanges: ["203.0.113.0/24"]))
+        world.upsert(.node("node-2", podRanges: ["203.0.113.0/24"]))
         #expect(world.inventory.snapshot().mayBecomeKnown(ip("203.0.113.7")))
         let generation = world.inventory.snapshot().generation
         world.delete(.node, "node-2")

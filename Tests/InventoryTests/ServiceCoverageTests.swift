@@ -4,12 +4,12 @@ import Testing
 
 @testable import Inventory
 
-/// Whether there are services of which nobody tells where they send connections to.
+/// The number of services without slices.
 @Suite struct ServiceCoverageTests {
     private static let web = ObjectMetadata(name: "web", namespace: "shop")
     private static let other = ObjectMetadata(name: "other", namespace: "shop")
 
-    @Test func aServiceIsCoveredByItsSlices() {
+    @Test func slicesCoverTheirService() {
         var coverage = ServiceCoverage()
         coverage.change(.init(Self.web), services: 1)
         #expect(coverage.uncovered == 1)
@@ -24,7 +24,7 @@ import Testing
         #expect(coverage.uncovered == 0)
         coverage.change(.init(Self.web), slices: -1)
         #expect(coverage.uncovered == 1)
-        // Two sources tell of it.
+        // Two sources have the service.
         coverage.change(.init(Self.web), services: 1)
         coverage.change(.init(Self.web), services: -1)
         #expect(coverage.uncovered == 1)

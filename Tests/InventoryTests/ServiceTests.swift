@@ -10,7 +10,7 @@ import Testing
     private static func world() -> TestWorld {
         var world = TestWorld()
         world.inventory.replaceOwnAddresses(with: [ip("192.168.0.1")])
-        world.tell(
+        world.upsert(
             .node("node-2", at: "192.168.0.2"),
             .pod("p", at: "10.1.0.1"),
             .hostEndpoint("eth0", on: "node-3", at: "192.168.0.3"),
@@ -26,7 +26,7 @@ import Testing
             ),
             .service("mixed", in: "c", at: "203.0.113.8", ports: [.init(name: "x", port: 5)]),
             .service("mixed", in: "d", at: "203.0.113.8", ports: [.init(port: 5)]),
-            // What a node port is elsewhere is this one's own port.
+            // This service's own port is a node port of another service.
             .service("direct", at: "192.168.0.2", ports: [.init(name: "own", port: 30_080)])
         )
         return world
@@ -49,7 +49,7 @@ import Testing
             ("192.168.0.1", 30_080, .udp, nil),
             ("10.1.0.1", 30_080, .tcp, nil),
             ("8.8.8.8", 30_080, .tcp, nil),
-            // An address of a service goes before a node port.
+            // An address of a service takes precedence over a node port.
             ("192.168.0.2", 30_080, .tcp, "shop/direct own 30080"),
             // Several services.
             ("203.0.113.9", 1, .tcp, "shop/left a 1"),
@@ -58,7 +58,7 @@ import Testing
             ("203.0.113.8", 5, .tcp, "*/* * 5"),
         ] as [(String, UInt16, IPProtocol, String?)]
     )
-    func whichServiceIsCalled(address: String, port: UInt16, proto: IPProtocol, expected: String?) {
+    func findsServiceByAddressAndPort(address: String, port: UInt16, proto: IPProtocol, expected: String?) {
         var world = Self.world()
         #expect(world.inventory.snapshot().service(at: ip(address), port: port, proto: proto)?.text == expected)
     }
@@ -71,33 +71,33 @@ import Testing
         world.inventory.snapshot().service(at: ip(address), port: port, proto: .tcp)
     }
 
-    @Test func aServicePortStaysAsLongAsNothingShownChanges() {
+    @Test func servicePortStaysSameIfShownFieldsDo() {
         var world = Self.world()
         let before = Self.cart(&world)
-        // Another address, another port, another number of the node port: what is shown of this one stays.
+        // Another address, another port, another number of the node port: the shown fields of this port stay.
         let ports = [Service.Port(name: "http", port: 80), Service.Port(name: "x", port: 1)]
-        world.tell(.service("cart", at: "172.20.0.1", "203.0.113.2", ports: ports))
+        world.upsert(.service("cart", at: "172.20.0.1", "203.0.113.2", ports: ports))
         #expect(Self.cart(&world) === before)
         #expect(Self.cart(&world, "203.0.113.2") === before)
         #expect(Self.cart(&world, "203.0.113.1") == nil)
         #expect(Self.cart(&world, "192.168.0.1", 30_080) == nil)
-        world.tell(.service("cart", at: "172.20.0.1", ports: [.init(name: "https", port: 80)]))
+        world.upsert(.service("cart", at: "172.20.0.1", ports: [.init(name: "https", port: 80)]))
         #expect(Self.cart(&world)?.text == "shop/cart https 80")
     }
 
-    @Test func severalServicesShowTheSameAsLongAsTheyDo() {
+    @Test func sharedServicePortStaysSameWhileShared() {
         var world = Self.world()
         let before = Self.cart(&world, "203.0.113.9", 9)
         let ports = [Service.Port(name: "a", port: 1), Service.Port(name: "same", port: 9)]
-        world.tell(.service("left", at: "203.0.113.9", "203.0.113.10", ports: ports))
+        world.upsert(.service("left", at: "203.0.113.9", "203.0.113.10", ports: ports))
         #expect(Self.cart(&world, "203.0.113.9", 9) === before)
         world.delete(.service, "left", in: "shop")
         #expect(Self.cart(&world, "203.0.113.9", 9)?.text == "b/right same 9")
     }
 
-    @Test func theSameServiceFromTwoSourcesIsOne() {
+    @Test func sameServiceFromTwoSourcesIsOne() {
         var world = Self.world()
-        world.tell(.service("cart", at: "172.20.0.1", ports: [Self.web]), from: TestWorld.other)
+        world.upsert(.service("cart", at: "172.20.0.1", ports: [Self.web]), from: TestWorld.other)
         #expect(Self.cart(&world)?.text == "shop/cart http 80")
         #expect(Self.cart(&world, "192.168.0.1", 30_080)?.text == "shop/cart http 30080")
         world.delete(.service, "cart", in: "shop")
@@ -106,7 +106,7 @@ import Testing
         #expect(Self.cart(&world) == nil)
     }
 
-    @Test func aServiceThatIsGoneIsCalledNoLonger() {
+    @Test func deletedServicesLeaveNoPorts() {
         var world = Self.world()
         for (name, namespace) in [
             ("cart", "shop"), ("headless", "shop"), ("left", "shop"), ("right", "b"), ("mixed", "c"), ("mixed", "d"),
@@ -120,20 +120,20 @@ import Testing
 
     @Test func anotherUIDIsAnotherService() {
         var world = TestWorld()
-        world.tell(.service("s", at: "172.20.0.1", ports: [Self.web], uid: "u1"))
-        world.tell(.service("s", at: "172.20.0.2", ports: [Self.web], uid: "u2"))
+        world.upsert(.service("s", at: "172.20.0.1", ports: [Self.web], uid: "u1"))
+        world.upsert(.service("s", at: "172.20.0.2", ports: [Self.web], uid: "u2"))
         world.delete(.service, "s", in: "shop", uid: "u1")
         #expect(Self.cart(&world) == nil)
         #expect(Self.cart(&world, "172.20.0.2")?.text == "shop/s http 80")
     }
 
-    @Test func anObjectCannotNamePlacesWithoutEnd() {
+    @Test func limitsPortsAndBackendsOfOneObject() {
         var world = TestWorld()
         let ports = (1...1_000).map { Service.Port(port: UInt16($0)) }
         let addresses = (0..<1_000).map { IPAddress(ipv4: 0xac14_0000 + UInt32($0)) }
         let metadata = ObjectMetadata(name: "huge", namespace: "shop")
-        world.tell(.service(Service(metadata: metadata, addresses: addresses, ports: ports)))
-        world.tell(
+        world.upsert(.service(Service(metadata: metadata, addresses: addresses, ports: ports)))
+        world.upsert(
             .serviceEndpoints(
                 ServiceEndpoints(
                     kind: .endpoints,
@@ -159,10 +159,10 @@ import Testing
         world.inventory.snapshot().isServiceBackend(ip(address), port: port, proto: .tcp)
     }
 
-    @Test func slicesAndEndpointsAreUnited() {
+    @Test func mergesSlicesAndEndpoints() {
         var world = TestWorld()
-        world.tell(.endpoints("cart-1", of: "cart", at: "10.1.0.1", "10.1.0.2", port: 8_080))
-        world.tell(.endpoints("cart", of: "cart", at: "10.1.0.2", "10.1.0.3", port: 8_080, kind: .endpoints))
+        world.upsert(.endpoints("cart-1", of: "cart", at: "10.1.0.1", "10.1.0.2", port: 8_080))
+        world.upsert(.endpoints("cart", of: "cart", at: "10.1.0.2", "10.1.0.3", port: 8_080, kind: .endpoints))
         #expect(["10.1.0.1", "10.1.0.2", "10.1.0.3"].allSatisfy { Self.isBackend(&world, $0) })
         #expect(!Self.isBackend(&world, "10.1.0.1", 80))
         #expect(!world.inventory.snapshot().isServiceBackend(ip("10.1.0.1"), port: 8_080, proto: .udp))
@@ -173,9 +173,9 @@ import Testing
         #expect(world.inventory.statistics.backends == 0)
     }
 
-    @Test func severalServicesHaveTheSameBackend() {
+    @Test func backendStaysUntilItsLastServiceIsDeleted() {
         var world = TestWorld()
-        for number in 1...5 { world.tell(.endpoints("s\(number)", of: "s\(number)", at: "10.1.0.1", port: 8_080)) }
+        for number in 1...5 { world.upsert(.endpoints("s\(number)", of: "s\(number)", at: "10.1.0.1", port: 8_080)) }
         for number in [3, 1, 5, 2] {
             world.delete(.endpointSlice, "s\(number)", in: "shop")
             #expect(Self.isBackend(&world, "10.1.0.1"))
@@ -184,15 +184,15 @@ import Testing
         #expect(!Self.isBackend(&world, "10.1.0.1"))
     }
 
-    @Test func aSliceThatChangesTakesWhatIsNotInItAnyMore() {
+    @Test func changedSliceRemovesFormerBackends() {
         var world = TestWorld()
-        world.tell(.endpoints("s", of: "s", at: "10.1.0.1", "10.1.0.2", port: 8_080))
-        world.tell(.endpoints("s", of: "s", at: "10.1.0.2", "10.1.0.3", port: 8_080))
+        world.upsert(.endpoints("s", of: "s", at: "10.1.0.1", "10.1.0.2", port: 8_080))
+        world.upsert(.endpoints("s", of: "s", at: "10.1.0.2", "10.1.0.3", port: 8_080))
         #expect(!Self.isBackend(&world, "10.1.0.1"))
         #expect(Self.isBackend(&world, "10.1.0.2") && Self.isBackend(&world, "10.1.0.3"))
-        world.tell(.endpoints("s", of: "other", at: "10.1.0.3", port: 8_080))
+        world.upsert(.endpoints("s", of: "other", at: "10.1.0.3", port: 8_080))
         #expect(!Self.isBackend(&world, "10.1.0.2") && Self.isBackend(&world, "10.1.0.3"))
-        world.tell(.endpoints("s", of: nil, at: "10.1.0.3", port: 8_080))
+        world.upsert(.endpoints("s", of: nil, at: "10.1.0.3", port: 8_080))
         #expect(!Self.isBackend(&world, "10.1.0.3"))
     }
 }

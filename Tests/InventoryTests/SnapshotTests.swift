@@ -4,10 +4,10 @@ import Inventory
 import Testing
 
 @Suite struct SnapshotTests {
-    @Test func aSnapshotDoesNotChange() {
+    @Test func snapshotDoesNotChange() {
         var world = TestWorld()
         world.inventory.replaceOwnAddresses(with: [ip("192.168.0.1")])
-        world.tell(
+        world.upsert(
             .pod("p", at: "10.1.0.1", labels: "v=1"),
             .networkSet("s", nets: "20.0.0.0/8"),
             .service("s", at: "172.20.0.1", ports: [.init(port: 80)]),
@@ -15,7 +15,7 @@ import Testing
         )
         let before = world.inventory.snapshot()
         world.inventory.replaceOwnAddresses(with: [])
-        world.tell(.pod("p", at: "10.1.0.2", labels: "v=2"))
+        world.upsert(.pod("p", at: "10.1.0.2", labels: "v=2"))
         world.delete(.globalNetworkSet, "s")
         world.delete(.service, "s", in: "shop")
         world.delete(.endpointSlice, "s", in: "shop")
@@ -45,25 +45,25 @@ import Testing
         #expect(!grew { $0.inventory.replaceOwnAddresses(with: [ip("192.168.0.1")]) })
         #expect(grew { $0.inventory.expectsWorkloads = true })
         #expect(!grew { $0.inventory.expectsWorkloads = true })
-        #expect(grew { $0.tell(.pod("p", at: "10.1.0.1")) })
-        #expect(!grew { $0.tell(.pod("p", at: "10.1.0.1")) })
-        #expect(!grew { $0.tell(.pod("ended", at: "10.1.0.7", phase: .ended)) })
+        #expect(grew { $0.upsert(.pod("p", at: "10.1.0.1")) })
+        #expect(!grew { $0.upsert(.pod("p", at: "10.1.0.1")) })
+        #expect(!grew { $0.upsert(.pod("ended", at: "10.1.0.7", phase: .ended)) })
         #expect(grew { $0.delete(.pod, "p", in: "shop") })
         #expect(!grew { $0.wait(seconds: 5) })
         #expect(grew { $0.wait(seconds: 5) })
-        #expect(grew { $0.tell(.networkSet("s", nets: "20.0.0.0/8")) })
-        #expect(!grew { $0.tell(.networkSet("s", nets: "20.0.0.0/8")) })
-        #expect(grew { $0.tell(.service("s", at: "172.20.0.1", ports: [.init(port: 80)])) })
-        #expect(!grew { $0.tell(.service("s", at: "172.20.0.1", ports: [.init(port: 80)])) })
-        #expect(grew { $0.tell(.endpoints("s", of: "s", at: "10.1.0.1", port: 80)) })
-        #expect(!grew { $0.tell(.endpoints("s", of: "s", at: "10.1.0.1", port: 80)) })
-        #expect(!grew { $0.tell(.namespace(Namespace(metadata: ObjectMetadata(name: "shop")))) })
+        #expect(grew { $0.upsert(.networkSet("s", nets: "20.0.0.0/8")) })
+        #expect(!grew { $0.upsert(.networkSet("s", nets: "20.0.0.0/8")) })
+        #expect(grew { $0.upsert(.service("s", at: "172.20.0.1", ports: [.init(port: 80)])) })
+        #expect(!grew { $0.upsert(.service("s", at: "172.20.0.1", ports: [.init(port: 80)])) })
+        #expect(grew { $0.upsert(.endpoints("s", of: "s", at: "10.1.0.1", port: 80)) })
+        #expect(!grew { $0.upsert(.endpoints("s", of: "s", at: "10.1.0.1", port: 80)) })
+        #expect(!grew { $0.upsert(.namespace(Namespace(metadata: ObjectMetadata(name: "shop")))) })
     }
 
-    @Test func theNetworkIsMadeOnce() {
+    @Test func snapshotsShareNetworkEndpoints() {
         var world = TestWorld()
         let before = world.inventory.snapshot()
-        world.tell(.pod("p", at: "10.1.0.1"))
+        world.upsert(.pod("p", at: "10.1.0.1"))
         let after = world.inventory.snapshot()
         for address in ["10.9.9.9", "1.1.1.1"] {
             #expect(before.endpoint(at: ip(address)) === after.endpoint(at: ip(address)))

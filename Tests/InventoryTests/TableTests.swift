@@ -4,9 +4,9 @@ import Testing
 @testable import Inventory
 
 @Suite struct TableTests {
-    /// Random changes beside a dictionary, with copies that must keep what they had.
+    /// Random changes, compared with a dictionary; copies must keep their contents.
     @Test(arguments: [10, 300, 20_000])
-    func behavesAsADictionary(universe: Int) {
+    func matchesDictionary(universe: Int) {
         var generator = SeededGenerator(state: UInt64(universe))
         var table = ShardedTable<IPAddress, Int>()
         var reference: [IPAddress: Int] = [:]
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func longestPrefixBesideASearchOfAll() throws {
+    @Test func longestPrefixMatchesLinearSearch() throws {
         var generator = SeededGenerator(state: 7)
         for _ in 0..<200 {
             let count = Int.random(in: 0...40, using: &generator)
@@ -63,14 +63,14 @@ import Testing
             (["1.2.3.4/32", "1.2.3.4/32"], "1.2.3.4", 0),
         ] as [([String], String, Int?)]
     )
-    func edgesOfTheFamilies(prefixes: [String], address: String, expected: Int?) {
+    func findsEdgesOfAddressFamilies(prefixes: [String], address: String, expected: Int?) {
         let index = PrefixIndex(
             prefixes.enumerated().compactMap { number, text in net(text).map { ($0, Int32(number)) } }
         )
         #expect(index.value(at: ip(address)) == expected)
     }
 
-    /// Few different bits, so that ranges hold one another.
+    /// Makes an address of few different bits, so that ranges contain one another.
     private static func address(_ generator: inout SeededGenerator) -> (IPAddress, bits: Int) {
         let byte = { (generator: inout SeededGenerator) in UInt8.random(in: 0...2, using: &generator) * 127 }
         if Bool.random(using: &generator) {

@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 import Inventory
 
-/// An inventory, its clock, and short ways to tell it of things.
+/// An inventory, its clock, and short forms of changes and queries.
 struct TestWorld {
     static let source = SourceID(rawValue: 1)
     static let other = SourceID(rawValue: 2)
@@ -11,7 +11,7 @@ struct TestWorld {
     var inventory = Inventory(hostName: "node-1")
     var now: Int64 = 100 * second
 
-    mutating func tell(_ objects: ClusterObject..., from source: SourceID = source) {
+    mutating func upsert(_ objects: ClusterObject..., from source: SourceID = source) {
         inventory.apply(objects.map { .upsert($0) }, from: source, at: now)
     }
 
@@ -34,18 +34,18 @@ struct TestWorld {
         inventory.expire(at: now)
     }
 
-    /// Returns the present owner of an address, as text.
-    mutating func who(_ address: String, preferring namespace: String? = nil) -> String {
+    /// Returns the present endpoint of an address, as text.
+    mutating func endpoint(_ address: String, preferring namespace: String? = nil) -> String {
         inventory.snapshot().endpoint(at: ip(address), preferring: namespace).text
     }
 }
 
-/// An address that the test is sure of.
+/// Parses an address that is known to be valid.
 func ip(_ text: String) -> IPAddress {
     IPAddress(text) ?? IPAddress(0, 0, 0, 0)
 }
 
-/// A range that the test is sure of.
+/// Parses a range that is known to be valid.
 func net(_ text: String) -> IPPrefix? {
     IPPrefix(text)
 }
