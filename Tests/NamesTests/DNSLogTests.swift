@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The DNS log")
 struct DNSLogTests {
-    /// Knows two pods of one Deployment and a server.
+    /// Resolves two pods of one Deployment and a server.
     private struct Owners: EndpointResolver {
         let generation: UInt64 = 1
         static let pods = (2...3).map {
@@ -76,9 +76,9 @@ struct DNSLogTests {
         return records
     }
 
-    @Test func lookupsThatAreAlikeAreOneRecord() throws {
+    @Test func similarLookupsShareOneRecord() throws {
         var log = DNSLog(start: 100)
-        // Two pods of one Deployment; the server turns the order of what it answers, and two servers answer.
+        // Two pods of one Deployment query two servers, which return the addresses in different orders.
         log.add(try Self.lookup(Self.answer([2, 1]), latency: 1000), by: Owners())
         log.add(try Self.lookup(Self.answer([1, 2]), client: Self.second, interface: 6, latency: 2001), by: Owners())
         log.add(try Self.lookup(Self.answer([1, 2]), server: IPAddress(10, 0, 0, 9), latency: 5), by: Owners())
@@ -104,7 +104,7 @@ struct DNSLogTests {
         #expect(Self.records(&log, at: 600).map(\.startTime) == [500])
     }
 
-    @Test func clientsAndResultsAreToldApart() throws {
+    @Test func separatesClientsAndResults() throws {
         var log = DNSLog(detail: .client, start: 100)
         for client in [Self.first, Self.second] {
             log.add(try Self.lookup(Self.answer([1]), client: client), by: Owners())
@@ -116,8 +116,8 @@ struct DNSLogTests {
         #expect(Set(records.compactMap(\.clientAddress)) == [Self.first, Self.second])
     }
 
-    /// A client that asks for ever new names fills the part of the log that is for whoever comes first; another one is logged.
-    @Test func oneClientTakesNoRoomOfOthers() throws {
+    /// A client that queries ever new names fills only the shared part of the log; the log still has room for another one.
+    @Test func oneClientCannotFillLogForOthers() throws {
         var log = DNSLog(limit: 100_000, start: 100)
         for number in 0..<1000 {
             log.add(try Self.lookup(Self.answer([1], name: "\(number).example")), by: Owners())
@@ -126,7 +126,7 @@ struct DNSLogTests {
             let bytes = Self.answer([1], name: "\(number).other")
             log.add(try Self.lookup(bytes, client: Self.second, interface: 6), by: Owners())
         }
-        // What is logged already has room.
+        // Another lookup of a logged name has room.
         log.add(try Self.lookup(Self.answer([1], name: "0.example")), by: Owners())
         let records = Self.records(&log)
         #expect(records.count { $0.name.hasSuffix(".other") } == 10)

@@ -7,7 +7,7 @@ import Testing
 @Suite("DNS messages")
 struct DNSMessageTests {
     /// A query of dig, with EDNS after the question, and a server's answer, with a pointer.
-    @Test func readsWhatOthersMake() throws {
+    @Test func parsesQueryOfDigAndResponse() throws {
         let query: [UInt8] = [
             0x3c, 0x1f, 0x01, 0x20, 0, 1, 0, 0, 0, 0, 0, 1, 3, 0x77, 0x77, 0x77, 7, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c,
             0x65, 3, 0x63, 0x6f, 0x6d, 0, 0, 1, 0, 1, 0, 0, 0x29, 4, 0xd0, 0, 0, 0, 0, 0, 0,
@@ -25,7 +25,7 @@ struct DNSMessageTests {
     }
 
     /// The names of RFC 1035 section 4.1.4: FOO before a pointer to F.ISI.ARPA, and a pointer to its ARPA.
-    @Test func readsTheExampleOfTheStandard() throws {
+    @Test func parsesExampleOfRFC1035() throws {
         let direct = DNSBytes(
             questions: [DNSBytes.question("F.ISI.ARPA")],
             answers: [
@@ -41,7 +41,7 @@ struct DNSMessageTests {
 
     /// A name of 255 bytes is one, of 256 none (RFC 1035 section 2.3.4).
     @Test(arguments: [(61, true), (62, false)])
-    func limitsNames(lastLabel: Int, isValid: Bool) {
+    func limitsNamesTo255Bytes(lastLabel: Int, isValid: Bool) {
         let labels = [63, 63, 63, lastLabel].map { String(repeating: "a", count: $0) }
         let message = DNSMessage(DNSBytes.query(labels.joined(separator: ".")))
         #expect((message != nil) == isValid)
@@ -64,13 +64,13 @@ struct DNSMessageTests {
     ]
 
     @Test(arguments: broken)
-    func refuses(what: String, bytes: [UInt8]) {
+    func rejectsMalformedMessages(what: String, bytes: [UInt8]) {
         #expect(DNSMessage(bytes) == nil, "\(what)")
     }
 
-    /// The last of so many pointers to pointers is pointed to: 16 in all are followed, 17 not.
+    /// A record's name is a chain of pointers: 16 in all are followed, 17 are not.
     @Test(arguments: [(15, 1), (16, 0)])
-    func limitsPointers(count: Int, answers: Int) throws {
+    func limitsNumberOfPointers(count: Int, answers: Int) throws {
         // They are the data of a record: its owner is the root, and it begins behind the question.
         let start = 12 + DNSBytes.question("a").count + DNSBytes.record([0], type: 999, data: []).count
         let chain = (0..<count).flatMap { number -> [UInt8] in
@@ -84,8 +84,8 @@ struct DNSMessageTests {
         #expect(try #require(message).addresses.count == answers)
     }
 
-    /// Records that were read before the end count, wherever the end is.
-    @Test func keepsWhatWasReadBeforeTheCut() throws {
+    /// Records that are complete before the truncation count, wherever it is.
+    @Test func keepsRecordsBeforeTruncation() throws {
         let records = (1...9).map { DNSBytes.record([0xc0, 12], type: 1, data: [192, 0, 2, UInt8($0)]) }
         let bytes = DNSBytes(questions: [DNSBytes.question("many.example")], answers: records).bytes
         let start = bytes.count - 9 * 16
@@ -108,7 +108,7 @@ struct DNSMessageTests {
         func address(_ name: String, _ last: UInt8) -> [UInt8] {
             DNSBytes.record(DNSBytes.name(name), type: 1, ttl: 600, data: [192, 0, 2, last])
         }
-        // In any order; what the question does not lead to is nobody's.
+        // Records may be in any order; addresses that the question does not lead to are ignored.
         let bytes = DNSBytes(
             questions: [DNSBytes.question("www.example.com")],
             answers: [
@@ -120,7 +120,7 @@ struct DNSMessageTests {
         let addresses = try #require(DNSMessage(bytes)).addresses
         #expect(addresses.map(\.address) == [IPAddress(192, 0, 2, 1), IPAddress(192, 0, 2, 3)])
         #expect(addresses.map(\.ttl) == [20, 600])
-        // A circle has an end.
+        // A circle of aliases ends.
         let circle = DNSBytes(
             questions: [DNSBytes.question("a.example")],
             answers: [
@@ -131,13 +131,13 @@ struct DNSMessageTests {
         #expect(try #require(DNSMessage(circle)).addresses.map(\.address) == [IPAddress(192, 0, 2, 4)])
     }
 
-    @Test func anAnswerThatThereIsNoneHasNoAddresses() throws {
+    @Test func nxdomainAnswerHasNoAddresses() throws {
         let bytes = DNSBytes.response("no.example", [192, 0, 2, 1], flags: 0x8183)
         let message = try #require(DNSMessage(bytes))
         #expect(message.responseCode == 3 && message.addresses.isEmpty)
     }
 
-    @Test func readsIPv6AndKeepsMappedAddressesApart() throws {
+    @Test func parsesIPv6AndMappedAddresses() throws {
         var mapped = [UInt8](repeating: 0, count: 16)
         mapped.replaceSubrange(10..., with: [0xff, 0xff, 192, 0, 2, 1])
         let plain: [UInt8] = [0x20, 0x01, 0x0d, 0xb8] + [UInt8](repeating: 0, count: 11) + [7]
@@ -148,7 +148,7 @@ struct DNSMessageTests {
         #expect(addresses.last?.isMappedIPv6 == true)
     }
 
-    @Test func saysWhatOtherRecordsSay() throws {
+    @Test func formatsContentOfOtherRecords() throws {
         let records = [
             DNSBytes.record([0xc0, 12], type: 15, data: [0, 10] + DNSBytes.name("mail.example")),
             DNSBytes.record([0xc0, 12], type: 33, data: [0, 1, 0, 2, 0x14, 0xe9] + DNSBytes.name("srv.example")),
@@ -166,7 +166,7 @@ struct DNSMessageTests {
     }
 }
 
-@Suite("DNS messages that nobody meant")
+@Suite("Random and mutated DNS messages")
 struct DNSFuzzTests {
     private static let seeds: [[UInt8]] = [
         DNSBytes.query("www.example.com"),
@@ -188,10 +188,10 @@ struct DNSFuzzTests {
         ProcessInfo.processInfo.environment["WEIR_DNS_MESSAGES"].flatMap { Int($0) }
         ?? (_isDebugAssertConfiguration() ? 200_000 : 3_000_000)
 
-    /// Whatever the bytes are, reading ends, and what comes out is bounded and printable.
+    /// Parsing ends for any bytes, and its results are bounded and printable.
     ///
-    /// Nobody asked: no address gets a name.
-    @Test func mutationsDoNothing() {
+    /// There is no query, and no address gets a name.
+    @Test func mutatedMessagesGiveNoDomains() {
         var random = SeededNumbers(state: 13)
         var read = 0
         let tracker = DomainTracker()
@@ -233,8 +233,8 @@ struct DNSFuzzTests {
         print("\(Self.count) messages: \(read) could be read, \(statistics.known) names learned")
     }
 
-    /// From requested answers, broken in any way, only the requested name is learned, for the client alone.
-    @Test func brokenAnswersNameNothingElse() {
+    /// From mutated answers to a query, the tracker takes only the queried name, and only for the client.
+    @Test func mutatedAnswersGiveOnlyQueriedName() {
         var random = SeededNumbers(state: 17)
         let tracker = DomainTracker()
         let clients = (0..<4).map { DomainClient.workload(interface: $0) }
@@ -277,7 +277,7 @@ struct DNSFuzzTests {
         #expect(learned == ["www.example.com"])
     }
 
-    @Test func noiseDoesNothing() {
+    @Test func parsesRandomBytesWithoutCrash() {
         var random = SeededNumbers(state: 7)
         for _ in 0..<20_000 {
             let bytes = (0..<Int(random.next() % 300)).map { _ in UInt8(truncatingIfNeeded: random.next()) }

@@ -36,13 +36,13 @@ struct DomainTrackerTests {
     private static let query = packet(DNSBytes.query("www.example.com"), isResponse: false)
     private static let reply = DNSBytes.response("www.example.com", [192, 0, 2, 1])
 
-    private static func sentByAnother(_ packet: DNSPacket) -> DNSPacket {
+    private static func markedAsForged(_ packet: DNSPacket) -> DNSPacket {
         var packet = packet
         packet.isForged = true
         return packet
     }
 
-    @Test func aClientKnowsWhatItAskedFor() {
+    @Test func clientGetsDomainOfItsLookup() {
         let tracker = DomainTracker()
         var latencies: [UInt64] = []
         let response = Self.packet(Self.reply, isResponse: true, time: Self.second + 2_000_000)
@@ -53,7 +53,7 @@ struct DomainTrackerTests {
         #expect(tracker.domains(of: Self.server, for: Self.pod) == [])
     }
 
-    /// A forged answer: what it gets wrong, and what its interface saw.
+    /// A forged answer: its wrong property, and its packet.
     static let forged: [(String, DNSPacket)] = [
         ("id", packet(DNSBytes.response("www.example.com", [192, 0, 2, 1], id: 0x1235), isResponse: true)),
         ("name", packet(DNSBytes.response("www.example.org", [192, 0, 2, 1]), isResponse: true)),
@@ -61,7 +61,7 @@ struct DomainTrackerTests {
         ("server", packet(reply, isResponse: true, server: IPAddress(10, 96, 0, 11))),
         ("client", packet(reply, isResponse: true, client: other)),
         ("interface", packet(reply, isResponse: true, interface: 6)),
-        ("sender", sentByAnother(packet(reply, isResponse: true))),
+        ("sender", markedAsForged(packet(reply, isResponse: true))),
         ("time: too late", packet(reply, isResponse: true, time: second * 12)),
         ("time: before the question", packet(reply, isResponse: true, time: second - 1)),
         ("direction: the client answers itself", packet(reply, isResponse: false)),
@@ -70,7 +70,7 @@ struct DomainTrackerTests {
     ]
 
     @Test(arguments: forged)
-    func aForgedAnswerNamesNothing(what: String, packet: DNSPacket) {
+    func forgedAnswerGivesNoDomain(what: String, packet: DNSPacket) {
         let tracker = DomainTracker()
         var lookups = 0
         tracker.process([Self.query, packet]) { _ in lookups += 1 }
@@ -81,8 +81,8 @@ struct DomainTrackerTests {
         #expect(tracker.statistics.unasked + tracker.statistics.malformed == 1)
     }
 
-    /// A pod with two addresses asks over one for what it calls over the other.
-    @Test func aClientIsOneWhateverItsAddress() {
+    /// A pod with two addresses queries from one address for connections from the other.
+    @Test func addressesOfOneClientShareDomains() {
         let tracker = DomainTracker()
         let six = IPAddress(ipv6High: 0xfd77 << 48, low: 2)
         tracker.process([
@@ -92,7 +92,7 @@ struct DomainTrackerTests {
         #expect(tracker.domains(of: Self.answer, for: Self.pod) == ["www.example.com"])
     }
 
-    @Test func aQuestionIsAnsweredOnce() {
+    @Test func acceptsOneAnswerPerQuery() {
         let tracker = DomainTracker()
         let forged = DNSBytes.response("www.example.com", [192, 0, 2, 66])
         tracker.process([
@@ -103,7 +103,7 @@ struct DomainTrackerTests {
     }
 
     /// Resolvers may write a name in any case (draft-vixie-dnsext-dns0x20).
-    @Test func theCaseOfANameDoesNotMatter() {
+    @Test func ignoresCaseOfNames() {
         let tracker = DomainTracker()
         let mixed = Self.packet(DNSBytes.query("wWw.eXample.COM"), isResponse: false)
         tracker.process([mixed, Self.packet(Self.reply, isResponse: true)])
@@ -118,17 +118,17 @@ struct DomainTrackerTests {
         ])
     }
 
-    /// At least 60 s, at least until the end of the interval, and as long as flows use it.
-    @Test func aNameHoldsForAWhile() {
+    /// A name stays for at least 60 s, at least until the end of the interval, and as long as flows use it.
+    @Test func nameExpiresWhenUnused() {
         let tracker = DomainTracker()
         func isKnown() -> Bool { !tracker.domains(of: Self.answer, for: Self.pod).isEmpty }
         Self.learn(tracker)
         // The interval in which it was learnt, however long that is.
         tracker.endInterval(now: Self.second * 301)
         #expect(isKnown())
-        // Used in this one.
+        // The name is used in this interval.
         tracker.endInterval(now: Self.second * 601)
-        // And in this one by nobody.
+        // The name is not used in this interval.
         tracker.endInterval(now: Self.second * 901)
         #expect(!isKnown())
         #expect(tracker.statistics.known == 0)
@@ -138,7 +138,7 @@ struct DomainTrackerTests {
         #expect(isKnown())
     }
 
-    @Test func oneInterfaceTakesNoRoomOfOthers() {
+    @Test func limitsPendingQueriesPerInterface() {
         let tracker = DomainTracker()
         // Many questions without an answer, each from another client's address.
         for number in 0..<5000 as Range<UInt32> {
@@ -151,12 +151,12 @@ struct DomainTrackerTests {
         #expect(tracker.statistics.refused == 5000 - UInt64(PendingQueries.interfaceLimit))
         Self.learn(tracker)
         #expect(!tracker.domains(of: Self.answer, for: Self.pod).isEmpty)
-        // They are forgotten.
+        // Pending queries expire.
         tracker.endInterval(now: Self.second * 20)
         #expect(tracker.statistics.pending == 0)
     }
 
-    @Test func addressesAndNamesHaveLimits() {
+    @Test func limitsAddressesPerClientAndNamesPerAddress() {
         var known = KnownNames()
         for number in 0..<UInt32(KnownNames.clientLimit + 10) {
             let address = IPAddress(ipv4: 0xc000_0000 | number)
@@ -170,8 +170,8 @@ struct DomainTrackerTests {
         #expect(names == (12..<20).map { "\($0).example" })
     }
 
-    /// Names of a thousand bytes, each of another address, from more clients than there is room for.
-    @Test func namesHaveALimitInBytes() {
+    /// Names of a thousand bytes, each of another address, from more clients than the limit allows.
+    @Test func limitsBytesOfNames() {
         var known = KnownNames()
         let tail = String(repeating: "\\001", count: 250)
         for client in 0..<20 as Range<UInt32> {
@@ -180,18 +180,18 @@ struct DomainTrackerTests {
                 known.learn("\(number)\(tail)", of: address, for: .workload(interface: client), ttl: 1, now: 0)
             }
         }
-        // Clients beyond the limit have an equal part each.
+        // Clients beyond the limit have an equal share each.
         #expect(known.bytes > KnownNames.byteLimit * 9 / 10 && known.bytes < KnownNames.byteLimit * 5 / 4)
         #expect(known.refused > 0)
-        // A later client has a part of it, too.
+        // A later client has a share, too.
         known.learn("late.example", of: Self.answer, for: .host, ttl: 1, now: 0)
         #expect(known.names(of: Self.answer, for: .host) == ["late.example"])
         for _ in 0..<2 { known.endInterval(now: KnownNames.shortest) }
         #expect(known.bytes == 0 && known.count == 0)
     }
 
-    /// Answered questions take no room, however many there are within the time for an answer.
-    @Test func answeredQuestionsTakeNoRoom() {
+    /// Answered queries use no memory, however many there are within the timeout.
+    @Test func answeredQueriesFreeTheirMemory() {
         var pending = PendingQueries()
         let (query, reply) = (DNSBytes.query("x.example"), DNSBytes.response("x.example", [192, 0, 2, 1]))
         guard let question = DNSMessage(query), let answer = DNSMessage(reply) else { return }
@@ -202,7 +202,7 @@ struct DomainTrackerTests {
             most = max(most, pending.remembered)
         }
         #expect(answered == 60_000 && pending.count == 0 && most <= 2 * PendingQueries.interfaceLimit + 1)
-        // The order of those that still wait is kept.
+        // Pending queries stay in order.
         for second in 0..<20 as Range<UInt64> {
             let time = Self.second * (1 + second)
             pending.ask(Self.packet(query, isResponse: false, time: time, port: UInt16(second)), question)
@@ -211,8 +211,8 @@ struct DomainTrackerTests {
         #expect(pending.count == 10)
     }
 
-    /// An alias is known by the name that was queried.
-    @Test func anAliasIsKnownByTheNameThatWasAskedFor() {
+    /// The address of an alias has the name that was queried.
+    @Test func addressOfAliasHasQueriedName() {
         let tracker = DomainTracker()
         let bytes = DNSBytes(
             questions: [DNSBytes.question("www.example.com")],
