@@ -1,9 +1,9 @@
 import Encoding
 import Testing
 
-/// Growth, reuse and hand-out of the buffer.
+/// The buffer grows, returns its bytes and is reused.
 struct ByteBufferTests {
-    @Test func handsOutAndStartsAnew() {
+    @Test func takeReturnsBytesAndEmptiesBuffer() {
         var buffer = ByteBuffer(capacity: 1)
         #expect(buffer.isEmpty == true)
         #expect(buffer.take() == [])
@@ -18,7 +18,7 @@ struct ByteBufferTests {
         #expect(buffer.take() == [0xc3, 0xa9])
     }
 
-    @Test func keepsItsContentWhileItGrows() {
+    @Test func growthKeepsContent() {
         var buffer = ByteBuffer(capacity: 1)
         var expected: [UInt8] = []
         for index in 0..<10_000 {

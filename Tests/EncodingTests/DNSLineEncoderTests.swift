@@ -34,8 +34,8 @@ struct DNSLineEncoderTests {
         )
     }
 
-    /// Keys and their order as the format has them.
-    @Test func aLineHasAllFields() {
+    /// The line has the keys of the format in their order.
+    @Test func writesAllFieldsInOrder() {
         let line = Self.line(Self.record(detail: .client))
         let expected =
             #"{"start_time":1700000000,"end_time":1700000300,"type":"LOG","count":2,"client_ip":"10.0.0.1","#
@@ -49,12 +49,12 @@ struct DNSLineEncoderTests {
         #expect(line == expected)
     }
 
-    @Test func clientsAreFoldedByTheirAggregatedName() {
+    @Test func foldsClientsByAggregatedName() {
         let line = Self.line(Self.record(detail: .clientPrefix))
         #expect(line.contains(#""client_ip":null,"client_name":"-","client_name_aggr":"frontend-755cdc7957-*","#))
     }
 
-    @Test func whatFoundNoRoomIsCounted() throws {
+    @Test func unloggedRecordHasCountAndAllFields() throws {
         let line = Self.line(DNSRecord(startTime: 1, endTime: 2, isLogged: false, count: 7, client: nil))
         #expect(
             line.hasPrefix(
@@ -65,8 +65,8 @@ struct DNSLineEncoderTests {
         #expect(parsed?.count == 18)
     }
 
-    /// Whatever a server answers, the line is JSON of bounded length.
-    @Test func hostileAnswersAreTextsOfBoundedLength() throws {
+    /// The line is valid JSON of bounded length for any response of a server.
+    @Test func boundsLineLengthOfHostileResponses() throws {
         var record = Self.record(detail: .client)
         let long = String(repeating: "\u{1}\"é", count: 2000)
         record.name = long

@@ -2,7 +2,7 @@ import Encoding
 import Foundation
 import Testing
 
-/// The committed reference of fields is what the catalogue says.
+/// The committed field reference matches the field catalogue.
 struct FieldReferenceTests {
     private static let file = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../docs/fields.md").standardizedFileURL
@@ -16,7 +16,7 @@ struct FieldReferenceTests {
         #expect(committed == generated, "run the tests once with UPDATE_GOLDEN=1 and look at the difference")
     }
 
-    @Test func saysWhatThereIsToSayOfAField() {
+    @Test func fieldRowHasTypeEmptyValueAndLevel() {
         let lines = FieldReference.markdown().split(separator: "\n")
         #expect(lines.filter { $0.hasPrefix("| ") && $0.contains(" | `") }.count == 68)
         let port = "| 8 | `source_port` | port |  | `null` | yes | level 1 | port of the source; "
@@ -27,8 +27,8 @@ struct FieldReferenceTests {
         #expect(lines.contains { $0.hasPrefix("| 26 | `policies` | policies |  | `null` | yes |  | ") })
     }
 
-    /// Weir's own fields stand in a table of their own, so that the format's is the format.
-    @Test func setsExtensionsApart() throws {
+    /// Weir's own fields are in a separate table, so that the other table has exactly the fields of the format.
+    @Test func listsExtensionsInSeparateTable() throws {
         let parts = FieldReference.markdown().split(separator: "## Weir's own fields")
         try #require(parts.count == 2)
         #expect(parts[0].contains("all 58 fields") && parts[0].contains("\n| 58 | `tcp_unrecovered_to` | "))

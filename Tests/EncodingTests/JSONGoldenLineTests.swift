@@ -4,7 +4,7 @@ import Testing
 
 /// Whole lines, written out by hand from the format's field table.
 struct JSONGoldenLineTests {
-    /// The part of every line that no record fills: everything behind the packet counters.
+    /// The end of every line behind the packet counters; the records of this suite set none of these fields.
     private static let tail = #"""
         "transit_bytes_in":0,"transit_bytes_out":0,"transit_packets_in":0,"transit_packets_out":0,"http_requests_allowed_in":0,"http_requests_denied_in":0,"process_name":"-","num_process_names":0,"process_id":"-","num_process_ids":0,"process_args":["-"],"num_process_args":0,"original_source_ips":null,"num_original_source_ips":0,"tcp_mean_send_congestion_window":0,"tcp_min_send_congestion_window":0,"tcp_mean_smooth_rtt":0,"tcp_max_smooth_rtt":0,"tcp_mean_min_rtt":0,"tcp_max_min_rtt":0,"tcp_mean_mss":0,"tcp_min_mss":0,"tcp_total_retransmissions":0,"tcp_lost_packets":0,"tcp_unrecovered_to":0
         """#
@@ -45,11 +45,11 @@ struct JSONGoldenLineTests {
         )
     }
 
-    @Test func podToWorldAtLevel0() {
+    @Test func encodesPodToWorldRecordAtLevel0() {
         #expect(Sample.line(of: Sample.record()) == Self.plainLine(policies: "null"))
     }
 
-    /// Both generations of hits; the enforced ones of one trace, the pending ones of another.
+    /// A line has the enforced hits of one trace, and the pending hits of another.
     @Test(
         arguments: [
             (
@@ -80,7 +80,7 @@ struct JSONGoldenLineTests {
             ),
         ] as [([String], [String], String)]
     )
-    func policies(enforced: [String], pending: [String], expected: String) {
+    func encodesPolicyHits(enforced: [String], pending: [String], expected: String) {
         let other = ["9|not|shown|deny|9"]
         let record = Sample.record(
             policies: .init(
@@ -94,7 +94,7 @@ struct JSONGoldenLineTests {
         #expect(Sample.line(of: sameTrace) == Self.plainLine(policies: expected))
     }
 
-    /// Weir's own fields are only where somebody asked for them, and then always.
+    /// A line has Weir's own fields only if they are requested, and then always all of them.
     @Test(
         arguments: [
             (
@@ -111,14 +111,14 @@ struct JSONGoldenLineTests {
             ),
         ] as [(FlowRecord.Drops?, String)]
     )
-    func extendedFields(drops: FlowRecord.Drops?, expected: String) {
+    func encodesExtendedFields(drops: FlowRecord.Drops?, expected: String) {
         let record = Sample.record(drops: drops)
         #expect(Sample.line(of: record) == Self.plainLine(policies: "null"))
         let line = Sample.line(of: record, extendedFields: true)
         #expect(line == Self.plainLine(policies: "null", extensions: expected))
     }
 
-    @Test func deniedAtLevel1() {
+    @Test func encodesDeniedRecordAtLevel1() {
         let record = Sample.record(
             level: .sourcePort,
             proto: .udp,
@@ -139,7 +139,7 @@ struct JSONGoldenLineTests {
         #expect(Sample.line(of: record) == expected)
     }
 
-    @Test func foldedAtLevel2() {
+    @Test func encodesFoldedRecordAtLevel2() {
         let record = Sample.record(
             level: .podPrefix,
             source: .init(nil, nil, Sample.pod),
@@ -156,8 +156,8 @@ struct JSONGoldenLineTests {
         #expect(Sample.line(of: record) == expected)
     }
 
-    /// Everything a record can have: labels, a service, translated ports.
-    @Test func aFullRecord() {
+    /// A record with labels, a service and translated ports.
+    @Test func encodesFullRecord() {
         let record = Sample.record(
             source: .init(
                 address: IPAddress(10, 244, 1, 17),
@@ -198,26 +198,26 @@ struct JSONGoldenLineTests {
             (.none, "*", 0, #""*","dest_service_port_num":null"#),
         ] as [(AggregationLevel, String?, UInt16, String)]
     )
-    func theServicePort(level: AggregationLevel, portName: String?, port: UInt16, expected: String) {
+    func encodesServicePort(level: AggregationLevel, portName: String?, port: UInt16, expected: String) {
         let service = ServicePort(namespace: "*", name: "*", portName: portName, port: port)
         let line = Sample.line(of: Sample.record(level: level, service: service))
         let names = #""dest_service_namespace":"*","dest_service_name":"*","dest_service_port":"#
         #expect(line.contains(names + expected + ","))
     }
 
-    /// More ports than the format allows are cut off, and do not break the line.
+    /// The encoder omits ports beyond the limit of the format, and the line remains valid.
     @Test(
         arguments: [
             ([], "null"), ([5], "[5]"), ([1, 65535], "[1,65535]"), ([65533, 65534, 65535], "[65533,65534,65535]"),
             ([1, 2, 3, 4], "[1,2,3]"), ([UInt16](repeating: 65535, count: 10_000), "[65535,65535,65535]"),
         ] as [([UInt16], String)]
     )
-    func translatedPorts(ports: [UInt16], expected: String) {
+    func encodesTranslatedPorts(ports: [UInt16], expected: String) {
         let line = Sample.line(of: Sample.record(natOutgoingPorts: ports))
         #expect(line.contains("\"nat_outgoing_ports\":\(expected),\"source_port\""))
     }
 
-    @Test func unnamedProtocolAtLevel3() {
+    @Test func encodesUnnamedProtocolAtLevel3() {
         let record = Sample.record(
             level: .noDestinationPort,
             proto: IPProtocol(rawValue: 47),
@@ -234,9 +234,9 @@ struct JSONGoldenLineTests {
         #expect(Sample.line(of: record) == expected)
     }
 
-    /// ICMP has no ports in this format even if the record has; ICMPv6 keeps its type and code.
+    /// In this format, ICMP has no ports even if the record has some; ICMPv6 has its type and code as ports.
     @Test(arguments: [(IPProtocol.icmp, "icmp", "null", "null"), (.icmp6, "icmp6", "77", "32768")])
-    func messagesInsteadOfPorts(proto: IPProtocol, name: String, sourcePort: String, destinationPort: String) {
+    func encodesPortsOfICMPMessages(proto: IPProtocol, name: String, sourcePort: String, destinationPort: String) {
         let record = Sample.record(
             proto: proto,
             source: .init(IPAddress(ipv6High: 0x2001_0db8_0000_0000, low: 1), 77, Sample.node),

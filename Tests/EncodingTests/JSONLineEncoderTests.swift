@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-/// The lines as a foreign parser reads them.
+/// The lines of flow records, parsed by Foundation's JSON parser.
 struct JSONLineEncoderTests {
     /// The 58 keys in the order of the format, independent of the catalogue.
     private static let keys = """
@@ -23,7 +23,7 @@ struct JSONLineEncoderTests {
         return try #require(object as? [String: Any])
     }
 
-    @Test func everyKeyOnceAndInOrder() throws {
+    @Test func writesEachKeyOnceInOrder() throws {
         let line = Sample.line(of: Sample.record())
         var rest = line[...]
         for key in Self.keys {
@@ -37,7 +37,7 @@ struct JSONLineEncoderTests {
     }
 
     /// Weir's own fields come last, and only when they are requested.
-    @Test func extendedFieldsFollowTheOthers() throws {
+    @Test func extendedFieldsFollowStandardFields() throws {
         let record = Sample.record()
         let (standard, extended) = (Sample.line(of: record), Sample.line(of: record, extendedFields: true))
         #expect(extended.hasPrefix(standard.dropLast(2) + ",\"dropped_packets_in\":"))
@@ -50,13 +50,13 @@ struct JSONLineEncoderTests {
         #expect(parsed.count == 68)
     }
 
-    /// Names of destinations are texts that somebody else may have chosen.
-    @Test func domainsAreTextsOfBoundedLength() throws {
+    /// An attacker may have chosen the domain names of a destination.
+    @Test func boundsLengthOfDestinationDomains() throws {
         var record = Sample.record()
         #expect(Sample.line(of: record).contains(",\"dest_domains\":null,"))
         record.domains = ["a.example.com", "b\\\"\\010.example"]
         #expect(Sample.line(of: record).contains(#","dest_domains":["a.example.com","b\\\"\\010.example"],"#))
-        // The first five, as far as there is room; escapes take more of it.
+        // The line has the first five names as far as they fit; escaped characters take more bytes.
         let long = String(repeating: "\\255", count: 250)
         record.domains = [long, long, "c.example", "d.example", "e.example", "f.example"]
         let parsed = try Self.parse(Sample.line(of: record))
@@ -65,8 +65,8 @@ struct JSONLineEncoderTests {
         #expect(Sample.line(of: record).contains(",\"dest_domains\":null,"))
     }
 
-    /// The description of a change in an API server's log is text that anybody may have chosen.
-    @Test func theCauseOfAVerdictIsTextsOfBoundedLength() throws {
+    /// Any client of an API server can choose the texts of a change in its audit log.
+    @Test func boundsLengthOfVerdictCause() throws {
         var record = Sample.record()
         let long = String(repeating: "\u{1}é", count: 10_000)
         record.cause = ChangeCause(auditID: "\"\\\n", object: long, user: long, isLikely: true)
@@ -84,8 +84,8 @@ struct JSONLineEncoderTests {
         #expect(!Sample.line(of: record).contains("caused_by"))
     }
 
-    /// Times of handshakes, and what they stand in for where no socket was read.
-    @Test func handshakesAreMeansInMicroseconds() throws {
+    /// If no socket was read, the round-trip time of the handshake is also the minimum round-trip time.
+    @Test func writesHandshakeTimesAsMeansInMicroseconds() throws {
         var record = Sample.record()
         record.handshakes = HandshakeTimes(connect: 1500, answer: 400)
         record.handshakes?.add(HandshakeTimes(connect: 501, answer: 101))
@@ -100,7 +100,7 @@ struct JSONLineEncoderTests {
             ([.init(rawValue: 0xff)], #"["FIN","SYN","RST","PSH","ACK","URG","ECE","CWR"]"#),
         ] as [([TCPFlags], String)]
     )
-    func flagsOfTCPAreNames(flags: [TCPFlags], expected: String) {
+    func writesTCPFlagsAsNames(flags: [TCPFlags], expected: String) {
         var record = Sample.record()
         record.tcpFlags = TCPFlags(flags)
         #expect(Sample.line(of: record, extendedFields: true).contains(",\"tcp_flags\":\(expected),"))
@@ -114,7 +114,7 @@ struct JSONLineEncoderTests {
             (["ab", "cd"], "web", "*", "*"), (["ab"], "a\"\n", "ab", #"a\"\n"#),
         ] as [([String?], String?, String, String)]
     )
-    func containersAreThoseOfTheProcesses(ids: [String?], name: String?, id: String, expected: String) {
+    func takesContainerFromProcesses(ids: [String?], name: String?, id: String, expected: String) {
         var record = Sample.record()
         for id in ids {
             let process = FlowProcess(id: 1, name: ProcessName([0x78]), container: id)
@@ -126,7 +126,7 @@ struct JSONLineEncoderTests {
         #expect(line.hasSuffix(",\"container_id\":\"\(id)\",\"container_name\":\"\(expected)\"}\n"), "\(line)")
     }
 
-    @Test func latenciesOfDNSAreMeansInMicroseconds() {
+    @Test func writesDNSLatencyAsMeanInMicroseconds() {
         var record = Sample.record()
         record.lookups = TCPStatistics.Gauge(100)
         record.lookups?.add(TCPStatistics.Gauge(301))
@@ -134,7 +134,7 @@ struct JSONLineEncoderTests {
     }
 
     @Test(arguments: AggregationLevel.allCases, [1, 4, 6, 17, 47, 50, 58, 132, 255])
-    func parsesBackFieldByField(level: AggregationLevel, proto: Int) throws {
+    func parsedFieldsEqualRecord(level: AggregationLevel, proto: Int) throws {
         for source in Sample.endpoints {
             for destination in Sample.endpoints {
                 let record = Sample.record(
@@ -205,7 +205,7 @@ struct JSONLineEncoderTests {
         999_999_999_999_999_999, 1_000_000_000_000_000_000, 9_999_999_999_999_999_999, 10_000_000_000_000_000_000,
         UInt64.max - 1, UInt64.max,
     ])
-    func numbersInDecimal(value: UInt64) {
+    func writesNumbersInDecimal(value: UInt64) {
         var record = Sample.record()
         record.inbound.bytes = value
         record.startTime = Int64(truncatingIfNeeded: value)
@@ -214,7 +214,7 @@ struct JSONLineEncoderTests {
         #expect(line.hasPrefix("{\"start_time\":\(record.startTime),"))
     }
 
-    @Test func powersOfTenAndTheirNeighboursInDecimal() {
+    @Test func writesPowersOfTenAndNeighboursInDecimal() {
         var encoder = JSONLineEncoder()
         var buffer = ByteBuffer()
         var power: UInt64 = 1

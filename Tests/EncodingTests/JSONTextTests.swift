@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-/// Names that somebody chose to break a line, a string or a buffer with.
+/// Names that an attacker could choose to break a line, a string or a buffer.
 struct JSONTextTests {
     private static let hostile: [String] = [
         "", "\"", "\\", "\\\"", "a\"b\\c/d", "line\nbreak\r\n", "\t\u{8}\u{c}", "\u{0}", "\u{1f}\u{7f}\u{80}",
@@ -15,7 +15,7 @@ struct JSONTextTests {
     ]
 
     @Test(arguments: hostile)
-    func hostileNamesStayOneValidLine(text: String) throws {
+    func encodesHostileNamesAsOneValidLine(text: String) throws {
         let endpoint = Endpoint(
             kind: .workload,
             name: text,
@@ -70,7 +70,7 @@ struct JSONTextTests {
         ("\u{f}", #"\u000f"#), ("\u{10}", #"\u0010"#), ("\u{1f}", #"\u001f"#), ("\u{1b}", #"\u001b"#),
         ("\"", #"\""#), ("\\", #"\\"#), ("/", "/"), ("\u{7f}", "\u{7f}"), ("é", "é"), ("\u{2028}", "\u{2028}"),
     ])
-    func escapes(text: String, escaped: String) {
+    func escapesControlCharactersAndQuotes(text: String, escaped: String) {
         let endpoint = Endpoint(kind: .host, name: "h", aggregatedName: text)
         let end = FlowRecord.End(nil, nil, endpoint)
         let line = Sample.line(of: Sample.record(source: end))

@@ -3,10 +3,10 @@ import FlowModel
 import Foundation
 import Testing
 
-/// Records of chance, through many flushes of one encoder, read back by a foreign parser.
+/// Random records in many flushes of one encoder, parsed by Foundation's JSON parser.
 ///
-/// Traces and reasons are few enough to be met again and many enough to be evicted, and their texts are of all kinds and
-/// lengths.
+/// There are few enough traces and reasons for repetitions, and enough of them for evictions from the encoder's cache.
+/// Their texts have characters of all kinds, and many lengths.
 struct RandomRecordTests {
     /// xorshift64*: the same records in every run.
     private struct Chance: RandomNumberGenerator {
@@ -33,7 +33,7 @@ struct RandomRecordTests {
     }
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64], [false, true])
-    func readsBackWhatWasWritten(seed: UInt64, extendedFields: Bool) throws {
+    func parsedLinesEqualRecords(seed: UInt64, extendedFields: Bool) throws {
         var chance = Chance(state: seed)
         let traces = (0..<40).map { _ in
             PolicyTrace(action: .allow, enforced: chance.texts(), pending: chance.texts())
@@ -94,7 +94,7 @@ struct RandomRecordTests {
         return statistics
     }
 
-    /// Names of any bytes, which a process may give itself.
+    /// Returns processes with names of random bytes, since a process can choose its name.
     private func processes(_ chance: inout Chance) -> FlowProcesses {
         func one() -> FlowProcess {
             let bytes = (0..<Int.random(in: 0...15, using: &chance)).map { _ in UInt8(truncatingIfNeeded: chance.next())
@@ -129,7 +129,7 @@ struct RandomRecordTests {
         #expect(parsed["num_process_args"] as? Int == processes?.argumentCount ?? 0)
     }
 
-    /// A long text may be cut off.
+    /// Compares a written text with its source; the encoder may have cut off a long one.
     private func expect(_ written: Any?, is text: String) {
         guard let written = written as? String else { return #expect(written is String) }
         let scalars = Array(written.unicodeScalars)

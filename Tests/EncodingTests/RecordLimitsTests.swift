@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-/// Texts of any length make records of a bounded one, which are valid and say what was left out.
+/// Records with texts of any length have a bounded length, are valid JSON, and count the omitted labels.
 struct RecordLimitsTests {
     private func line(_ record: FlowRecord, _ limits: RecordLimits = .init()) -> (line: String, ShortenedTexts) {
         var encoder = JSONLineEncoder(extendedFields: true, limits: limits)
@@ -20,7 +20,7 @@ struct RecordLimitsTests {
 
     // MARK: Labels
 
-    /// Labels of an end, the limit of their bytes, and what of them is in the record.
+    /// Labels of an endpoint, the limit of their bytes, and the labels that the record has.
     struct Labels: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var labels: [String]
@@ -39,7 +39,7 @@ struct RecordLimitsTests {
         Labels(testDescription: "escapes count", labels: ["a=\u{1}", "b=2"], limit: 9, kept: ["b=2"], omitted: 1),
         Labels(testDescription: "escapes fit", labels: ["a=\u{1}"], limit: 10, kept: ["a=\u{1}"], omitted: 0),
     ])
-    func labelsThatDoNotFitAreLeftOutWholeAndCounted(_ row: Labels) throws {
+    func omitsAndCountsLabelsBeyondLimit(_ row: Labels) throws {
         let endpoint = Endpoint(
             kind: .workload,
             name: "p-1",
@@ -57,8 +57,8 @@ struct RecordLimitsTests {
         #expect(shortened.labelSets == (row.omitted == 0 ? 0 : 1))
     }
 
-    /// 200 labels as long as Kubernetes allows them, 76 kB of them.
-    @Test func theLargestRecordFitsIntoADatagram() throws {
+    /// The endpoint has 200 labels of the greatest length that Kubernetes allows, 76 kB in all.
+    @Test func largestRecordFitsIntoDatagram() throws {
         let (key, value) = (String(repeating: "k", count: 314), String(repeating: "v", count: 63))
         let labels = (100..<300).map { "\($0)\(key)=\(value)" }
         let long = String(repeating: "\u{1}", count: 100_000)
@@ -88,13 +88,13 @@ struct RecordLimitsTests {
         #expect(self.line(record).line.utf8.count < 32_768)
     }
 
-    @Test func theEncoderSaysWhoseLabelsWereLeftOut() {
+    @Test func reportsEndpointWithOmittedLabels() {
         var encoder = JSONLineEncoder(limits: RecordLimits(labelBytes: 20))
         var buffer = ByteBuffer()
         encoder.encode(Sample.record(), into: &buffer)
         #expect(encoder.lastShortened === Sample.pod)
         #expect(encoder.shortened.labelSets == 1)
-        // Rendered once, counted once; also where the texts are moved together.
+        // The encoder counts an endpoint once, when it renders it; evictions from the cache do not count it again.
         for _ in 0..<3 {
             encoder.encode(Sample.record(), into: &buffer)
             encoder.encode(Sample.record(source: .init(nil, nil, Sample.node)), into: &buffer)
@@ -115,7 +115,7 @@ struct RecordLimitsTests {
         (String(repeating: "\"", count: 127), String(repeating: "\"", count: 125) + "…"),
         (String(repeating: "😀", count: 64), String(repeating: "😀", count: 62) + "…"),
     ])
-    func longNamesAreCutOffBetweenCharacters(_ name: String, _ shown: String) throws {
+    func cutsLongNamesBetweenCharacters(_ name: String, _ shown: String) throws {
         let endpoint = Endpoint(kind: .workload, name: name, aggregatedName: name, namespace: name)
         let service = ServicePort(namespace: name, name: name, portName: name, port: 1)
         let (line, shortened) = line(Sample.record(source: .init(nil, nil, endpoint), service: service))
@@ -132,7 +132,7 @@ struct RecordLimitsTests {
     // MARK: Policies
 
     @Test(arguments: [1, 100, 160, 170, 5_000])
-    func ofManyHitsTheFirstAndTheLastAreKept(_ count: Int) throws {
+    func keepsFirstAndLastOfManyHits(_ count: Int) throws {
         let hits = (0..<count).map { "\($0)|tier|tier.some-policy-with-a-name-\($0)|pass|0" }
         let trace = PolicyTrace(action: .allow, enforced: hits, pending: ["0|a|b|allow|0"])
         let (line, shortened) = line(Sample.record(policies: .init(enforced: trace, pending: trace)))
@@ -146,7 +146,7 @@ struct RecordLimitsTests {
         #expect(policies["pending_policies"] == ["0|a|b|allow|0"])
     }
 
-    @Test func aHitThatIsLongerThanAllMayBeIsLeftOut() throws {
+    @Test func omitsHitBeyondSizeLimit() throws {
         let trace = PolicyTrace(
             action: .deny,
             enforced: ["0|a|b|pass|0", "1|" + String(repeating: "x", count: 9_000)],

@@ -49,7 +49,7 @@ enum Sample {
         )
     }
 
-    /// The line of one record, from an encoder that knows nothing yet.
+    /// Returns the line of one record from a new encoder.
     static func line(of record: FlowRecord, extendedFields: Bool = false) -> String {
         var encoder = JSONLineEncoder(extendedFields: extendedFields)
         var buffer = ByteBuffer()

@@ -2,9 +2,9 @@ import Encoding
 import FlowModel
 import Testing
 
-/// The texts of endpoints, labels, services and policy traces that the encoder keeps.
+/// The encoder's cache of the texts of endpoints, label sets, services and policy traces.
 struct TextCacheTests {
-    /// The objects that one record names.
+    /// The objects of one record.
     private struct Names {
         let number: Int
         let endpoint: Endpoint
@@ -57,7 +57,7 @@ struct TextCacheTests {
         }
     }
 
-    /// Checks how many objects of each type are held; the destination of all records is one endpoint more.
+    /// Checks how many objects of each type are cached; the common destination of all records is one more endpoint.
     private func expectHeld(_ count: Int, by encoder: borrowing JSONLineEncoder) {
         #expect(encoder.cachedEndpoints == (count == 0 ? 0 : count + 1))
         #expect(encoder.cachedLabelSets == count)
@@ -65,7 +65,7 @@ struct TextCacheTests {
         #expect(encoder.cachedPolicyTraces == count)
     }
 
-    @Test func eachObjectIsKeptOnce() {
+    @Test func cachesEachObjectOnce() {
         var encoder = JSONLineEncoder()
         encode([1, 1, 2, 1], with: &encoder)
         expectHeld(2, by: encoder)
@@ -73,7 +73,7 @@ struct TextCacheTests {
         expectHeld(2, by: encoder)
     }
 
-    @Test func forgetsWhatTheLastFlushDidNotName() {
+    @Test func evictsObjectsUnusedInLastFlush() {
         var encoder = JSONLineEncoder()
         encode([10, 20, 30], with: &encoder)
         encoder.forgetUnused()
@@ -89,7 +89,7 @@ struct TextCacheTests {
         encode([10], with: &encoder)
     }
 
-    @Test func staysRightWhileItGrowsAndShrinks() {
+    @Test func encodesCorrectlyWhileCacheGrowsAndShrinks() {
         var encoder = JSONLineEncoder()
         encode(0..<3000, with: &encoder)
         expectHeld(3000, by: encoder)
@@ -100,8 +100,8 @@ struct TextCacheTests {
         encode(0..<3000, with: &encoder)
     }
 
-    /// A trace that only one half of a record shows is used as well, and kept.
-    @Test func eitherHalfOfThePoliciesKeepsItsTrace() {
+    /// A trace counts as used if a record has only its enforced or only its pending hits.
+    @Test func cachesTracesOfEnforcedAndPendingHits() {
         var encoder = JSONLineEncoder()
         var buffer = ByteBuffer()
         let (first, second) = (Self.names[1].trace, Self.names[2].trace)
@@ -120,8 +120,8 @@ struct TextCacheTests {
         #expect(encoder.cachedPolicyTraces == 0)
     }
 
-    /// A new version of an endpoint is another object, and its text another one.
-    @Test func aNewVersionIsRenderedAnew() {
+    /// A new version of an endpoint has a new ID, and its own text in the cache.
+    @Test func rendersNewVersionOfEndpoint() {
         var encoder = JSONLineEncoder()
         var buffer = ByteBuffer()
         let old = Self.names[0].endpoint
