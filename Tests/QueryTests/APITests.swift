@@ -29,7 +29,7 @@ import Testing
         writer.commit()
     }
 
-    @Test func theOverviewCountsPairsOnceAndNamesWhatIsDenied() throws {
+    @Test func overviewCountsPairsOnceAndListsDenials() throws {
         let (status, body) = try ask("overview", "since=1h")
         #expect(status == 200)
         let totals = try #require(body["totals"] as? [String: Any])
@@ -47,9 +47,9 @@ import Testing
         #expect(try ask("records", "since=1h&limit=1&filter=\(encoded)").body["matched"] as? Int == 200)
     }
 
-    /// The filter of a pair selects its records, whatever its names are.
+    /// The filter of a pair selects its records, even if its names have quotes.
     @Test(arguments: ["a\\\"b", "it's", "a\\\"\\\"b'c\\\"", "\\\"\\\"", "x\\\" || all() || name == \\\"", "\\\\"])
-    func quotesInNamesAreNoQuotesOfFilters(_ name: String) throws {
+    func pairFilterEscapesQuotesInNames(_ name: String) throws {
         add([
             .endTime: "\(bankStart + 1999)", .startTime: "\(bankStart + 1990)", .sourceType: "\"wep\"",
             .sourceNameAggr: "\"\(name)\"", .destNameAggr: "\"pub\"", .action: "\"deny\"", .numFlowsStarted: "7",
@@ -62,7 +62,7 @@ import Testing
         #expect(try ask("records", "since=5m&filter=\(encoded)").body["matched"] as? Int == 1, "\(filter)")
     }
 
-    @Test(arguments: ["namespace", "workload", "service"]) func theGraphHasAllConnections(_ by: String) throws {
+    @Test(arguments: ["namespace", "workload", "service"]) func graphHasAllConnections(_ by: String) throws {
         let (_, body) = try ask("graph", "since=1h&by=\(by)")
         let edges = try #require(body["edges"] as? [[String: Any]])
         func sum(_ what: String) -> Int { edges.reduce(0) { $0 + (($1[what] as? [String: Int])?["connections"] ?? 0) } }
@@ -78,7 +78,7 @@ import Testing
         #expect((cut["other"] as? [String: Any])?["edges"] as? Int == 2)
     }
 
-    @Test func pagesOfRecordsHaveEachRecordOnce() throws {
+    @Test func recordPagesHaveEachRecordOnce() throws {
         var seen: [String] = []
         var cursor = ""
         repeat {
@@ -93,7 +93,7 @@ import Testing
         #expect((oldest["records"] as? [[String: Any]])?.first?["end_time"] as? Int64 == bankStart + 10)
     }
 
-    @Test func aDeniedRecordIsExplained() throws {
+    @Test func explainsDeniedRecord() throws {
         let (status, body) = try ask("explain", "since=1h")
         #expect(status == 200)
         let verdict = try #require(body["now"] as? [String: Any])
@@ -105,7 +105,7 @@ import Testing
         #expect(try ask("explain", "id=1-2-3").status == 404)
     }
 
-    @Test func policiesShowHitsOfEachRule() throws {
+    @Test func policiesHaveHitsOfEachRule() throws {
         let (_, body) = try ask("policies", "since=1h")
         let tiers = try #require(body["tiers"] as? [[String: Any]])
         #expect(tiers.map { $0["name"] as? String } == ["application"])
@@ -126,7 +126,7 @@ import Testing
         ("query", "filter=nonsense%20=", 400, "bad_filter"), ("query", "group_by=x", 400, "bad_parameter"),
         ("graph", "by=colour", 400, "bad_parameter"), ("nothing", "", 404, "not_found"), ("", "", 404, "not_found"),
     ])
-    func requestsThatMeanNothingAreRefusedInWords(
+    func rejectsInvalidRequestWithCodeAndMessage(
         _ name: String,
         _ query: String,
         _ status: Int,
@@ -145,13 +145,13 @@ import Testing
         ("policies", "since=1h"), ("explain", "since=1h"), ("findings", "since=1h"), ("timeline", "since=1h"),
         ("status", ""), ("fields", ""), ("values", "field=proto"),
     ])
-    func answersAreAsTheDocumentSays(_ name: String, _ query: String) throws {
+    func responseMembersMatchOpenAPIDocument(_ name: String, _ query: String) throws {
         let (status, body) = try ask(name, query)
         #expect(status == 200)
         #expect(try Set(body.keys) == documentedMembers(of: name))
     }
 
-    @Test func hostileNamesStayText() throws {
+    @Test func returnsHostileNamesUnchanged() throws {
         let name = #""<script>alert(1)</script>\u202e\"'\\""#
         add([.endTime: "\(now - 5)", .sourceNameAggr: name, .sourceType: "\"wep\"", .numFlowsStarted: "9"])
         let (_, body) = try ask("query", "since=1m&group_by=source_name_aggr")
@@ -161,7 +161,7 @@ import Testing
         #expect(try ask("overview", "since=1m").status == 200)
     }
 
-    @Test func liveGivesWhatIsNewAndNothingTwice() throws {
+    @Test func liveReturnsEachNewRecordOnce() throws {
         var live = try LiveRecords(api.reader, APIRequest(name: "live", parameters: [:], now: now))
         #expect(try live.next().isEmpty)
         add([.endTime: "\(bankStart + 2010)"])
@@ -171,12 +171,12 @@ import Testing
         #expect(try live.next().isEmpty)
     }
 
-    @Test func valuesCompleteAPrefix() throws {
+    @Test func returnsValuesWithPrefix() throws {
         let (_, body) = try ask("values", "since=1h&field=dest_service_name&prefix=d")
         #expect(body["values"] as? [String] == ["database"])
     }
 
-    @Test func parametersAreDecodedAsFormsSendThem() throws {
+    @Test func decodesFormEncodedParameters() throws {
         #expect(try QueryString.parse("a=x%20y+z&b=%3D&c") == ["a": "x y z", "b": "=", "c": ""])
         #expect(throws: APIError.self) { try QueryString.parse("a=%zz") }
         #expect(throws: APIError.self) { try QueryString.parse(String(repeating: "a", count: 100_000)) }

@@ -4,9 +4,9 @@ import Testing
 
 @testable import Query
 
-/// Rows of ClickHouse become the records that were inserted.
+/// Rows of ClickHouse are read as flow records.
 struct ClickHouseRecordTests {
-    /// What a column has for a record that does not have the field.
+    /// The value of a column for a record without the field.
     private static func missing(_ field: FlowField) -> String {
         switch field.description.type {
         case .integer: "0"
@@ -17,7 +17,7 @@ struct ClickHouseRecordTests {
         }
     }
 
-    @Test func aRowOfAFewFieldsHasTheseAndNoneOfWeirsOwn() throws {
+    @Test func readsSparseRowWithoutExtensionFields() throws {
         let row = ClickHouseRecord.fields.map { $0 == .bytesIn ? "7" : Self.missing($0) }
         let record = try #require(ClickHouseRecord.read(row))
         for field in FlowField.allCases {
@@ -29,7 +29,7 @@ struct ClickHouseRecordTests {
         }
     }
 
-    @Test func weirsOwnFieldsAreReadToo() throws {
+    @Test func readsExtensionFields() throws {
         let own: [FlowField: String] = [.droppedPacketsIn: "3", .dropReason: "NO \"SOCKET\"", .containerID: "ab"]
         let record = try #require(ClickHouseRecord.read(ClickHouseRecord.fields.map { own[$0] ?? Self.missing($0) }))
         #expect(record.integer(.droppedPacketsIn) == 3 && record.text(.dropReason) == "NO \"SOCKET\"")

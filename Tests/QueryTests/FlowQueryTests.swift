@@ -18,7 +18,7 @@ import Testing
         return try reader.read { try query.run($0) }
     }
 
-    @Test func groupsAreSummedAndOrdered() throws {
+    @Test func sumsAndOrdersGroups() throws {
         let (reader, _) = try store(bankLines(flushes: 400))
         let result = try run(reader) { _ in }
         #expect(
@@ -33,8 +33,8 @@ import Testing
         #expect(result.groups[0].lastSeen == bankStart + 4000)
     }
 
-    /// The port of an ICMPv6 message is its type and code, which nobody knows by that number.
-    @Test func portsAreGroupedByTheirNames() throws {
+    /// The port of an ICMPv6 message is its type and code, so its group has the name of the message.
+    @Test func groupsPortsByName() throws {
         let messages = ["32768", "34048", "260", "null"]
         let lines = messages.map {
             recordLine([
@@ -51,7 +51,7 @@ import Testing
         )
     }
 
-    /// Connections of one flow key, some without a detail; source ports, which are not asked for, all differ.
+    /// Connections of two destinations, some without details; their source ports all differ.
     private static let detailedLines: [String] = (0..<600).map { number in
         let end = bankStart + Int64(number / 20 + 1) * 10
         var fields: [FlowField: String] = [
@@ -70,13 +70,13 @@ import Testing
     }
 
     @Test(
-        "groups by what single connections have are those of their records",
+        "groups by details of connections equal the groups of their records",
         arguments: [
             [.sourceIP], [.sourceName], [.sourceIP, .sourceName, .destIP], [.destIP, .destNameAggr], [.processID],
             [.destNameAggr, .sourcePort], [.sourceType, .processID, .sourceIP],
         ] as [[FlowField]]
     )
-    func details(fields: [FlowField]) throws {
+    func groupsByDetailsOfConnections(fields: [FlowField]) throws {
         let (reader, _) = try store(Self.detailedLines)
         var expected: [[String?]: [UInt64]] = [:]
         for line in Self.detailedLines {
@@ -94,7 +94,7 @@ import Testing
         for group in result.groups { #expect(group.sums == expected[group.values], "\(group.values)") }
     }
 
-    @Test func theLimitLeavesTheRestInOther() throws {
+    @Test func sumsGroupsBeyondLimitInOther() throws {
         let (reader, _) = try store(bankLines(flushes: 10))
         let result = try run(reader) { $0.limit = 1 }
         #expect(result.groups.count == 1)
@@ -106,7 +106,7 @@ import Testing
         "", "reporter == \"src\"", "action == \"deny\"", "dest_port == 2379 && source_namespace == \"yaobank\"",
         "bytes_out > 100", "has(source_ip)", "enforced_policies contains \"allow-summary\"",
     ])
-    func aFilterGivesTheSameAsLookingAtEachRecord(_ text: String) throws {
+    func filteredTotalsEqualSumsOfMatchingRecords(_ text: String) throws {
         let lines = bankLines(flushes: 400)
         let (reader, _) = try store(lines)
         let filter = try Filter(text)
@@ -126,7 +126,7 @@ import Testing
         "process_id == \"13\" || source_ip == \"10.0.0.0/29\" && dest_name_aggr == \"b-1-*\"",
         "source_ip == \"10.0.0.3\" && bytes_out > 300",
     ])
-    func aFilterOfDetailsGivesTheSameAsLookingAtEachRecord(_ text: String) throws {
+    func detailFilterSelectsMatchingRecords(_ text: String) throws {
         let (reader, _) = try store(Self.detailedLines)
         let filter = try Filter(text)
         let wanted = try Self.detailedLines.map { try ReadRecord(Array($0.utf8)) }.filter { filter.matches($0) }
@@ -152,12 +152,12 @@ import Testing
     }
 
     @Test(arguments: [("2001:db8::/32", true), ("192.0.2.7", true), ("192.0.2.0/30", false), ("0.0.0.0/0", true)])
-    func aFilterAsksAListOfAddressesForRanges(_ range: String, isIn: Bool) throws {
+    func filterMatchesAddressListAgainstRange(_ range: String, isIn: Bool) throws {
         let line = recordLine([.originalSourceIPs: #"["192.0.2.7","2001:db8::7"]"#])
         #expect(try Filter("original_source_ips == \"\(range)\"").matches(ReadRecord(Array(line.utf8))) == isIn)
     }
 
-    @Test(arguments: [60, 300, 3600, 420] as [Int64]) func pointsSumUpToTheirGroup(_ interval: Int64) throws {
+    @Test(arguments: [60, 300, 3600, 420] as [Int64]) func pointsAddUpToSumsOfGroup(_ interval: Int64) throws {
         let (reader, _) = try store(bankLines(flushes: 500))
         let result = try run(reader) { $0.interval = interval }
         for group in result.groups {
@@ -168,7 +168,7 @@ import Testing
         }
     }
 
-    @Test func askingForTooMuchIsRefused() throws {
+    @Test func rejectsInvalidIntervalAndTooManyPoints() throws {
         let (reader, _) = try store(bankLines(flushes: 1))
         for interval in [59, 61, 0, -60] as [Int64] {
             #expect(throws: QueryError.self) { try run(reader) { $0.interval = interval } }
@@ -186,13 +186,13 @@ import Testing
         ["source", "bytes", "", "packets"], ["source_labels", "bytes", "", ""], ["bytes_in", "", "", ""],
         ["a,b,c,d,e,f,g", "", "", ""],
     ])
-    func textsThatMeanNothingAreRefused(_ parts: [String]) throws {
+    func rejectsInvalidQueryText(_ parts: [String]) throws {
         let text = QueryText(groupBy: parts[0], sum: parts[1], interval: parts[2], order: parts[3], limit: 1)
         let filter = try Filter("")
         #expect(throws: QueryError.self) { try text.query(since: 0, until: 3600, filter: filter) }
     }
 
-    @Test func ordersAreReadFromText() throws {
+    @Test func parsesOrderFromText() throws {
         let (reader, _) = try store(bankLines(flushes: 10))
         func first(_ order: String) throws -> String? {
             let text = QueryText(groupBy: "dest,port", sum: "bytes,connections", interval: nil, order: order, limit: 1)

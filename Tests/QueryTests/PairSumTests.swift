@@ -5,9 +5,9 @@ import Records
 import Store
 import Testing
 
-/// Pairs that are made one by one, and graphs that hold no more than their limit.
+/// Pairs of key totals that are visited one by one, and graphs with a limit of edges.
 @Suite struct PairSumTests {
-    /// Records of a few names, so that there are pairs of several flow keys, seen by both ends.
+    /// Totals of records with few names, so that pairs have several flow keys, reported by both ends.
     private let totals: KeyTotals
 
     init() throws {
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func eachPairIsMadeOnceAndHasAllOfItsKeys() throws {
+    @Test func visitsEachPairOnceWithAllKeys() throws {
         var pairs: [FlowPair] = []
         totals.forEachPair { pairs.append($0) }
         #expect(Set(pairs.map(\.filter)).count == pairs.count)
@@ -58,7 +58,7 @@ import Testing
         #expect(pairs.count > 100)
     }
 
-    @Test func pairsOfAGroupFollowEachOther() {
+    @Test func visitsPairsOfGroupConsecutively() {
         var seen: [String] = []
         totals.forEachPair(by: { $0.source.name }) { pair, _ in
             if seen.last != pair.source.name { seen.append(pair.source.name) }
@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test(arguments: [GraphLevel.namespace, .workload, .service], [1, 5, 10_000])
-    func edgesBeyondTheLimitAreInTheSums(_ level: GraphLevel, _ limit: Int) throws {
+    func sumsEdgesBeyondLimitInOther(_ level: GraphLevel, _ limit: Int) throws {
         let all = FlowGraph(totals, by: level, focus: nil, limit: 10_000)
         let graph = FlowGraph(totals, by: level, focus: nil, limit: limit)
         #expect(graph.edges.count == min(limit, all.edges.count))
@@ -81,7 +81,7 @@ import Testing
         #expect(sent == shown)
     }
 
-    @Test func theFirstOfManyAreFound() {
+    @Test func firstOfKeepsSmallestElements() {
         var first = FirstOf<Int>(3, by: <)
         var rest: [Int] = []
         for number in (0..<1_000).shuffled() { rest += first.add(number) }
@@ -94,9 +94,9 @@ import Testing
     }
 }
 
-/// The most time that a query may take.
+/// The time limit of queries.
 @Suite struct QueryTimeTests {
-    @Test func aQueryEndsWhenItsTimeIsOver() throws {
+    @Test func queryFailsAfterTimeLimit() throws {
         let (reader, _) = try store(bankLines(flushes: 10))
         var query = FlowQuery(
             since: bankStart,

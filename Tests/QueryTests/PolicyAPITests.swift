@@ -7,7 +7,7 @@ import Records
 import Store
 import Testing
 
-/// Policies of an inventory beside what records say, and previews, as the API answers them.
+/// The API's policies, of an inventory and of the hits in records, and its previews.
 @Suite struct PolicyAPITests {
     private let now = bankStart + 2000
 
@@ -23,7 +23,7 @@ import Testing
         return Dictionary(uniqueKeysWithValues: all.map { ($0["name"] as? String ?? "", $0) })
     }
 
-    /// An inventory with one policy that decides, one that does not, a staged one, and rules that nothing reaches.
+    /// An inventory with used and unused policies, staged policies, and rules without hits.
     private struct Inventory: RuleExplaining {
         var catalogue: PolicyCatalogue {
             func policy(_ name: String, _ kind: PolicyHit.Kind, _ rules: [PolicyCatalogue.Rule])
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func whatDecidesNothingIsUnused() throws {
+    @Test func policiesAndRulesWithoutHitsAreUnused() throws {
         let (reader, writer) = try store(bankLines(flushes: 200))
         let api = API(reader, version: "1", node: "n", policies: { KnownPolicies(rules: Inventory()) })
         let body = try ask(api, "policies")
@@ -87,14 +87,14 @@ import Testing
         #expect(rules.map { $0["direction"] as? String } == ["ingress", "egress", "egress", "egress"])
         #expect(rules.map { $0["state"] as? String } == ["used", "used", "unused", "unused"])
         #expect(rules[1]["text"] as? String == "rule 0 in words")
-        // The policy that no inventory has any more comes behind those that it has.
+        // A policy that is only in records comes behind those of the inventory.
         let names = (tiers[1]["policies"] as? [[String: Any]])?.map { $0["name"] as? String }
         #expect(names?.last == "application.allow-customer")
         withExtendedLifetime(writer) {}
     }
 
     /// If no record has the evaluated policies, nothing is reported as unused.
-    @Test func withoutHitsNothingIsSaidToBeUnused() throws {
+    @Test func stateIsUnknownWithoutPolicyHits() throws {
         let (reader, writer) = try store([recordLine([.endTime: "\(bankStart + 10)", .numFlowsStarted: "1"])])
         let policies = try policies(
             API(reader, version: "1", node: "n", policies: { KnownPolicies(rules: Inventory()) })
@@ -104,8 +104,8 @@ import Testing
         withExtendedLifetime(writer) {}
     }
 
-    /// The filters of policies, rules and of what staged ones would change select records with as many connections.
-    @Test func filtersSelectWhatWasCounted() throws {
+    /// The filters of policies, of rules and of changes by staged policies select as many connections as were counted.
+    @Test func filtersSelectCountedConnections() throws {
         let (reader, writer) = try store(bankLines(flushes: 200))
         let api = API(reader, version: "1", node: "n", policies: { KnownPolicies(rules: Inventory()) })
         func connections(_ filter: Any?) throws -> Int? {
@@ -128,7 +128,7 @@ import Testing
     }
 
     /// If no rule matched, the reason is the nearest rule's condition; if a rule decided, it is that rule.
-    @Test func aDenialAtTheEndOfATierSaysWhatTheNearestRuleWants() throws {
+    @Test func explainsTierDefaultDenialByNearestRule() throws {
         let (reader, writer) = try store(bankLines(flushes: 2))
         let api = API(reader, version: "1", node: "n", policies: { KnownPolicies(rules: Inventory()) })
         func sentence(_ filter: String) throws -> String {
@@ -143,7 +143,7 @@ import Testing
 
     // MARK: Previews
 
-    /// Says how many groups it was given.
+    /// Returns a row for each recorded group.
     private struct Previews: PolicyPreviewing {
         var groupBy: [GroupName] { [.field(.sourceNameAggr), .field(.destNameAggr)] }
         var sums: [Measure] { [Measure(.connections)] }
@@ -185,7 +185,7 @@ import Testing
         )
     }
 
-    @Test func aPreviewIsOfTheRecordsOfTheRange() throws {
+    @Test func previewCoversRecordsOfRange() throws {
         let (status, body) = try preview("since=1h&enforce_staged=true")
         #expect(status == 200)
         #expect(body["changes"] as? [String] == ["kind: X", "true"])
@@ -210,7 +210,7 @@ import Testing
         ("", "application/yaml", (1 << 20) + 1, true, 413, "too_large"),
         ("", "application/yaml", 7, false, 503, "no_inventory"), ("", "application/yaml", 0, true, 400, "bad_change"),
     ])
-    func whatIsNoPreviewIsRefusedInWords(
+    func rejectsInvalidPreviewWithCode(
         _ query: String,
         _ type: String,
         _ length: Int,

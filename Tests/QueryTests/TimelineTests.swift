@@ -52,7 +52,7 @@ import Testing
         #expect(writer.add([change]) == nil)
     }
 
-    @Test func anEventSaysWhoWhatAndWhichVerdicts() throws {
+    @Test func eventHasUserObjectAndChangedVerdicts() throws {
         add("1", .policy, ago: 60) {
             $0.impersonatedUser = "bob"
             $0.changes = [.init(path: "ingress[0].ports", before: "5432", after: "5433")]
@@ -84,7 +84,7 @@ import Testing
         #expect(changed["is_likely"] as? Bool == true)
     }
 
-    @Test func whatFailedSaysSo() throws {
+    @Test func deniedRequestHasOutcomeAndDetail() throws {
         add("1", .policy, ago: 60) {
             $0.outcome = "denied"
             $0.summary = "alice was denied to patch NetworkPolicy shop/db-allow: nothing changed (403)"
@@ -94,7 +94,7 @@ import Testing
         #expect((event["detail"] as? String)?.contains("nothing changed") == true)
     }
 
-    @Test func rangesRolesAndLimitsChooseAndPodsLeaveRoomForPolicies() throws {
+    @Test func selectsByRangeAndRoleWithLimitPerRole() throws {
         add("old", .policy, ago: 4000)
         add("policy", .policy, ago: 500)
         for index in 0..<50 { add("pod-\(index)", .object, ago: Int64(index)) }

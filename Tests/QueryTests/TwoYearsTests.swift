@@ -4,19 +4,19 @@ import Query
 import Store
 import Testing
 
-/// A store that has run for longer than it keeps anything.
+/// A store with records of more time than its longest retention.
 @Suite struct TwoYearsTests {
     private static let day: Int64 = 86_400
     /// 26 months.
     private static let days: Int64 = 790
-    /// A whole day, so that all is past: what is in the future counts as of a wrong clock.
+    /// The start of a day, with all records in the past, since the store takes one in the future for a wrong clock's.
     private static let start: Int64 = 1_600_000_000 / day * day
     /// Records of a day.
     private static let slots: Int64 = 6
     private static let end = start + days * day
 
-    /// Six records a day, each of 7 connections and 1,000 bytes, and every eleventh of them denied; as the days go by.
-    private func kept(_ limits: StoreLimits = StoreLimits()) throws -> (reader: StoreReader, writer: StoreWriter) {
+    /// Stores six records for each day in turn, with 7 connections and 1,000 bytes each; every eleventh is denied.
+    private func makeStore(_ limits: StoreLimits = StoreLimits()) throws -> (reader: StoreReader, writer: StoreWriter) {
         let writer = try StoreWriter.inMemory(limits)
         for day in 0..<Self.days {
             for slot in 0..<Self.slots {
@@ -45,9 +45,9 @@ import Testing
         }
     }
 
-    /// Whole days of any age that is kept have their exact sums, however old they are; what is older is gone.
-    @Test func totalsOfTwoYearsAreExactAndNothingOlderIsKept() throws {
-        let (reader, writer) = try kept()
+    /// Whole days within the retention have exact sums; the store has removed older ones.
+    @Test func keepsExactTotalsOfTwoYears() throws {
+        let (reader, writer) = try makeStore()
         for days: Int64 in [1, 7, 30, 60, 365, 730] {
             let records = UInt64(days * Self.slots)
             #expect(
@@ -74,13 +74,13 @@ import Testing
         withExtendedLifetime(writer) {}
     }
 
-    /// A store with less room than two years need keeps the newest, exactly.
-    @Test func bytesAreALimitOfSumsToo() throws {
-        let whole = try kept()
+    /// A store with too few bytes for two years keeps exact sums of the newest days.
+    @Test func byteLimitAppliesToSums() throws {
+        let whole = try makeStore()
         let bytes = try whole.reader.read { try $0.extent().bytes }
         var limits = StoreLimits()
         limits.bytes = bytes / 2
-        let (reader, writer) = try kept(limits)
+        let (reader, writer) = try makeStore(limits)
         let extent = try reader.read { try $0.extent() }
         #expect(extent.bytes <= bytes * 3 / 4, "\(extent.bytes) of \(bytes)")
         let oldest = try #require(extent.oldest)
