@@ -5,9 +5,9 @@ import Testing
 
 @testable import Store
 
-/// Lines that are recognised by their bytes say the same as lines that are read as JSON.
+/// Lines that are recognised by their bytes have the same contents as lines that are parsed as JSON.
 @Suite struct KnownLineTests {
-    /// The contents of a line, or the reason why it is no record.
+    /// The contents of a line, and whether it is a record.
     private struct Outcome: Hashable {
         var key: [UInt8] = []
         var detail: [UInt8] = []
@@ -17,14 +17,14 @@ import Testing
         var isRecord = false
     }
 
-    /// Splits lines one after another, and remembers their keys as the store does.
+    /// Splits lines one after another, and stores their keys as the store does.
     private struct Reader {
         var splitter = RecordSplitter()
         var keys = ByteTable()
         var recognised = 0
 
         mutating func read(_ line: String) -> Outcome {
-            // Something before and behind, so that places in the line are not places in the batch.
+            // Bytes before and behind the line, so that offsets in the line differ from offsets in the batch.
             let bytes = Array("{}\n\(line)\n".utf8)
             let range = 3..<bytes.count - 1
             guard (try? splitter.split(bytes, range)) != nil else { return Outcome() }
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// Reads a line as JSON, whatever was read before.
+    /// Parses a line as JSON, with a reader that has read no other line.
     private func fresh(_ line: String) -> Outcome {
         var reader = Reader()
         return reader.read(line)
@@ -62,7 +62,7 @@ import Testing
         ])
     }
 
-    @Test func theSecondLineOfAFlowKeyIsRecognised() {
+    @Test func recognisesSecondLineOfFlowKey() {
         var reader = Reader()
         for number in 0..<20 { #expect(reader.read(line(number, 1)) == fresh(line(number, 1))) }
         #expect(reader.recognised == 0)
@@ -73,12 +73,12 @@ import Testing
     }
 
     @Test(
-        "members that look like others, and numbers that are none, count as they do in JSON",
+        "repeated, nested and malformed members are read as in JSON",
         arguments: [
-            // Where a member is there twice, the last one counts.
+            // Of a repeated member, the last one counts.
             (#","dest_domains":null"#, #","dest_domains":null,"bytes_in":9"#),
             (#"}"#, #","bytes_in":9}"#), (#"}"#, #","end_time":9}"#), (#"}"#, #","source_ip":"10.0.0.9"}"#),
-            // A member of another object is none of the record.
+            // A member of a nested object is no member of the record.
             (#","bytes_in":"#, #","other":{"bytes_in":5,"bytes_out":1},"bytes_in":"#),
             (#","bytes_in":7,"#, #","other":{"a":1,"bytes_in":7,"#),
             (#","proto":"#, #","x":[1,"bytes_in",2],"proto":"#),
@@ -95,18 +95,18 @@ import Testing
             (#"{"start_time":"#, #" {"start_time":"#), (#"{"start_time":"#, #"{"a":1,"start_time":"#),
         ]
     )
-    func unusual(part: String, other: String) throws {
+    func readsUnusualLinesAsJSON(part: String, other: String) throws {
         let usual = line(0, 1)
         let place = try #require(part == "}" ? usual.range(of: part, options: .backwards) : usual.range(of: part))
         let unusual = usual.replacingCharacters(in: place, with: other)
-        // Read before and after its like, and twice.
+        // The unusual line is read before and after usual lines, and twice in a row.
         var reader = Reader()
         for line in [unusual, usual, line(0, 2), unusual, unusual, line(0, 3)] {
             #expect(reader.read(line) == fresh(line), "\(line)")
         }
     }
 
-    @Test func whateverIsReadBothWaysAgrees() {
+    @Test func recognisedRandomLinesEqualParsedLines() {
         var random = Numbers(state: 20_261_129)
         var reader = Reader()
         let pieces = [
@@ -135,14 +135,14 @@ import Testing
         #expect(reader.recognised > 1_000)
     }
 
-    @Test func linesThatNeverComeAgainAreNotHeldForEver() {
+    @Test func pausesRecognitionAfterManyUniqueLines() {
         var reader = Reader()
         let name = String(repeating: "n", count: 8_000)
         for number in 0..<6_000 {
             let line = recordLine([.endTime: "\(number)", .sourceNameAggr: "\"\(name)\(number)\""])
             #expect(reader.read(line).end == Int64(number))
         }
-        // After that it rests, and says the same.
+        // From then on, the reader recognises no line for a while, and parses each one.
         #expect(reader.recognised == 0)
         #expect(reader.read(line(1, 1)) == fresh(line(1, 1)))
         #expect(reader.read(line(1, 2)) == fresh(line(1, 2)))

@@ -54,12 +54,12 @@ import Testing
         )
     }
 
-    @Test func changesComeBackAsTheyWereOnceEachAndNewestFirst() throws {
+    @Test func readsEachChangeOnceNewestFirst() throws {
         let writer = try StoreWriter(path: path)
         let first = change("1", at: Self.now - 10)
         let second = change("2", role: .object)
         #expect(writer.add([first, second]) == nil)
-        // A run that was killed gives its last batch again; the same ID of another request is another change.
+        // A killed run adds its last batch again after the restart; the same ID of another request is another change.
         let third = change("1", at: Self.now - 5)
         #expect(writer.add([first, third]) == nil)
         #expect(try stored() == [second, third, first])
@@ -70,7 +70,7 @@ import Testing
         #expect(try stored(ChangeQuery(until: since)) == [first])
     }
 
-    @Test func verdictsAreNotedAndReplaced() throws {
+    @Test func setReplacesVerdictsOfChange() throws {
         let writer = try StoreWriter(path: path)
         var kept = change("1")
         #expect(writer.add([kept]) == nil)
@@ -83,8 +83,8 @@ import Testing
         #expect(try stored() == [kept])
     }
 
-    /// A change that objects showed first, and whose request came in the log of a later run.
-    @Test func theRequestTakesThePlaceOfWhatObjectsShowed() throws {
+    /// A change that was first seen in objects, and whose request is in the log of a later run.
+    @Test func requestReplacesChangeSeenInObjects() throws {
         func seen(_ id: String, _ verb: String, name: String) -> ChangeRecord {
             var seen = change(id, at: Self.now - 3)
             (seen.receivedAt, seen.basis, seen.verb, seen.changes) = (nil, "seen", verb, [])
@@ -105,12 +105,12 @@ import Testing
         ]
         #expect(writer.add([updated, deleted] + others) == nil)
         #expect(writer.set([verdict(5)], auditID: updated.auditID, receivedAt: nil) == nil)
-        // One of another version, and one that failed, are other changes.
+        // A request for another version and a failed request are other changes.
         var failed = logged("failed", "patch", version: "7")
         failed.outcome = "denied"
         #expect(writer.add([failed, logged("later", "patch", version: "8")]) == nil)
         #expect(try stored().filter { $0.basis == "seen" }.count == 4)
-        // A run that was killed gives its last batch again.
+        // A killed run adds its last batch again after the restart.
         for _ in 0..<2 {
             #expect(writer.add([logged("1", "patch", version: "7"), logged("2", "delete", version: nil)]) == nil)
         }
@@ -121,7 +121,7 @@ import Testing
     }
 
     /// Objects of the same name are deleted and made again, and others have the same name in another API group.
-    @Test func aDeletionTakesThePlaceOfOneThatWasSeen() throws {
+    @Test func loggedDeletionReplacesSeenDeletion() throws {
         func deletion(_ id: String, _ group: String, seen version: Int? = nil, after time: Double = 0) -> ChangeRecord {
             var change = change(id, at: Self.now - 30 + time)
             (change.resource, change.name, change.verb, change.group) = ("networkpolicies", "allow", "delete", group)
@@ -138,7 +138,7 @@ import Testing
         ]
         #expect(writer.add(seen) == nil)
         func left() throws -> Set<String> { Set(try stored().filter { $0.basis == "seen" }.map(\.auditID)) }
-        // The same request comes again after a kill.
+        // A killed run adds the same request again after the restart.
         for _ in 0..<2 { #expect(writer.add([deletion("1", "networking.k8s.io")]) == nil) }
         #expect(try left() == [seen[1].auditID, seen[2].auditID])
         #expect(writer.add([deletion("2", "projectcalico.org")]) == nil)
@@ -147,8 +147,8 @@ import Testing
         #expect(try left().isEmpty)
     }
 
-    /// Data of an older version is present after the migration, and a reader of this version may come before the writer.
-    @Test func aStoreOfVersionOneIsMigrated() throws {
+    /// Data of an older version is present after the migration; a reader of this version may open it before the writer.
+    @Test func migratesStoreOfVersionOne() throws {
         let lines = generatedLines(keys: 3, flushes: 5, from: Int64(Self.now) - 600)
         try {
             let writer = try StoreWriter(path: path)
@@ -164,7 +164,7 @@ import Testing
         #expect(try StoreReader(path: path).read { try $0.extent().records } == lines.count)
     }
 
-    @Test func ageAndBytesAreLimited() throws {
+    @Test func limitsAgeAndBytesOfChanges() throws {
         var limits = StoreLimits()
         limits.changeAge = 3600
         limits.bytes = 400_000
@@ -176,13 +176,13 @@ import Testing
             #expect(writer.add(changes) == nil)
         }
         let kept = try stored()
-        // Nothing but the oldest went: an eighth of the store's bytes is left to changes.
+        // The store has removed only the oldest changes: they may take an eighth of its bytes.
         #expect(kept.count < 300)
         #expect(kept.first?.auditID == "new")
         #expect(kept.dropFirst().allSatisfy { $0.time >= Self.now - 1000 + 16 })
     }
 
-    @Test func aHugeChangeIsCutAndSaysSo() throws {
+    @Test func truncatesHugeChangeAndCountsOmissions() throws {
         let writer = try StoreWriter(path: path)
         var huge = change("1", differences: 10_000)
         huge.names = (0..<10_000).map { "name-\($0)" }
@@ -197,7 +197,7 @@ import Testing
         "UPDATE change SET fields = 'x'", "UPDATE change SET fields = '{}'", "UPDATE change SET verdicts = '[1]'",
         "DROP TABLE change",
     ])
-    func brokenChangesAreAnErrorAndKeepNoRecordsOut(_ sql: String) throws {
+    func brokenChangesFailReadersButNotWriter(_ sql: String) throws {
         let writer = try StoreWriter(path: path)
         #expect(writer.add([change("1")]) == nil)
         try writer.execute(sql)

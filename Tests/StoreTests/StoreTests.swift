@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func recordsComeBackByteForByte(_ detail: Bool) throws {
+    @Test(arguments: [false, true]) func readsBackRecordsByteForByte(_ detail: Bool) throws {
         let folder = Folder()
         let lines = generatedLines(keys: 40, flushes: 30, from: 1_764_338_400, detail: detail)
         let writer = try StoreWriter(path: folder.path + "/flows.db")
@@ -48,7 +48,7 @@ import Testing
         #expect(try all(reader, after: 1_764_338_425, upTo: 1_764_338_450).count == 3 * 40)
     }
 
-    @Test func theRangeIsExactAtItsEnds() throws {
+    @Test func rangeExcludesStartAndIncludesEnd() throws {
         let writer = try StoreWriter.inMemory()
         write(generatedLines(keys: 3, flushes: 60, from: 1_764_338_400), to: writer)
         let reader = StoreReader(of: writer)
@@ -57,7 +57,7 @@ import Testing
         #expect(try all(reader, after: 1_764_338_460, upTo: 1_764_338_460).isEmpty)
     }
 
-    @Test func sumsSayTheSameAsRecords() throws {
+    @Test func sumsEqualThoseOfRecords() throws {
         let folder = Folder()
         let start: Int64 = 1_764_338_400 / 3600 * 3600
         let lines = generatedLines(keys: 20, flushes: 900, from: start)
@@ -81,8 +81,8 @@ import Testing
         )
     }
 
-    /// A device or FIFO at the path stays where it is.
-    @Test func whatIsNoFileIsRefusedAndNotRenamed() throws {
+    /// The writer does not rename a device or a FIFO at the path.
+    @Test func rejectsPathThatIsNotRegularFile() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         #expect(mkfifo(path, 0o600) == 0)
@@ -93,7 +93,7 @@ import Testing
         #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
     }
 
-    @Test func aSecondWriterIsRefusedAndANextRunGoesOn() throws {
+    @Test func rejectsSecondWriterAndContinuesAfterRestart() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         let lines = generatedLines(keys: 5, flushes: 40, from: 1_764_338_400)
@@ -110,12 +110,12 @@ import Testing
         "this is no database, and long enough to be looked at as one: " + String(repeating: "x", count: 8192),
         "foreign", "version -1", "version 0",
     ])
-    func aFileThatIsNoneOfOursIsSetAside(_ content: String) throws {
+    func setsForeignFileAside(_ content: String) throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         let changes = [
             "foreign": "PRAGMA application_id = 7",
-            // Tables of a time before the first version that was given out.
+            // The tables of a format before the first released version.
             "version 0": "ALTER TABLE block RENAME TO blocks; PRAGMA user_version = 0",
             "version -1": "PRAGMA user_version = -1",
         ]
@@ -136,7 +136,7 @@ import Testing
         #expect(try all(StoreReader(path: path)).count == 1)
     }
 
-    @Test func aNewerStoreIsRefusedAndNotTouched() throws {
+    @Test func rejectsStoreOfNewerVersion() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         try StoreWriter(path: path).execute("PRAGMA user_version = 99")
@@ -144,7 +144,7 @@ import Testing
         #expect(throws: StoreError.newer(version: 99)) { try StoreReader(path: path) }
     }
 
-    @Test func ageAndBytesAreLimited() throws {
+    @Test func limitsAgeAndBytesOfRecords() throws {
         let folder = Folder()
         var limits = StoreLimits()
         limits.recordAge = 600
@@ -167,8 +167,8 @@ import Testing
         #expect(extent.records < 90_000)
     }
 
-    /// A record an hour for longer than two years: what is kept of them is the sums of two years, also for the next run.
-    @Test func twoYearsAreKeptAsSums() throws {
+    /// Of one record an hour for more than two years, the store keeps the sums of two years, also after a restart.
+    @Test func keepsSumsOfTwoYears() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         let limits = StoreLimits()
@@ -193,7 +193,7 @@ import Testing
         #expect(try reader.read { try $0.extent().records } == 7 * 24 + 1)
     }
 
-    @Test func linesThatAreNoRecordsAreCountedAndNothingElseIsLost() throws {
+    @Test func countsUnreadableLinesAndStoresOthers() throws {
         let writer = try StoreWriter.inMemory()
         writer.take(
             Array(
@@ -206,13 +206,13 @@ import Testing
     }
 }
 
-/// A line that an adversary, or a broken disk, puts into a store.
+/// Hostile lines, damaged files, a wrong clock, a full disk and a killed writer.
 @Suite struct StoreDamageTests {
     private func line(_ name: String, end: Int64) -> [UInt8] {
         Array((recordLine([.endTime: "\(end)", .sourceNameAggr: "\"\(name)\""]) + "\n").utf8)
     }
 
-    @Test func namesThatAreNotUTF8ComeBackRepairedAndTheStoreOpensAgain() throws {
+    @Test func repairsInvalidUTF8NamesAndOpensAgain() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         try {
@@ -233,7 +233,7 @@ import Testing
         "UPDATE flow_key SET fields = 'x'", "UPDATE flow_key SET fields = (SELECT fields FROM flow_key LIMIT 1)",
         "DELETE FROM flow_key WHERE id = 0",
     ])
-    func brokenFlowKeysSetTheFileAside(_ sql: String) throws {
+    func setsFileWithBrokenFlowKeysAside(_ sql: String) throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         try {
@@ -251,7 +251,7 @@ import Testing
         "UPDATE block SET rows = 9223372036854775807",
         "UPDATE block SET rows = -1", "UPDATE block SET rows = rows + 1", "UPDATE col SET packed = x'01e80700'",
     ])
-    func brokenBlocksAreAnErrorOfReadersAndDoNotKeepNewRecordsOut(_ sql: String) throws {
+    func brokenBlockFailsReadersButNotWriter(_ sql: String) throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         let writer = try StoreWriter(path: path)
@@ -281,8 +281,8 @@ import Testing
         }
     }
 
-    /// A clock that was years ahead for a while, and is right again: also after the next start.
-    @Test func recordsOfAWrongClockKeepNoOthersOut() throws {
+    /// The clock was years ahead for a while and is right again, also after a restart.
+    @Test func acceptsRecordsAfterClockWasAhead() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         let now = Int64(Date().timeIntervalSince1970)
@@ -305,14 +305,14 @@ import Testing
         #expect(try count(path, after: now - 60, upTo: now + 3600) == 3)
     }
 
-    /// A disk without room: what has none is counted, what was there stays, and it goes on when there is room again.
-    @Test func aFullDiskLosesWhatHasNoRoomAndNothingElse() throws {
+    /// On a full disk, the writer counts lost records, keeps stored ones, and continues once there is room.
+    @Test func fullDiskLosesOnlyUnwrittenRecords() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         let writer = try StoreWriter(path: path)
         writer.take(line("a", end: 1_764_338_400))
         #expect(writer.commit() == nil)
-        // As many pages as there are: SQLite fails as on a full disk.
+        // The file may have no more pages: SQLite fails as on a full disk.
         try writer.execute("PRAGMA max_page_count = 1")
         var taken = 1
         var failure: StoreError?
@@ -329,7 +329,7 @@ import Testing
         #expect(try count(path) == writer.statistics.stored)
     }
 
-    @Test func aKilledWriterLosesNothingThatWasCommitted() throws {
+    @Test func killedWriterKeepsCommittedRecords() throws {
         let folder = Folder()
         let path = folder.path + "/flows.db"
         let writer = try StoreWriter(path: path)
@@ -337,7 +337,7 @@ import Testing
             writer.take(line("a", end: 1_764_338_400 + Int64(flush) * 10))
             writer.commit()
         }
-        // What a killed process leaves: the file and its log, without a last checkpoint.
+        // A killed process leaves the file and its write-ahead log, without a last checkpoint.
         let copy = folder.path + "/copy.db"
         for suffix in ["", "-wal"] {
             try FileManager.default.copyItem(atPath: path + suffix, toPath: copy + suffix)

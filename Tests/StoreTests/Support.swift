@@ -7,7 +7,7 @@ func recordLine(_ fields: [FlowField: String] = [:]) -> String {
     return "{\(members.joined(separator: ","))}"
 }
 
-/// A folder that is gone with the test.
+/// A temporary folder that is removed at the end of the test.
 final class Folder {
     /// Its path.
     let path: String
@@ -25,7 +25,7 @@ final class Folder {
     }
 }
 
-/// Records as a generator makes them: some flow keys, every ten seconds one record for each.
+/// Returns lines of generated records: every ten seconds one for each flow key.
 func generatedLines(keys: Int, flushes: Int, from start: Int64, detail: Bool = false) -> [String] {
     var lines: [String] = []
     for flush in 0..<flushes {
