@@ -51,7 +51,7 @@ import Testing
         #expect(try await ask("http://127.0.0.1:\(port)/nothing").status == 404)
     }
 
-    @Test func aTakenPortIsAnErrorOrALine() async throws {
+    @Test func portInUseIsErrorOrWarning() async throws {
         let first = try await HTTPServer(Self.configuration(), routes: [Self.health()], logger: QuietLog().logger)
         defer { first.stop() }
         let port = try #require(first.port)
@@ -70,7 +70,7 @@ import Testing
         #expect(log.text.contains("warning cannot answer HTTP on http://127.0.0.1:\(port)"))
     }
 
-    @Test func onlyTheTokenOpensTCPAndItMayBeRenewed() async throws {
+    @Test func requiresTokenOverTCPAndReloadsIt() async throws {
         let folder = try TestFolder()
         let path = try folder.write("token", "0123456789abcdef-one\n")
         let server = try await HTTPServer(
@@ -92,7 +92,7 @@ import Testing
         let right = try await ask(base + "/debug/echo", [("Authorization", "Bearer 0123456789abcdef-one")])
         #expect(right.status == 200 && right.body == "false /debug/echo\n")
         #expect(try await ask(base + "/healthz").status == 200)
-        // Paths that only look like a probe's are no way around the token.
+        // Paths that resemble those of probes require the token, too.
         for path in [
             "/healthz/../debug/echo", "//healthz/../debug/echo", "/debug/echo?/healthz", "/healthz%2f..%2fdebug/echo",
         ] {
@@ -110,7 +110,7 @@ import Testing
         #expect(try await ask(base + "/debug/echo", [("Authorization", "Bearer 0123456789abcdef-one")]).status == 401)
     }
 
-    @Test func aSecretThatEverybodyReadsIsRefused() async throws {
+    @Test func rejectsWorldReadableOrShortToken() async throws {
         let folder = try TestFolder()
         let path = try folder.write("token", "0123456789abcdef\n", mode: 0o644)
         let error = await #expect(throws: ServerError.self) {
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func theSocketIsForItsGroupAndIsNotTakenFromTheLiving() async throws {
+    @Test func restrictsSocketToGroupAndRejectsSecondServer() async throws {
         let folder = try TestFolder()
         let path = folder.path + "/run/weir.sock"
         let configuration = Self.configuration {
@@ -143,8 +143,8 @@ import Testing
         #expect(access(path, F_OK) == -1)
     }
 
-    /// A socket that somebody has taken the place of is not removed at the end.
-    @Test func aNameThatIsAnothersByNowStays() async throws {
+    /// At its end, the server does not remove a file that has replaced its socket.
+    @Test func doesNotRemoveFileInPlaceOfSocket() async throws {
         let folder = try TestFolder()
         let path = folder.path + "/weir.sock"
         let server = try await HTTPServer(
@@ -155,14 +155,14 @@ import Testing
             routes: [],
             logger: QuietLog().logger
         )
-        // Not removed before: the new file would get the number of the old one.
+        // The socket is moved, not removed: the new file could get its inode number.
         try FileManager.default.moveItem(atPath: path, toPath: path + ".old")
         _ = try folder.write("weir.sock", "another's")
         server.stop()
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "another's")
     }
 
-    @Test func whatADeadAgentLeftIsReplacedAndNothingElseIs() async throws {
+    @Test func replacesStaleSocketButNoOtherFile() async throws {
         let folder = try TestFolder()
         let path = folder.path + "/weir.sock"
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -197,8 +197,8 @@ import Testing
         #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
     }
 
-    /// A client that connects while the server stops: the library ended the process.
-    @Test func clientsMayComeWhileTheServerStops() async throws {
+    /// The HTTP library once ended the process if a client connected while the server stopped.
+    @Test func survivesConnectionsDuringStop() async throws {
         for _ in 0..<30 {
             let server = try await HTTPServer(Self.configuration(), routes: [Self.health()], logger: QuietLog().logger)
             let port = UInt16(try #require(server.port))
@@ -231,7 +231,7 @@ import Testing
         return 0
     }
 
-    @Test func boundsWhatClientsSend() async throws {
+    @Test func limitsMethodsHeadersAndBodies() async throws {
         let server = try await HTTPServer(
             Self.configuration(),
             routes: [Self.health(), Echo()],
@@ -248,8 +248,8 @@ import Testing
         #expect(try await ask(base + "/healthz").status == 200)
     }
 
-    /// A connection of a client that sends nothing but what it is told.
-    private final class Silent {
+    /// A connection of a client that sends only the given text.
+    private final class SilentClient {
         let descriptor: Int32
 
         init(_ port: Int, sends text: String = "") throws {
@@ -269,7 +269,7 @@ import Testing
 
         deinit { close(descriptor) }
 
-        /// Whether the server has closed the connection, which is waited for up to so many ms.
+        /// Returns whether the server closes the connection within so many milliseconds.
         func isClosed(within milliseconds: Int32) -> Bool {
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard poll(&entry, 1, milliseconds) == 1 else { return false }
@@ -278,7 +278,7 @@ import Testing
         }
     }
 
-    @Test func silentClientsMakeRoomForOthers() async throws {
+    @Test func closesSilentConnectionsWhenFull() async throws {
         let folder = try TestFolder()
         let token = "0123456789abcdef"
         let configuration = Self.configuration { $0.tokenPath = folder.path + "/token" }
@@ -288,11 +288,11 @@ import Testing
         defer { server.stop() }
         let port = try #require(server.port)
         let head = "POST /debug/length HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
-        // The head is admitted, the body is not there: such a connection stays.
-        let admitted = try Silent(port, sends: head + "Authorization: Bearer \(token)\r\n\r\n")
-        // One that may not ask is as good as one that says nothing.
-        let refused = try Silent(port, sends: head + "\r\n")
-        let silent = try (0..<62).map { _ in try Silent(port) }
+        // The head is admitted and the body is missing: the server keeps this connection.
+        let admitted = try SilentClient(port, sends: head + "Authorization: Bearer \(token)\r\n\r\n")
+        // A connection without authorization counts as one without a request.
+        let refused = try SilentClient(port, sends: head + "\r\n")
+        let silent = try (0..<62).map { _ in try SilentClient(port) }
         for _ in 0..<3 {
             let answer = try await ask(
                 "http://127.0.0.1:\(port)/debug/echo",
@@ -301,26 +301,26 @@ import Testing
             #expect(answer.status == 200)
         }
         #expect(!admitted.isClosed(within: 0))
-        // 401, and then the end.
+        // The server sends 401 before it closes the connection, so there is a byte to receive.
         #expect(!refused.isClosed(within: 1000))
         #expect(silent.count { $0.isClosed(within: 50) } <= 3)
         #expect(log.text.contains("connections are closed for lack of room"))
     }
 
-    @Test func aRequestThatDoesNotBeginEndsTheConnection() async throws {
+    @Test func closesConnectionWithoutHeadAfterTimeout() async throws {
         let configuration = Self.configuration { $0.headLimit = .milliseconds(200) }
         let server = try await HTTPServer(configuration, routes: [Echo()], logger: QuietLog().logger)
         defer { server.stop() }
         let port = try #require(server.port)
-        let silent = try Silent(port)
-        let slow = try Silent(port, sends: "GET /debug/echo HTTP/1.1\r\nHost:")
-        let begun = try Silent(port, sends: "POST /debug/length HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        let silent = try SilentClient(port)
+        let slow = try SilentClient(port, sends: "GET /debug/echo HTTP/1.1\r\nHost:")
+        let begun = try SilentClient(port, sends: "POST /debug/length HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         #expect(silent.isClosed(within: 5000))
         #expect(slow.isClosed(within: 5000))
         #expect(!begun.isClosed(within: 300))
     }
 
-    @Test func speaksTLS() async throws {
+    @Test func servesHTTPSAndRejectsWorldReadableKey() async throws {
         let folder = try TestFolder()
         let made = try folder.run([
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
@@ -358,7 +358,7 @@ import Testing
         table.open(ObjectIdentifier(connection), from: origin) { connection.isClosed.withLock { $0 = true } }
     }
 
-    @Test func oneAddressHasItsShare() {
+    @Test func limitsConnectionsPerAddress() {
         let table = ConnectionTable(perAddress: 16, logger: QuietLog().logger)
         let connections = (0..<20).map { _ in Connection() }
         let opened = connections.map { open($0, table, from: [10, 0, 0, 1]) }
@@ -367,13 +367,13 @@ import Testing
         #expect(open(other, table, from: [10, 0, 0, 2]))
         table.remove(ObjectIdentifier(connections[0]))
         #expect(open(connections[19], table, from: [10, 0, 0, 1]))
-        // This host has no such bound.
+        // Connections from the host itself have no such limit.
         let local = (0..<40).map { _ in Connection() }
         #expect(local.allSatisfy { open($0, table, from: nil) })
         #expect(connections.allSatisfy { !$0.isClosed.withLock { $0 } })
     }
 
-    @Test func theOldestThatIsNotAdmittedMakesRoom() {
+    @Test func closesOldestUnadmittedConnectionWhenFull() {
         let table = ConnectionTable(perAddress: 16, logger: QuietLog().logger)
         let connections = (0..<66).map { _ in Connection() }
         for connection in connections[..<64] { #expect(open(connection, table, from: nil)) }
@@ -390,7 +390,7 @@ import Testing
             ("::ffff:127.0.0.1", nil), ("2001:db8:1:2:3:4:5:6", [0x20, 1, 0xd, 0xb8, 0, 1, 0, 2]),
         ] as [(String, [UInt8]?)]
     )
-    func originsOfAddresses(_ text: String, _ origin: [UInt8]?) throws {
+    func derivesOriginFromAddress(_ text: String, _ origin: [UInt8]?) throws {
         #expect(ConnectionTable.origin(of: try SocketAddress(ipAddress: text, port: 1)) == origin)
     }
 }
@@ -401,13 +401,13 @@ import Testing
         ("9464", "127.0.0.1", 9464),
         ("localhost:0", "localhost", 0),
     ])
-    func reads(_ text: String, _ host: String, _ port: Int) throws {
+    func parsesValidAddress(_ text: String, _ host: String, _ port: Int) throws {
         let address = try ListenAddress(parsing: text)
         #expect(address.host == host && Int(address.port) == port)
     }
 
     @Test(arguments: ["", ":", "127.0.0.1:", "127.0.0.1:65536", "::1:80", "host:+1", "a b:1", "[::1]", "off", "x:１"])
-    func refuses(_ text: String) {
+    func rejectsInvalidAddress(_ text: String) {
         #expect(throws: ServerError.self) { try ListenAddress(parsing: text) }
     }
 }

@@ -69,7 +69,7 @@ import Testing
         ("application/openmetrics-text;version=0.0.1", .prometheus),
         ("application/openmetrics-text;version=1.0.0;q=0.1,text/plain;q=0.9", .prometheus),
         ("application/openmetrics-text;version=1.0.0;q=0,*/*", .prometheus),
-        // What Prometheus 2 and 3 send.
+        // Prometheus 2 and 3 send this header.
         (
             "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
                 + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -77,7 +77,7 @@ import Testing
         ),
         ("application/openmetrics-text;q=nan, text/plain;q=-1;;=,;", .prometheus),
     ])
-    func negotiates(_ accept: String?, _ format: ExpositionFormat) {
+    func negotiatesFormat(_ accept: String?, _ format: ExpositionFormat) {
         #expect(ExpositionFormat(accept: accept) == format)
     }
 
@@ -87,7 +87,7 @@ import Testing
         #expect(MetricLabels(["1x": ""]).bytes == Array("_1x=\"\"".utf8))
     }
 
-    @Test func keepsWhatLibrariesCount() {
+    @Test func registryExposesMetricsOfLibraries() {
         let registry = MetricsRegistry(limit: 5)
         Counter(label: "hb.requests", dimensions: [("path", "/a")], factory: registry).increment(by: 2)
         Counter(label: "hb.requests", dimensions: [("path", "/a")], factory: registry).increment()
@@ -95,7 +95,7 @@ import Testing
         Meter(label: "active", factory: registry).set(3)
         Timer(label: "duration", factory: registry).recordMilliseconds(2)
         Recorder(label: "size", factory: registry).record(7)
-        // One too many, and a name that is another kind's.
+        // One series beyond the limit, and a name that is in use for another kind.
         Counter(label: "more", factory: registry).increment()
         Gauge(label: "hb.requests", factory: registry).record(1)
         let text = Self.text(.prometheus, [registry])
@@ -117,7 +117,7 @@ import Testing
 
     /// The parser of the Prometheus project's Python client reads both formats.
     @Test(arguments: [ExpositionFormat.prometheus, .openMetrics])
-    func isReadByPrometheusClient(_ format: ExpositionFormat) throws {
+    func prometheusClientParsesExposition(_ format: ExpositionFormat) throws {
         let registry = MetricsRegistry()
         Counter(label: "hb.requests", dimensions: [("path", "/\n\"\\")], factory: registry).increment(by: 2)
         Timer(label: "duration", factory: registry).recordMilliseconds(2)

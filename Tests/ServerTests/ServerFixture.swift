@@ -8,7 +8,7 @@ import Synchronization
 
 @testable import Server
 
-/// A log of the test's own.
+/// A log handler that collects lines in memory.
 final class QuietLog: LogHandler, Sendable {
     let lines: Mutex<[String]>
     var logLevel: Logger.Level {
@@ -41,7 +41,7 @@ struct Answer {
     var body: String
 }
 
-/// Asks a URL; gives up after five seconds.
+/// Sends a request to a URL, with a timeout of five seconds.
 func ask(
     _ url: String,
     method: String = "GET",
@@ -80,7 +80,7 @@ func url(socket: String, _ path: String) -> String {
     return "http+unix://\(escaped)\(path)"
 }
 
-/// A folder of the test's own, which is removed at its end.
+/// A temporary folder that is removed at the end of the test.
 final class TestFolder {
     let path: String
 
