@@ -5,7 +5,7 @@ import Testing
 
 @testable import Filter
 
-@Suite("values of fields are those of the JSON line, and filters agree with a naive reading of it")
+@Suite("fields have the values of the JSON line, and filters agree with a naive evaluation of it")
 struct FieldValueTests {
     /// xorshift64*: the same records in every run.
     private struct Chance: RandomNumberGenerator {
@@ -78,7 +78,7 @@ struct FieldValueTests {
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])
-    func everyFieldHasTheValueOfTheLine(seed: UInt64) throws {
+    func everyFieldEqualsValueInJSONLine(seed: UInt64) throws {
         var chance = Chance(state: seed)
         for _ in 0..<300 {
             let record = Self.record(&chance)
@@ -101,10 +101,10 @@ struct FieldValueTests {
         }
     }
 
-    /// Expressions of chance, asked of records of chance, and of their JSON lines by a reading that shares nothing with
-    /// the program but the tree.
+    /// Evaluates random expressions on random records, and on their JSON lines with an evaluator that shares only the
+    /// expression tree with the program.
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
-    func agreesWithANaiveReading(seed: UInt64) throws {
+    func agreesWithNaiveEvaluation(seed: UInt64) throws {
         var chance = Chance(state: seed)
         let records = (0..<60).map { _ in Self.record(&chance) }
         let objects = try records.map(Self.parsed)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Filter
 
-@Suite("what is no filter is refused, with the place and what was meant")
+@Suite("invalid filters are rejected with a position and a reason")
 struct FilterErrorTests {
     @Test(arguments: [
         ("dest_namespce == \"a\"", 0, "there is no field \"dest_namespce\"; did you mean dest_namespace?"),
@@ -37,13 +37,13 @@ struct FilterErrorTests {
         ("source_name starts \"a\"", 12, "expected an operator behind source_name"),
         ("=", 0, "expected the name of a field"),
     ])
-    func refuses(text: String, position: Int, reason: String) {
+    func rejectsInvalidFilter(text: String, position: Int, reason: String) {
         let error = #expect(throws: FilterError.self) { try Filter(text) }
         #expect(error?.position == position)
         #expect(error?.reason.hasPrefix(reason) == true, "\(error?.reason ?? "")")
     }
 
-    @Test func showsThePlace() {
+    @Test func marksPositionOfError() {
         let error = #expect(throws: FilterError.self) { try Filter("proto\t= \"tcp\"") }
         #expect(
             error?.description == """
@@ -54,7 +54,7 @@ struct FilterErrorTests {
         )
     }
 
-    @Test func showsAPartOfALongText() throws {
+    @Test func shortensLongTextAroundError() throws {
         let text = String(repeating: "all() && ", count: 500) + "bogus && " + String(repeating: "all() && ", count: 500)
         let error = try #require(throws: FilterError.self) { try Filter(text + "all()") }
         let lines = error.description.split(separator: "\n")
@@ -63,7 +63,7 @@ struct FilterErrorTests {
         #expect(String(Array(lines[1])[column...].prefix(5)) == "bogus")
     }
 
-    @Test func boundsLengthAndDepth() {
+    @Test func limitsLengthAndDepth() {
         #expect(throws: FilterError.self) { try Filter(String(repeating: " ", count: Filter.maximumLength + 1)) }
         let deep = Filter.maximumDepth
         func nested(_ depth: Int) -> String {
@@ -75,8 +75,8 @@ struct FilterErrorTests {
         #expect(throws: Never.self) { try Filter(String(repeating: "!", count: 60_000) + "all()") }
     }
 
-    /// Texts of chance made of the language's own pieces: read or refused, and never more.
-    @Test func neverCrashes() {
+    /// The parser accepts random sequences of the language's tokens, or rejects them with a valid position.
+    @Test func parsesOrRejectsRandomText() {
         let pieces = [
             "source_labels", "[", "]", "\"app\"", "==", "!=", "!", "(", ")", "{", "}", ",", "in", "not", "has", "has(",
             "all()", "&&", "||", "&", "<", "<=", "5", "99999999999999999999999", "'", "\"", "é", "\u{0}", " ",

@@ -3,10 +3,10 @@ import Testing
 
 @testable import Filter
 
-@Suite("filters choose records")
+@Suite("filters select records")
 struct FilterTests {
     @Test(
-        "each operator means what the grammar says",
+        "each operator matches as the grammar defines",
         arguments: [
             ("", true), ("  ", true), ("all()", true), ("!all()", false),
             ("source_namespace == \"shop\"", true), ("source_namespace == 'shop'", true),
@@ -52,12 +52,12 @@ struct FilterTests {
             ("!(dest_port == 443 && action == \"allow\")", true), ("has( source_name )&&has(dest_port)", true),
         ]
     )
-    func means(text: String, expected: Bool) throws {
+    func evaluatesOperators(text: String, expected: Bool) throws {
         #expect(try Filter(text).matches(Sample.record()) == expected)
     }
 
     @Test(
-        "what a level folds away is absent, and ICMP has no ports",
+        "fields that a level folds are absent, and ICMP has no ports",
         arguments: [
             ("source_name == \"-\"", AggregationLevel.podPrefix, IPProtocol.tcp, true),
             ("has(source_name)", .podPrefix, .tcp, false), ("has(source_name)", .sourcePort, .tcp, true),
@@ -67,20 +67,20 @@ struct FilterTests {
             ("proto == 47", .none, IPProtocol(rawValue: 47), true),
         ]
     )
-    func levels(text: String, level: AggregationLevel, proto: IPProtocol, expected: Bool) throws {
+    func foldedFieldsAreAbsent(text: String, level: AggregationLevel, proto: IPProtocol, expected: Bool) throws {
         #expect(try Filter(text).matches(Sample.record(level: level, proto: proto)) == expected)
     }
 
-    @Test("filters that ask the same are equal, and keep their text")
-    func equality() throws {
+    @Test("equivalent filters are equal, and keep their text")
+    func equivalentFiltersAreEqual() throws {
         let filter = try Filter("proto in {17,6} && !(dest_port != 443)")
         #expect(try filter == Filter("( proto in { 'tcp' , \"udp\" } ) && dest_port == 443"))
         #expect(try filter != Filter("proto == 6 && dest_port == 443"))
         #expect("\(filter)" == "proto in {17,6} && !(dest_port != 443)")
     }
 
-    @Test("names of both ends and negations are resolved in the tree")
-    func tree() throws {
+    @Test("aliases of both ends and negations are resolved in the tree")
+    func resolvesAliasesAndNegations() throws {
         #expect(
             try Filter("namespace != 'a'").expression
                 == .not(
@@ -99,7 +99,7 @@ struct FilterTests {
     }
 
     @Test(
-        "texts are compared byte by byte: what only looks the same is another text",
+        "texts are compared byte by byte: another normal form is another text",
         arguments: [
             ("source_name == \"caf\u{e9}\"", true), ("source_name == \"cafe\u{301}\"", false),
             ("source_name in {\"x\", \"cafe\u{301}\", \"a\"}", false),
@@ -110,15 +110,15 @@ struct FilterTests {
             ("source_labels[\"k\"] == \"\u{e9}\"", true), ("source_labels[\"k\"] == \"e\u{301}\"", false),
         ]
     )
-    func bytes(text: String, expected: Bool) throws {
+    func comparesTextsByteByByte(text: String, expected: Bool) throws {
         var record = Sample.record()
         record.source.endpoint = Endpoint(kind: .workload, name: "caf\u{e9}", aggregatedName: "c-*")
         record.source.labels = LabelSet(sorted: ["k=\u{e9}"])
         #expect(try Filter(text).matches(record) == expected)
     }
 
-    @Test("filters for texts that only look the same are two")
-    func equalityOfBytes() throws {
+    @Test("filters for texts in other normal forms differ")
+    func filtersInOtherNormalFormsDiffer() throws {
         let (one, other) = (try Filter("source_name == 'caf\u{e9}'"), try Filter("source_name == 'cafe\u{301}'"))
         #expect(one != other)
         #expect(try one == Filter("source_name  ==  \"caf\u{e9}\""))
@@ -130,8 +130,8 @@ struct FilterTests {
         #expect(texts.count == 2)
     }
 
-    @Test("a list of many texts has each of them, and nothing between")
-    func longList() throws {
+    @Test("a list of many texts matches each of them, and no other")
+    func longListMatchesOnlyItsTexts() throws {
         let names = (0..<500).map { "n\($0 * 2)" }
         let filter = try Filter("source_name in {\(names.map { "'\($0)'" }.joined(separator: ","))}")
         var record = Sample.record()

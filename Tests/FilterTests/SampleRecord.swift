@@ -1,6 +1,6 @@
 import FlowModel
 
-/// A record that the suites ask about.
+/// The record that the suites filter.
 enum Sample {
     static let pod = Endpoint(
         kind: .workload,
