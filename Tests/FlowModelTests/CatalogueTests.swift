@@ -11,7 +11,7 @@ struct CatalogueTests {
     }
 
     /// Numbers are columns of the documentation: those of the format come first and have no gaps.
-    @Test func extensionsAreNotAmongTheStandardFields() {
+    @Test func standardFieldsExcludeExtensions() {
         #expect(FlowField.standard.map(\.rawValue) == Array(0..<58))
         let names = FlowField.extensions.map(\.description.name)
         #expect(
@@ -40,7 +40,7 @@ struct CatalogueTests {
     }
 
     @Test(arguments: 0...255)
-    func namesProtocolsAsTheFormatDoes(number: Int) {
+    func protocolsHaveNamesOfFormat(number: Int) {
         let names = [1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 50: "esp", 58: "icmp6", 132: "sctp"]
         let proto = IPProtocol(rawValue: UInt8(number))
         #expect(proto.name == names[number] ?? String(number))

@@ -3,13 +3,13 @@ import Testing
 
 /// The suggestions for a mistyped name.
 struct EditDistanceTests {
-    /// Counted by hand.
+    /// The expected distances were counted by hand.
     @Test(arguments: [
         ("", "", 0), ("a", "", 1), ("", "ab", 2), ("run", "run", 0), ("rnu", "run", 1), ("urn", "run", 1),
         ("tpo", "top", 1), ("iu", "ui", 1), ("helpp", "help", 1), ("kitten", "sitting", 3), ("ca", "abc", 3),
         ("abcd", "badc", 2),
     ])
-    func exchangedBytesCountOnce(_ left: String, _ right: String, _ distance: Int) {
+    func countsExchangedBytesOnce(_ left: String, _ right: String, _ distance: Int) {
         #expect(EditDistance.between(left.utf8, right.utf8) == distance)
         #expect(EditDistance.between(right.utf8, left.utf8) == distance)
     }
@@ -19,7 +19,7 @@ struct EditDistanceTests {
         ("itnerfcaes", "interface"), ("inte", "interface"), ("aud", "audit"), ("inxxxxce", nil), ("", nil),
         ("INTERFCAE", "interface"), ("au", "audit"), ("a", nil),
     ])
-    func theLimitGrowsWithTheName(_ text: String, _ name: String?) {
+    func distanceLimitGrowsWithNameLength(_ text: String, _ name: String?) {
         #expect(EditDistance.nearest(to: text, among: ["run", "ui", "interface", "audit"]) == name)
     }
 }

@@ -1,7 +1,7 @@
 import FlowModel
 import Testing
 
-/// The indications of a flow's packets about its beginning.
+/// The marks of a flow's packets about the beginning of its connection.
 @Suite struct FlowMarksTests {
     private static func marks(_ marks: FlowMarks, near: UInt32 = 0, far: UInt32 = 0) -> FlowMarks {
         marks.union(FlowMarks(rawValue: near | far << 8))
@@ -10,7 +10,7 @@ import Testing
     // RFC 9293, section 3.1.
     private static let (fin, syn, rst, ack): (UInt32, UInt32, UInt32, UInt32) = (0x01, 0x02, 0x04, 0x10)
 
-    /// A packet without ACK is of no running connection; only that of the end that spoke first counts.
+    /// A packet without ACK belongs to no running connection; only packets of the end that sent first count.
     @Test(
         arguments: [
             (marks([]), true, false),
@@ -23,12 +23,12 @@ import Testing
             (marks(.firstEgress, far: ack), false, false),
             (marks([], far: rst | ack), true, true),
             (marks([], near: ack, far: rst | ack), false, false),
-            // It had sent before.
+            // The far end had sent before.
             (marks([], far: rst | ack | fin), true, false),
             (marks([], far: rst), true, false),
         ] as [(FlowMarks, Bool, Bool)]
     )
-    func beginningWithoutFlags(marks: FlowMarks, began: Bool, isRefused: Bool) {
+    func detectsBeginningWithoutFlagsAndRefusal(marks: FlowMarks, began: Bool, isRefused: Bool) {
         #expect(marks.beganWithoutFlags == began)
         #expect(marks.isRefused == isRefused)
     }
@@ -43,14 +43,14 @@ import Testing
             (marks([.firstEgress, .acceptedEgress], near: ack, far: syn | ack), .tcp, false),
             (marks([.firstEgress, .acceptedEgress, .openedIngress], near: syn, far: syn | ack), .tcp, false),
             (marks(.acceptedEgress, far: syn | ack), .tcp, false),
-            // The far end opened, or the connection ran.
+            // The far end opened the connection, or the connection was running.
             (marks([.firstEgress, .openedEgress], far: syn), .tcp, false),
             (marks(.firstEgress, far: ack), .tcp, false),
             (marks(.firstEgress, far: rst), .tcp, false),
             (marks(.firstEgress), .udp, false),
         ] as [(FlowMarks, IPProtocol, Bool)]
     )
-    func anAnswerAlone(marks: FlowMarks, proto: IPProtocol, isAlone: Bool) {
+    func detectsLoneAnswer(marks: FlowMarks, proto: IPProtocol, isAlone: Bool) {
         #expect(marks.isLoneAnswer(of: proto) == isAlone)
     }
 }

@@ -2,7 +2,7 @@ import FlowModel
 import Glibc
 import Testing
 
-/// Addresses as text, held against the C library's.
+/// The text of addresses, compared with that of the C library.
 struct IPAddressTests {
     /// Returns the result of `inet_ntop` for 16 bytes in network order.
     private static func reference(_ bytes: [UInt8], family: Int32) -> String {
@@ -15,7 +15,7 @@ struct IPAddressTests {
         [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) } }
     }
 
-    /// The C library's text, in the two forms in which it differs from RFC 5952 as we write it: mapped addresses are
+    /// Returns the C library's text, changed in the two forms in which it differs from Weir's: mapped addresses are
     /// IPv4 here, and `::a.b.c.d` (the abandoned IPv4-compatible form) has no dotted tail.
     private static func expected(high: UInt64, low: UInt64) -> String {
         let bytes = bytes(high: high, low: low)
@@ -35,13 +35,13 @@ struct IPAddressTests {
         (0x0000_0002_0003_0004, 0x0005_0006_0007_0008), (0x0000_0000_0003_0004, 0x0005_0006_0000_0000),
         (UInt64.max, UInt64.max), (0x1 << 48, 0), (0x0064_ff9b_0000_0000, 0x0a00_0001), (0xff02 << 48, 0xfb),
     ])
-    func textOfNotableAddresses(high: UInt64, low: UInt64) {
+    func formatsNotableAddresses(high: UInt64, low: UInt64) {
         let address = IPAddress(ipv6High: high, low: low)
         #expect(address.description == Self.expected(high: high, low: low))
     }
 
     /// Groups are zero half of the time, so that runs of zeros of every length and place occur.
-    @Test func textOfRandomAddresses() {
+    @Test func formatsRandomAddresses() {
         var random = SplitMix64(state: 20_260_801)
         for _ in 0..<100_000 {
             let mask = random.next()
@@ -58,7 +58,7 @@ struct IPAddressTests {
         }
     }
 
-    @Test func everyWayToMakeAnIPv4AddressIsTheSame() {
+    @Test func initializersOfIPv4AddressAreEquivalent() {
         let address = IPAddress(192, 0, 2, 200)
         #expect(address == IPAddress(ipv4: 0xc000_02c8))
         #expect(address == IPAddress(ipv6High: 0, low: 0xffff_c000_02c8))
@@ -69,7 +69,7 @@ struct IPAddressTests {
     }
 
     /// The order of the datapath's keys: byte 0 of the address is the first byte in memory.
-    @Test func wordsHoldTheBytesInMemoryOrder() {
+    @Test func wordsHaveBytesInMemoryOrder() {
         let address = IPAddress(1, 2, 3, 4)
         let words = [address.word0, address.word1]
         words.withUnsafeBytes { bytes in

@@ -9,12 +9,12 @@ import Testing
         (34048, "icmp6", "type 133/icmp6"), (260, "icmp6", "type 1 code 4/icmp6"),
         (32769, "icmp6", "type 128 code 1/icmp6"), (65536, "icmp6", "65536/icmp6"), (nil, "icmp6", "icmp6"),
     ])
-    func portsAreWrittenAsPeopleReadThem(_ port: UInt64?, _ proto: String, _ expected: String) {
+    func formatsPortWithProtocolOrMessageName(_ port: UInt64?, _ proto: String, _ expected: String) {
         #expect(PortName.text(port, proto) == expected)
     }
 
-    /// Groups by the text are groups by the port and the protocol.
-    @Test func noTwoMessagesHaveOneName() {
+    /// The names are unique, so that groups by the text equal groups by port and protocol.
+    @Test func messageNamesAreUnique() {
         let names = Set((UInt64(0)...65_536).map { PortName.text($0, "icmp6") })
         #expect(names.count == 65_537)
     }
