@@ -17,7 +17,7 @@ import Testing
         RecordRow(try ReadRecord(Array(recordLine(fields).utf8)))
     }
 
-    @Test func eightyColumnsShowADeniedRecordAndWhy() throws {
+    @Test func showsDeniedRecordWithReasonIn80Columns() throws {
         let table = RecordTable(.init(width: 80, isColored: false, explains: true))
         #expect(table.header == "TIME+00   ACTION  SOURCE                DESTINATION                 PORT    CONN")
         #expect(
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: [40, 60, 79, 80, 99, 100, 120, 140, 159, 160, 250])
-    func noLineIsLongerThanTheTerminal(_ width: Int) throws {
+    func linesFitWidthOfTerminal(_ width: Int) throws {
         var fields = Self.denied
         let long = String(repeating: "n", count: 253)
         fields[.sourceNameAggr] = "\"\(long)\""
@@ -49,9 +49,9 @@ import Testing
         }
     }
 
-    /// ICMP's type and code are wider than ports; the destination gives way, and nothing else moves.
+    /// ICMP's type and code are wider than a port: the destination is shorter, and the line is as wide as before.
     @Test(arguments: [40, 50, 62, 80, 100, 130])
-    func whatIsNeverCutMovesNothing(_ width: Int) throws {
+    func wideICMPPortKeepsLineWidth(_ width: Int) throws {
         let table = RecordTable(.init(width: width, isColored: false, explains: false))
         var fields = Self.denied
         let usual = try table.lines(row(fields))[0]
@@ -61,17 +61,17 @@ import Testing
         #expect(TerminalText.width(line) == TerminalText.width(usual) && TerminalText.width(line) <= width)
     }
 
-    /// An address is whole as long as there is room for it, its class gives way first.
+    /// The class of an address is shortened first, and omitted before the address is shortened.
     @Test(arguments: [
         (21, "198.51.100.7 (public)"), (20, "198.51.100.7 (pub)"), (18, "198.51.100.7 (pub)"), (17, "198.51.100.7"),
         (12, "198.51.100.7"),
     ])
-    func theClassOfAnAddressGivesWayFirst(_ width: Int, _ expected: String) throws {
+    func shortensClassBeforeAddress(_ width: Int, _ expected: String) throws {
         let net = try row([.sourceIP: "\"198.51.100.7\"", .sourceNameAggr: "\"pub\""])
         #expect(net.source.fitted(to: width) == expected)
     }
 
-    @Test func aPipeGetsEverythingUncut() throws {
+    @Test func writesFullTextsWithoutWidth() throws {
         let table = RecordTable(.init(width: nil, isColored: false, explains: false))
         let lines = try table.lines(row(Self.denied))
         #expect(lines.count == 1)
@@ -81,21 +81,21 @@ import Testing
         #expect(table.header.hasSuffix("REASON"))
     }
 
-    @Test func theVerdictIsAWordAndAColour() throws {
+    @Test func verdictHasWordAndColour() throws {
         let table = RecordTable(.init(width: 80, isColored: true, explains: false))
         let line = try table.lines(row(Self.denied))[0]
         #expect(line.contains("\u{1b}[1;38;5;166mDENY~ \u{1b}[0m"))
         #expect(try table.lines(row([:]))[0].contains("allow"))
     }
 
-    @Test func networksAreAddressAndClass() throws {
+    @Test func networkHasAddressAndClass() throws {
         let net = try row([.sourceIP: "\"198.51.100.7\"", .sourceNameAggr: "\"pub\"", .destNameAggr: "\"pvt\""])
         #expect(net.source.text == "198.51.100.7 (public)")
         #expect(net.destination.text == "(private, no address)")
         #expect(try row([:]).destination.text == "(other end not kept)")
     }
 
-    @Test func aDisagreementIsSaid() throws {
+    @Test func reportsDisagreementOfPolicyAndAction() throws {
         var fields = Self.denied
         fields[.policies] = #"{"enforced_policies":["0|default|shop/knp.default.web|allow|0"],"pending_policies":[]}"#
         #expect(try row(fields).verdict.now.contains("the two disagree"))

@@ -11,11 +11,11 @@ import Testing
         ("\u{3164}\u{115f}\u{ffa0}", "\\u{3164}\\u{115f}\\u{ffa0}"), ("\u{e0041}", "\\u{e0041}"),
         ("\u{34f}\u{fe0f}", "\\u{34f}\\u{fe0f}"),
     ])
-    func nothingReachesTheTerminalButWhatPrints(_ text: String, _ expected: String) {
+    func neutralizesUnprintableCharacters(_ text: String, _ expected: String) {
         #expect(TerminalText.neutralized(text) == expected)
     }
 
-    @Test func noScalarPassesThatATerminalObeys() {
+    @Test func neutralizesAllControlCharacters() {
         for value in UInt32(0)...0x3000 {
             guard let scalar = Unicode.Scalar(value) else { continue }
             let text = TerminalText.neutralized(String(scalar))
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test func cutTextsFitAndKeepBothEnds() {
+    @Test func shortenedTextsFitWidth() {
         let name = "customer-database-of-the-bank-with-a-long-name"
         for width in 1...60 {
             #expect(TerminalText.width(TerminalText.middle(name, width: width)) <= width)
@@ -34,7 +34,7 @@ import Testing
         #expect(TerminalText.middle("名前名前名前", width: 7) == "名前…前")
     }
 
-    @Test func wordsAreWrappedAndLongOnesBroken() {
+    @Test func wrapsWordsAndBreaksLongOnes() {
         #expect(TerminalText.wrapped("aa bb cccccccc d", width: 5) == ["aa bb", "ccccc", "ccc d"])
     }
 
@@ -42,11 +42,11 @@ import Testing
         (0, "0"), (999, "999"), (1000, "1.0k"), (18_240, "18.2k"), (999_949, "999.9k"), (999_951, "1.0M"),
         (UInt64.max, "18.4E"),
     ])
-    func numbersAreShort(_ number: UInt64, _ expected: String) {
+    func abbreviatesNumbers(_ number: UInt64, _ expected: String) {
         #expect(ShortNumber.text(number) == expected)
     }
 
-    @Test func timesHaveTheirOffset() {
+    @Test func formatsTimesAndOffsets() {
         #expect(ClockText.full(1_764_338_400, offset: 0) == "2025-11-28 14:00:00")
         #expect(ClockText.full(951_782_399, offset: 0) == "2000-02-28 23:59:59")
         #expect(ClockText.full(951_782_400, offset: 3600) == "2000-02-29 01:00:00")
