@@ -37,7 +37,7 @@ struct ChangeRecordTests {
         ],
         [false, true]
     )
-    func theirJSONIsThatOfTheEncoder(_ text: String, isFull: Bool) throws {
+    func jsonEqualsThatOfJSONEncoder(_ text: String, isFull: Bool) throws {
         let record = Self.record(text, isFull: isFull)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -45,8 +45,8 @@ struct ChangeRecordTests {
         #expect(try JSONDecoder().decode(ChangeRecord.self, from: Data(record.json.utf8)) == record)
     }
 
-    /// The longest record, so that a member that is added is written.
-    @Test func allMembersAreWritten() throws {
+    /// The record has all members, so that the test fails if a new member is not written.
+    @Test func writesAllMembers() throws {
         let members = Mirror(reflecting: Self.record("x", isFull: true)).children.compactMap(\.label)
         let json = Self.record("x", isFull: true).json
         for member in members where member != "verdictsChanged" { #expect(json.contains("\"\(member)\":")) }

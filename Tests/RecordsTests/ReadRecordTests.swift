@@ -5,12 +5,12 @@ import Testing
 @Suite struct ReadRecordTests {
     private func read(_ text: String) throws -> ReadRecord { try ReadRecord(Array(text.utf8)) }
 
-    @Test func everyFieldOfAnEmptyRecordHasItsEmptyValue() throws {
+    @Test func emptyRecordHasEmptyValues() throws {
         let record = try read(recordLine())
         for field in FlowField.allCases { #expect(record.json(field) == field.description.emptyJSON) }
     }
 
-    @Test func valuesAreReadBackWhateverTheOrderOfMembers() throws {
+    @Test func readsValuesInAnyMemberOrder() throws {
         let record = try read(
             #"{"num_flows":3,"source_name_aggr":"a\"b","unknown":{"x":[1,2,{"y":"}"}]},"source_ip":"10.0.0.1","# + "\n"
                 + #""policies":{"enforced_policies":["0|t|p|deny|-1"],"pending_policies":["0|t|p|allow|0"]},"# + "\t"
@@ -28,7 +28,7 @@ import Testing
         #expect(record.name(.destNamespace) == nil)
     }
 
-    @Test func ofMembersThatAreThereTwiceTheLastOneCounts() throws {
+    @Test func lastOfRepeatedMembersCounts() throws {
         #expect(try read(#"{"num_flows":3,"num_flows":4}"#).integer(.numFlows) == 4)
     }
 
@@ -37,12 +37,12 @@ import Testing
         "{num_flows:1}",
         "{\"num_flows\":01}", "{\"action\":\"\u{1}\"}", String(repeating: "[", count: 100_000),
     ])
-    func textsThatAreNoRecordAreRefusedWithAPlace(_ text: String) {
+    func rejectsInvalidRecordWithOffset(_ text: String) {
         let error = #expect(throws: RecordError.self) { try read(text) }
         #expect((0...text.utf8.count).contains(error?.offset ?? -1))
     }
 
-    @Test func valuesOfAnotherTypeAreNothing() throws {
+    @Test func ignoresValuesOfWrongType() throws {
         let record = try read(
             #"{"num_flows":-1,"bytes_in":1e3,"packets_in":99999999999999999999,"action":7,"policies":[1],"dest_labels":"x"}"#
         )
@@ -54,7 +54,7 @@ import Testing
         #expect(record.labels(.destLabels).isEmpty)
     }
 
-    @Test func aRecordOfMoreThanAMebibyteIsRefused() {
+    @Test func rejectsRecordLargerThanOneMebibyte() {
         let text = recordLine([.sourceName: "\"\(String(repeating: "x", count: RecordPlaces.maximumBytes))\""])
         #expect(throws: RecordError.self) { try read(text) }
     }
