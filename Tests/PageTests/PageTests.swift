@@ -21,7 +21,7 @@ struct PageTests {
     }
 
     @Test("Every file of the folder is embedded as it is")
-    func allFiles() throws {
+    func embedsEveryFile() throws {
         let folder = try Self.folder()
         #expect(folder.count > 20)
         #expect(Set(Page.files.keys) == Set(folder.keys))
@@ -31,12 +31,12 @@ struct PageTests {
     }
 
     @Test("The page is at most 600 kB")
-    func size() {
+    func sizeIsLimited() {
         #expect(Page.files.values.reduce(0) { $0 + $1.bytes.count } <= 600_000)
     }
 
     @Test("Content types are those of the files' names, and tags differ with the content")
-    func types() {
+    func filesHaveContentTypesAndEntityTags() {
         let types = [
             "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml",
         ]
@@ -63,7 +63,7 @@ struct PageTests {
         "The tag is FNV-1a",
         arguments: [("", "cbf29ce484222325"), ("a", "af63dc4c8601ec8c"), ("foobar", "85944171f73967e8")]
     )
-    func entityTag(text: String, hash: String) {
+    func entityTagIsFNV1a(text: String, hash: String) {
         #expect(Page.entityTag(of: Array(text.utf8)) == "\"\(hash)\"")
     }
 }
