@@ -6,12 +6,12 @@ import Testing
 
 @testable import Web
 
-/// Answers that take long hold up neither one another without end nor anything else.
+/// The threads for answers that take long, which limit how many run and wait, and have a low priority.
 @Suite struct AnswerThreadsTests {
     private static func body(of answer: APIAnswer) -> String { String(decoding: answer.body, as: UTF8.self) }
 
-    /// Two at a time, three that wait, and the sixth is refused at once; afterwards there is room again.
-    @Test func answersAreBoundedAndNoneIsLost() async throws {
+    /// Two answers run, three wait, and the sixth is rejected at once; afterwards there is room again.
+    @Test func limitsConcurrentAnswersAndRejectsExcess() async throws {
         let threads = AnswerThreads(threads: 2, waiting: 3)
         let gate = DispatchSemaphore(value: 0)
         let running = Atomic<Int>(0)
@@ -30,7 +30,7 @@ import Testing
             for number in 0..<2 { group.addTask { await answer(number) } }
             var started = begun.makeAsyncIterator()
             for _ in 0..<2 { await started.next() }
-            // Both threads are busy now: of four more the first three wait, in whatever order they come.
+            // Both threads are busy now: of four more, the first three wait, in any order of arrival.
             for number in 2..<6 { group.addTask { await answer(number) } }
             let first = await group.next()
             #expect(first?.status == 429)
@@ -45,8 +45,8 @@ import Testing
         #expect(await answer(9).status == 200)
     }
 
-    /// The threads give way to those of a run, and only they do.
-    @Test func answersGiveWay() async {
+    /// Only the answer threads have a lower priority than the threads of a run.
+    @Test func threadsHaveLowerPriority() async {
         let nice = await AnswerThreads().run { getpriority(Int32(PRIO_PROCESS.rawValue), 0) }
         #expect(nice == 10)
         let pool = await Task.detached { getpriority(Int32(PRIO_PROCESS.rawValue), 0) }.value
