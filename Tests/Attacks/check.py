@@ -1,11 +1,11 @@
-"""Holds records, report and the kernel's counters of a run against each other: check.py FOLDER WHAT ARGUMENTS.
+"""Compares records, report and the kernel's counters of a run: check.py FOLDER CHECK ARGUMENTS.
 
-totals                        every run: the records are what the interfaces carried
-calls COUNT [PORT]            the victim's flows are all there with their ports, and nothing else is in its name
-rest                          waits until what was sent is in records
-named PORT PACKETS NAME       what records say was sent to a port, and in whose name: "-" is nobody's
-others MOST                   no more packets are in records that name an end and not the attacker
-direction PORT NAME           all records of a connection say that it was begun to that port, by that pod
+totals                        every run: the records have all packets of the interfaces
+calls COUNT [PORT]            records have all flows of the victim with their ports, and no other flow under its name
+wait_for_records              waits until all sent packets are in records
+named PORT PACKETS NAME       records have so many packets to a port, all with this source name; "-" is no name
+others MOST                   records with a name, but not the attacker's, have at most so many packets
+direction PORT NAME           all records of a connection have that destination port, and that pod as the source
 """
 import json
 import os
@@ -53,7 +53,7 @@ def totals():
     none = account["unrecorded"]
     missing = sum(packets(none[reason]) for reason in ("transit", "not_ip", "unparsed"))
     seen = sum(packets(sums[direction]["seen"]) for direction in ("ingress", "egress"))
-    # Denied before it was counted: in records, and never seen.
+    # Packets that are denied before they are counted are in records, but not among the packets seen.
     unseen = sum(packets(sums[direction]["denied"]["seen"]) for direction in ("egress",))
     elsewhere = packets(account["elsewhere"])
     expect(
@@ -63,8 +63,8 @@ def totals():
     )
 
 
-def rest():
-    """Waits until no record has had a packet for seven seconds: flows that are idle are in records, too."""
+def wait_for_records():
+    """Waits until no record has had a packet for seven seconds; idle flows are in records, too."""
     path = os.path.join(folder, "records")
     place, rest, last = 0, b"", time.monotonic()
     while time.monotonic() - last < 7:
@@ -101,7 +101,7 @@ def others(most):
     sent = {}
     for record in records():
         ends = {record["source_name_aggr"], record["dest_name_aggr"]}
-        # What an uplink carried without its flows is in the name of neither end.
+        # Records of an uplink's packets without flows have no name of either end.
         if "attacker" not in ends and not ends <= {"-", "pvt", "pub"}:
             name = record["source_name_aggr"], record["dest_name_aggr"], record["reporter"]
             sent[name] = sent.get(name, 0) + record["packets_in"] + record["packets_out"]
@@ -116,5 +116,8 @@ def direction(port, name):
     expect(f"it began once at each end: {begun}", begun == {"src": 1, "dst": 1})
 
 
-{"totals": totals, "rest": rest, "calls": calls, "named": named, "direction": direction, "others": others}[what](*arguments)
+{
+    "totals": totals, "wait_for_records": wait_for_records, "calls": calls,
+    "named": named, "direction": direction, "others": others
+}[what](*arguments)
 sys.exit(wrong > 0)

@@ -16,8 +16,8 @@ sender=$!
 sleep 2
 calls 300
 wait "$sender"
-rest
-give_back
+wait_for_records
+expect_memory_release
 finish
 check calls 300
 check others 1000

@@ -2,7 +2,7 @@
 
 serve               answers every question at 192.0.2.20 with that address, after 0.3 s
 forge               from the attacker: answers to the victim's question that are not the server's
-lookup              the victim asks for www.example.com, and calls the address it gets, and the one that was forged
+lookup              the victim looks up www.example.com, and calls the address of the answer and the forged one
 """
 import socket, struct, sys, time
 

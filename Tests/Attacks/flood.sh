@@ -9,8 +9,8 @@ calls 100
 sleep 2
 calls 200 20100
 wait "$sender"
-rest
-give_back
+wait_for_records
+expect_memory_release
 finish
 check calls 300
 check others 1000

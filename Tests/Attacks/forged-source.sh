@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# packets under the addresses of another pod, of the node and of nobody, and IPv6 packets from ::ffff:a.b.c.d
+# packets with source addresses of another pod, of the node and of no endpoint, and IPv6 packets from ::ffff:a.b.c.d
 enter
 watch --aggregation-allowed 0 --extended-fields
 calls 50
@@ -9,10 +9,10 @@ send udp 203.0.113.9 192.0.2.20 5002 7002 50
 send udp ::ffff:10.65.0.2 2001:db8::20 5003 7003 50
 send udp 2001:db8::10 2001:db8::20 5004 7004 50
 send udp 10.65.0.1 192.0.2.20 5005 7005 50
-rest
+wait_for_records
 finish
 for port in 7000 7001 7002 7003; do check named "$port" 50 -; done
-# Linux forwards it: the uplink, whose address it is, shows it once more.
+# Linux forwards it: the uplink, which has this address, counts it once more.
 check named 7004 100 -
 check named 7005 50 attacker
 check calls 50

@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2154
-# first fragments of 8 bytes, which have the ports and no more
+# first fragments of 8 bytes, which have only the ports
 enter
 watch --aggregation-allowed 0
 calls 50
 send fragments udp 7000 50
 send fragments tcp 7001 50
-rest
+wait_for_records
 finish
 check named 7000 100 attacker
 check named 7001 100 attacker

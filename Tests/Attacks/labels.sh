@@ -15,7 +15,7 @@ until grep -q up "$folder/receiver"; do sleep 0.1; done
 watch --aggregation-allowed 0 --output udp:127.0.0.1:5140
 calls 50
 send udp 10.65.0.1 192.0.2.20 5000 7000 50
-rest
+wait_for_records
 finish
 check named 7000 50 attacker
 check calls 50
@@ -29,7 +29,7 @@ watch --aggregation-allowed 0
 calls 150
 flood 2000 2000
 calls 150 20150
-rest
+wait_for_records
 finish
 check calls 300
 expect "no record is dropped" "$(grep -c 'dropped=[1-9]' "$folder/log")" = 0

@@ -68,7 +68,7 @@ statistics() {
 # memory NAME: VmRSS or VmHWM of the agent, MiB.
 memory() { awk -v name="$1:" '$1 == name { print int($2 / 1024) }' "/proc/$agent/status"; }
 
-# watch OPTIONS: begins a run once the interfaces are quiet, and waits until it watches.
+# watch OPTIONS: begins a run once the interfaces are quiet, and waits until it watches them.
 watch() {
     local before='' now
     while now=$(statistics) && [[ $now != "$before" ]]; do
@@ -76,7 +76,7 @@ watch() {
         sleep 2
     done
     statistics >"$folder/before"
-    # No function: what is sent to the job goes to the program.
+    # Without the function within, so that a signal to the job reaches the program.
     ip netns exec "$node" "$weir" run --host n1 --inventory "$folder/inventory.json" --output "file:$folder/records" --file-max-size off \
         --report "$folder/report" --flush-interval 2s --aggregation-denied 1 --interface eth0 --interface 'cali*' \
         --memory-limit "${limit_megabytes}M" "$@" 2>"$folder/log" &
@@ -85,7 +85,7 @@ watch() {
         kill -0 "$agent" || die "the run did not begin: $(cat "$folder/log")"
         sleep 0.1
     done
-    # What is seen within a second after the start may have begun before: who began it is a guess then.
+    # A flow seen within a second after the start may have begun before it, and its direction would be a guess.
     sleep 1.5
     idle=$(memory VmRSS)
 }
@@ -106,21 +106,21 @@ flood() { within "$attacker" "$flood" eth0 "$router" 10.65.0.1 "${3:-10.200.0.0}
 # send KIND ARGUMENTS: raw packets from the attacker.
 send() { within "$attacker" python3 "$attacks/send.py" "$router" "$@"; }
 
-# rest: waits until what was sent is in records.
-rest() { check rest; }
+# wait_for_records: waits until all sent packets are in records.
+wait_for_records() { check wait_for_records; }
 
-# give_back: what the flood took is given back within a minute.
-give_back() {
+# expect_memory_release: checks that the run releases the memory for the flood within a minute.
+expect_memory_release() {
     local second
     for second in $(seq 60); do
         [[ $(memory VmRSS) -ge $((idle + limit_megabytes / 4)) ]] || break
         sleep 1
     done
-    expect "memory is given back: $(memory VmRSS) MiB after $second s, $idle MiB before, most $(memory VmHWM) MiB" \
+    expect "memory is released: $(memory VmRSS) MiB after $second s, $idle MiB before, most $(memory VmHWM) MiB" \
         "$(memory VmRSS)" -lt $((idle + limit_megabytes / 4))
 }
 
-# finish: ends the run, and checks what every run must hold.
+# finish: ends the run, and makes the checks of every run.
 finish() {
     local status=0 began ended
     expect "memory stays below $limit_megabytes MiB: $(memory VmHWM) MiB" "$(memory VmHWM)" -lt "$limit_megabytes"
@@ -134,10 +134,10 @@ finish() {
     check totals
 }
 
-# check WHAT ARGUMENTS: looks at records, report and counters.
+# check CHECK ARGUMENTS: makes a check of check.py.
 check() { python3 "$attacks/check.py" "$folder" "$@" || failures=$((failures + 1)); }
 
-# expect WHAT CONDITION...: says whether a condition of test(1) holds.
+# expect TEXT CONDITION...: prints whether a condition of test(1) is true.
 expect() {
     local what=$1
     shift

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# a reset with a wrong sequence number, and a pause: the connection goes on, and nothing is turned round
+# a reset with a wrong sequence number, and a pause: the connection goes on in the same direction
 enter
 watch --aggregation-allowed 0
 ip netns exec "$victim" python3 -c '
@@ -27,7 +27,7 @@ s.close()
 P
 wait "$server"
 calls 50
-rest
+wait_for_records
 finish
 check direction 5432 attacker
 check calls 50

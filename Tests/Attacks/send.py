@@ -1,4 +1,4 @@
-"""Sends packets that no stack sends, through a packet socket: send.py ROUTER KIND ARGUMENTS.
+"""Sends packets that a network stack would not send, through a packet socket: send.py ROUTER KIND ARGUMENTS.
 
 udp SOURCE DESTINATION SOURCE-PORT PORT COUNT      under any source address, IPv4 or IPv6
 fragments PROTOCOL PORT COUNT                      to 192.0.2.20; the first fragment has 8 bytes (RFC 791, section 3.2)

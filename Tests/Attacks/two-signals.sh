@@ -4,7 +4,7 @@ enter
 lost=0
 runs=${WEIR_ATTACK_RUNS:-40}
 for run in $(seq "$runs"); do
-    # The log too: that of the run before says that it is watching.
+    # The log too: the log of the previous run has the line of the watched interfaces.
     rm -f "$folder/records" "$folder/report" "$folder/log"
     ip netns exec "$node" "$weir" run --interface cali2 --workload-interface 'cali*' --output "file:$folder/records" --http off \
         --report "$folder/report" --flush-interval 1h 2>"$folder/log" &
@@ -18,7 +18,7 @@ for run in $(seq "$runs"); do
     sleep "0.00$((run % 5))"
     kill -TERM "$agent" 2>/dev/null || true
     wait "$agent" || true
-    # What still waited in a queue of the kernel is not seen; what was seen is in records.
+    # Packets in a queue of the kernel are not seen; all packets that were seen are in records.
     sent=$(jq -s '[.[] | .packets_in + .packets_out] | add // 0' "$folder/records")
     [[ $sent -gt 0 && $sent == $(jq .records.recorded.packets "$folder/report") ]] || lost=$((lost + 1))
 done
