@@ -12,7 +12,7 @@ from chdb import session
 
 
 class Engine:
-    """The engine in one thread of its own, which everything else asks: no call into the library overlaps another."""
+    """The engine in a thread of its own, so that calls into the library do not overlap."""
 
     def __init__(self, folder):
         self.questions = queue.SimpleQueue()
@@ -26,14 +26,14 @@ class Engine:
     def _serve(self, folder, ready):
         try:
             server = session.Session(folder)
-        except Exception as error:  # Who made the engine gets it.
+        except Exception as error:  # The constructor raises it.
             return ready.put(error)
         ready.put(None)
         while question := self.questions.get():
             statement, form, answer = question
             try:
                 answer.put((str(server.query(statement, form)), None))
-            except Exception as error:  # So does who asked.
+            except Exception as error:  # The caller of query raises it.
                 answer.put((None, error))
         server.close()
 
@@ -79,7 +79,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(401, b"Code: 516. Authentication failed")
         try:
             self.answer(200, self.engine.query(self.statement(body.decode()), "JSONCompactStringsEachRow").encode())
-        except Exception as error:  # What the engine says is the answer.
+        except Exception as error:  # The answer has the engine's message.
             self.answer(500, str(error).encode())
 
     def statement(self, body):

@@ -1,5 +1,6 @@
-"""Judges what Weir makes of ClickHouse with ClickHouse's engine: the tables that `weir setup` makes, what an output inserts, and the
-queries of the commands that take `--store clickhouse:URL`, whose answers must be those of the same records in a file."""
+"""Checks Weir's use of ClickHouse with ClickHouse's engine: the tables that `weir setup` makes, the rows that an output inserts,
+and the queries of the commands that take `--store clickhouse:URL`, whose answers must equal those for the same records in a
+file."""
 
 import json
 import os
@@ -17,7 +18,7 @@ EXTENSIONS = ["dropped_packets_in", "dropped_packets_out", "drop_reason"]
 
 
 def made_up():
-    """Records with what columns, texts and filters may stumble over."""
+    """Records with values that columns, texts and filters could handle wrongly."""
     now = int(time.time()) // 60 * 60 - 3600
     base = {
         "start_time": 0, "end_time": 0, "source_ip": None, "source_name": "-", "source_name_aggr": "web-*",
@@ -111,7 +112,7 @@ class Judge:
         self.middle = (min(ends) + max(ends)) // 2
 
     def compare(self, arguments, file="--from", read=lambda text: text, code=0):
-        """Asks for the records of the file and for those of the table: the answers must be the same."""
+        """Runs a command on the file and on the table: the answers must be equal."""
         here = read(run(*arguments, file, str(self.flows), code=code))
         there = read(run(*arguments, "--store", self.store, code=code))
         assert here == there, f"{arguments}\nfile:\n{here}\nClickHouse:\n{there}\n{self.engine.asked[-3:]}"
@@ -120,7 +121,7 @@ class Judge:
     def shown(self, text):
         """Records of an answer in one order, with the fields that the file has of them.
 
-        Of Weir's own fields, those that say nothing are left out.
+        Of Weir's own fields, empty values are left out.
         """
         names = [name for name in self.records[0] if name not in OWN]
         shown = map(json.loads, text.splitlines())
@@ -144,7 +145,7 @@ class Judge:
                 self.compare(["top", view, "--by", order, "--window", "24h", "--once", "-o", "json"])
 
     def reports(self):
-        """What the reports of policies ask, with a cluster whose workloads are in the records."""
+        """Compares the reports of policies, with a cluster whose workloads are in the records."""
         cluster = scratch / "cluster.yaml"
         pods = [POD.replace("NAME", name).replace("NUMBER", str(number)) for number, name in enumerate(["web", "db"], 1)]
         cluster.write_text(CLUSTER + "".join(pods))
@@ -152,7 +153,7 @@ class Judge:
         # Code 1: some of the made-up pairs cannot be allowed, for they name no workload.
         self.compare(["policy", "suggest", "--inventory", str(cluster), "-n", "shop", *self.span], file="--flows", code=1)
 
-    def rest(self):
+    def other_commands(self):
         assert run("observe", "--store", self.store, "--last", "1", "-o", "json").count("\n") == 1
         assert "denied" in run("top", "denied", "--store", self.store, "--once", "--window", "24h")
         command = [weir, "query", "--store", self.store.replace("reader", "nobody")]
@@ -174,7 +175,7 @@ def insert(engine, rows, token):
 
 
 def judge_tables(engine, store, records):
-    """What `weir setup` makes, twice, is what `weir schema` prints; a repeated insert counts once, an unknown field is refused."""
+    """`weir setup`, run twice, makes the tables of `weir schema`; a repeated insert counts once, an unknown field is rejected."""
     made = run("setup", store)
     assert made == run("setup", store) and made.count("made CREATE") == 3, made
     engine.run(scratch.joinpath("schema.sql").read_text())
@@ -197,7 +198,7 @@ def judge_tables(engine, store, records):
 
 
 def judge_output(engine, store):
-    """An output inserts what a run sees on loopback: the table must have the records of the file beside it."""
+    """An output inserts the flows of a run on loopback: the table must have the records of the file beside it."""
     engine.query("TRUNCATE TABLE flows")
     written, _ = run_with_traffic(weir, scratch, store)
     names = ["bytes_in", "bytes_out", "packets_in", "packets_out", "num_flows", "num_flows_started"]
@@ -223,7 +224,7 @@ def main():
         judge = Judge(engine, store, records)
         judge.queries()
         judge.reports()
-        judge.rest()
+        judge.other_commands()
         print(f"{judge.compared} answers of commands are those of the same records in a file")
         print(f"ClickHouse {engine.query('SELECT version()').strip()}")
     finally:

@@ -1,7 +1,8 @@
-"""Judges an output with the HTTP interface of a real, old ClickHouse server (Debian's, 2018): authentication, compressed bodies, answers.
+"""Checks an output with the HTTP interface of a real, old ClickHouse server (Debian's, 2018): authentication, compressed
+bodies, answers.
 
-The server lacks the newer settings and types: a pass-through drops the settings that it does not know from the URL and passes on
-everything else, byte by byte, and the table has columns of plain types only."""
+The server lacks the newer settings and types: a pass-through removes unknown settings from the URL and passes on everything
+else, byte by byte, and the table has columns of plain types only."""
 
 import http.client
 import http.server
@@ -98,11 +99,11 @@ def main():
         ask(TABLE % ", ".join(f"{name} UInt64" for name in SUMS))
         passed = http.server.ThreadingHTTPServer(("", 0), PassOn)
         threading.Thread(target=passed.serve_forever, daemon=True).start()
-        # An address for each output, which an output is known by.
+        # Each output has its own address, which identifies it.
         places = [f"127.0.0.{number}:{passed.server_address[1]}" for number in range(1, 5)]
         wrong, missing = output("wrong", places[1]), output("secret", places[2], "default.nowhere")
         dead = scratch / "dead.log"
-        # A number is no date: the server says so with 500 and a code.
+        # A number is no date: the server answers with 500 and an error code.
         ask("CREATE TABLE default.narrow (start_time DateTime, packets_out Date) ENGINE = Log")
         narrow = output("secret", places[3], "default.narrow") + f";dead-letter={dead}"
         records, log = run_with_traffic(weir, scratch, output("secret", places[0]), wrong, missing, narrow)

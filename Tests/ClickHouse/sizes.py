@@ -1,4 +1,4 @@
-"""What the files of `weir bench aggregation --folder` take in ClickHouse's engine: bytes on disk, merged to one part a day."""
+"""Measures the files of `weir bench aggregation --folder` in ClickHouse's engine: bytes on disk, merged to one part a day."""
 
 import pathlib
 import re
@@ -17,7 +17,7 @@ else:
 server = session.Session(str(scratch / "data"))
 for statement in scratch.joinpath("schema.sql").read_text().split(";\n"):
     if statement.strip():
-        # The made-up day is in the past: nothing of it is to be removed.
+        # The generated day is in the past: the tables must not remove its rows.
         server.query(re.sub(r"\nTTL .*", "", statement.strip().rstrip(";")))
 
 
