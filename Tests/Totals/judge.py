@@ -1,4 +1,4 @@
-"""Holds the sums of `weir query`, `weir top` and the page's API against jq's sums of the same records."""
+"""Compares the sums of `weir query`, `weir top` and the page's API with jq's sums of the same records."""
 
 import collections
 import csv
@@ -20,7 +20,7 @@ SUMS = ["records", "connections", "bytes_in", "bytes_out", "packets"]
 START = 1_790_000_100 // 300 * 300
 # Records that one jq adds up: its objects of groups stay small, so that a million records take jq a minute.
 PART = 20_000
-# Names that a table, a filter or a terminal could stumble over.
+# Names that a table, a filter or a terminal could handle wrongly.
 NAMES = ['a"b', "it's", "x || all()", "<script>alert(1)</script>", "\u202egnp.exe", "\u001b[2J\u001b]0;x\u0007", "n" * 253,
          "ünïcödé", "back\\slash", "tab\there", "comma,semicolon;"]
 
@@ -47,7 +47,7 @@ def write_records(count, path):
             "action": "deny" if is_denied else "allow", "reporter": "dst" if number % 3 == 0 else "src",
             "policies": {"enforced_policies": [hit], "pending_policies": [hit]},
         })
-    # What both ends report is one pair.
+    # The reports of both ends are one pair.
     groups += [dict(group, reporter="src") for group in groups if group["reporter"] == "dst"]
     with open(path, "w", encoding="utf-8") as file:
         for number in range(count):
@@ -112,7 +112,7 @@ class Judge:
         return dict(result)
 
     def same(self, what, found, expected, began):
-        """Says whether two answers are the same."""
+        """Prints whether two answers are equal."""
         if found == expected and expected:
             size = len(expected) if hasattr(expected, "__len__") else 1
             print(f"same: {what!r}: {size} values, {time.monotonic() - began:.2f} s")
@@ -145,7 +145,7 @@ class Judge:
         self.same(f"query {' '.join(arguments)}", found, expected, began)
 
     def top(self, view, names, wanted=lambda row: True):
-        """`weir top --once`: each row that it shows, and that they are the largest."""
+        """Compares each row of `weir top --once`, and checks that the rows are the largest."""
         began = time.monotonic()
         measures = ["connections", "bytes", "packets", "denied_connections"]
         rows = self.run("top", view, "--from", self.path, "--once")
@@ -157,7 +157,7 @@ class Judge:
         self.same(f"top {view}: order", [sums[order] for sums in found.values()], least, began)
 
     def pairs(self):
-        """Allowed and denied connections and bytes of each pair: the larger report counts, and what either end denies."""
+        """Allowed and denied connections and bytes of each pair: the larger report counts, and the denials of either end."""
         views = collections.defaultdict(lambda: {"src": [0, 0], "dst": [0, 0], "denied": [0, 0]})
         ends = ["source_type", "source", "dest_type", "dest", "port"]
         for row in self.rows:
@@ -182,7 +182,7 @@ class Judge:
             process.wait()
 
     def ask(self, address):
-        """Asks what the page asks."""
+        """Compares the answers to the page's requests."""
         whole = {"since": START, "until": START + 7_200}
 
         def get(name, **parameters):

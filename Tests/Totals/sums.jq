@@ -1,4 +1,4 @@
-# The sums of records by all that the judge asks for; one array a group: the group's values, then its sums.
+# The sums of records by the groups of judge.py; one array for each group: the group's values, then its sums.
 reduce inputs as $r ({};
     [
         $r.source_type, $r.source_namespace, $r.source_name_aggr, $r.dest_type, $r.dest_namespace, $r.dest_name_aggr,
