@@ -1,6 +1,6 @@
-"""Holds alerts and dashboard against what the program publishes, and against the documents.
+"""Compares alerts and dashboard with the metrics that the program publishes, and with the documents.
 
-    alerts.py METRICS     a file of what /metrics answers, from the top of the clone
+    alerts.py METRICS     a file with an answer of /metrics, from the top of the clone
 """
 
 import json
@@ -16,9 +16,9 @@ ALERTS = Path("deploy/prometheus/alerts.yaml")
 TESTS = Path("deploy/prometheus/alerts.test.yaml")
 DASHBOARD = Path("deploy/grafana/weir.json")
 RUNBOOKS = Path("docs/operations.md")
-# What Prometheus has by itself.
+# Metrics of Prometheus itself.
 FOREIGN = {"up"}
-# What a run without a cluster or files does not publish.
+# Metrics that a run without a cluster or files does not publish.
 CLUSTER_ONLY = re.compile(r"weir_inventory_(unreachable_seconds|kind_\w+|watch_restarts_total|files)$")
 faults = []
 

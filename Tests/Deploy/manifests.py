@@ -1,4 +1,4 @@
-"""Holds what the chart and the Kustomize bases render against schemas, each other, and what the program asks for.
+"""Compares the objects of chart and Kustomize bases with schemas, each other, and the resources that the program watches.
 
     manifests.py HELM KUBECTL     from the top of the clone
 """
@@ -12,7 +12,7 @@ import kubernetes_validate
 import yaml
 
 CHART = "deploy/helm/weir"
-# What helm is told, and the Kustomize folder that must come to the same; None for none.
+# The values for helm, and the Kustomize folder that must render the same objects, or None.
 CASES = [
     (["namespace.create=true"], "deploy/kubernetes/base"),
     (["namespace.create=true", "privileged=false"], "deploy/kubernetes/overlays/least-privilege"),
@@ -65,7 +65,7 @@ def check_schemas(objects, what):
 
 
 def check_pod_monitor(document):
-    """The fields that the Prometheus operator has, where its schema is not at hand."""
+    """Checks the fields of a PodMonitor, since the schema of the Prometheus operator is not available."""
     allowed = {
         "spec": {"selector", "podMetricsEndpoints"},
         "endpoint": {"port", "path", "interval", "authorization", "relabelings"},
@@ -82,7 +82,7 @@ def check_pod_monitor(document):
 
 
 def without_checksum(objects):
-    """Helm's annotation of the configuration is left out: Kustomize has no way to make it."""
+    """Removes Helm's annotation of the configuration, which Kustomize cannot make."""
     for document in objects.values():
         if document["kind"] == "DaemonSet":
             document["spec"]["template"]["metadata"]["annotations"].pop("checksum/config", None)
@@ -122,15 +122,15 @@ def rights(rules):
     return result
 
 
-def asked_for():
-    """What the program lists and watches, as its source says."""
+def watched_resources():
+    """The resources that the program lists and watches, from its source."""
     source = Path("Sources/ClusterSource/Kubernetes/Reflector/WatchedResource.swift").read_text(encoding="utf-8")
     result = {("", plural) for plural in re.findall(r'core\(\s*\.\w+,\s*"(\w+)"', source)}
     result |= set(re.findall(r'group: "([\w.]*)",\s*version: "\w+",\s*plural: "(\w+)"', source))
     result |= {("policy.networking.k8s.io", plural) for plural in re.findall(r'admin\(\.\w+, "(\w+)"', source)}
     for plural in re.findall(r'calico\(\s*\.\w+,\s*"(\w+)"', source):
         names = [plural]
-        # Calico's API server wants this right for policies that are in tiers.
+        # Calico's API server requires this right for policies in tiers.
         if plural.endswith("networkpolicies") and plural != "stagedkubernetesnetworkpolicies":
             names.append(f"tier.{plural}")
         result |= {(group, name) for group in ("projectcalico.org", "crd.projectcalico.org") for name in names}
@@ -138,7 +138,7 @@ def asked_for():
 
 
 def check_rights(role):
-    given, needed = rights(role["rules"]), asked_for()
+    given, needed = rights(role["rules"]), watched_resources()
     if len(needed) < 30:
         fault(f"WatchedResource.swift is not understood: {sorted(needed)}")
     for group, resource in sorted(given ^ needed):
@@ -150,7 +150,7 @@ def check_rights(role):
 
 
 def collected(objects):
-    """What the configuration collects, by the names of --collect."""
+    """The names of --collect in the configuration."""
     config = yaml.safe_load(objects["ConfigMap", "weir-system", "weir"]["data"]["weir.yaml"])
     collect = config.get("collect") or []
     result = set(collect.split(",") if isinstance(collect, str) else collect)
@@ -158,7 +158,7 @@ def collected(objects):
 
 
 def check_processes(objects, what):
-    """Whose sockets they are needs the node's processes and the root of its cgroups; nothing else does."""
+    """Checks that hostPID is set only to collect TCP statistics or processes, and cgroups are mounted only for processes."""
     pod = objects["DaemonSet", "weir-system", "weir"]["spec"]["template"]["spec"]
     collects = collected(objects)
     reads_processes = any(name.startswith("process") for name in collects)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-// Where the question ends that follows the header; 0 if it does not.
+// Returns the end of the question behind the header, or 0 if the message is too short.
 static int question_end(const unsigned char *message, int size)
 {
 	int place = 12;

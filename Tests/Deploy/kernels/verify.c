@@ -1,5 +1,5 @@
-// Loads the programs of an object, configured as the agent does it, and prints for each what the kernel's verifier says of
-// it: a line of the name, the verified instructions and the stack depth of it and its functions.
+// Loads the programs of an object, configured as the agent does it, and prints for each the figures of the kernel's
+// verifier: a line of the name, the verified instructions and the stack depth of it and its functions.
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static void *constant(struct bpf_object *object, const char *name)
 	return NULL;
 }
 
-// What the verifier leaves out, it leaves out because of these.
+// Sets the constants: the verifier skips the code that they make unreachable.
 static void configure(struct weir_config *config, struct weir_drop_config *drops)
 {
 	memset(config, 0x55, sizeof(*config));
