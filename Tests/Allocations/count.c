@@ -1,9 +1,9 @@
-/* Counts how often a program asks for memory; to be preloaded (scripts/allocations). */
+/* Counts a program's calls of the memory allocator; to be preloaded (scripts/allocations). */
 #include <stdatomic.h>
 #include <stddef.h>
 #include <errno.h>
 
-/* What glibc calls its own. */
+/* The functions of glibc itself, which the functions below call. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *block, size_t size);
