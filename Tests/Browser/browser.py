@@ -1,4 +1,4 @@
-"""A Chromium without a window, for the tests of the page, and what they look for in it."""
+"""A Chromium without a window, for the tests of the page, with functions to find and use elements."""
 
 import time
 
@@ -31,7 +31,7 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
         self.driver.set_script_timeout(20)
-        # What a script of the page does that it must not do is noted before any of its own scripts run.
+        # This script runs before those of the page, and collects their violations.
         self.cdp(
             "Page.addScriptToEvaluateOnNewDocument",
             {
@@ -59,7 +59,7 @@ class Browser:
         )
 
     def open(self, address, ready="main h2, main .message"):
-        """Opens an address and waits until the page has what it asks for."""
+        """Opens an address and waits until the page has loaded."""
         self.driver.get(address)
         self.wait(ready)
         self.settled()
@@ -68,7 +68,7 @@ class Browser:
         return self.driver.execute_script(text, *arguments)
 
     def until(self, test, what, seconds=15):
-        """Waits until a test is true; its value."""
+        """Waits until a test is true, and returns its value."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -120,7 +120,7 @@ class Browser:
         return self.driver.current_url
 
     def problems(self):
-        """What must not be: violations of the policy, dialogs, errors on the console. Failed requests are the tests' own."""
+        """Violations of the policy, dialogs and errors on the console; failed requests belong to tests and do not count."""
         noted = self.script("return window.violations ?? []")
         logged = [
             entry["message"]

@@ -23,7 +23,7 @@ MEASURES = {
 
 
 class API(Policies, Selection, Timeline):
-    """Answers questions about one data set."""
+    """Answers requests about one data set."""
 
     # The endpoints
 

@@ -44,7 +44,7 @@ ALIEN = [
 
 
 class Data:
-    """Keys (what of records is constant) and records as tuples: key, end, and the sums in the order of SUM_FIELDS."""
+    """Keys (the constant fields of records) and records as tuples: key, end, and the sums in the order of SUM_FIELDS."""
 
     def __init__(self, now):
         self.now, self.keys, self.records = now, [], []
@@ -116,7 +116,7 @@ def traffic(
     times=None,
     noise=None,
 ):
-    """Records of a pair at each flush: what the source sends is `size`, the answer ten times that."""
+    """Records of a pair at each flush: the source sends `size` bytes in a connection, the answer has ten times as many."""
     noise = noise or random.Random(7)
     keys = {}
     for reporter in reporters:
@@ -153,7 +153,7 @@ def traffic(
 
 
 def bank(now):
-    """The bank: its page calls the database by itself, which policies deny and a staged policy would allow."""
+    """The bank: its page calls the database directly, which policies deny and a staged policy would allow."""
     data = Data(now)
     customer = workload("yaobank", "customer-856cd6d9f5", "bl2sn")
     summary = workload("yaobank", "summary-5877cf7d76", "8jqlv")
@@ -303,7 +303,7 @@ HOSTILE = [
 
 
 def hostile(now):
-    """Names that want to be markup, script, other directions of text, or too long."""
+    """Names with markup, scripts, other directions of text, or great length."""
     data = Data(now)
     ends = [{"type": "wep", "namespace": name, "name": name, "name_aggr": name, "label": name} for name in HOSTILE]
     for number, source in enumerate(ends):

@@ -13,7 +13,7 @@ ENDS = {
 
 
 class FilterError(Exception):
-    """Where (in bytes) and why a text is not a filter."""
+    """The offset (in bytes) and the reason of an error in a filter."""
 
     def __init__(self, offset, length, message):
         super().__init__(message)

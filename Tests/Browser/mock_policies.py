@@ -129,7 +129,7 @@ class Policies:
         return {"range": span, "has_inventory": bool(tiers), "can_preview": bool(tiers), "tiers": answer}
 
     def preview(self, query, text):
-        """What a change would do: the mock knows what staged policies decide, and of objects their kind and name."""
+        """The preview of a change: the mock evaluates staged policies only, and lists the kinds of the objects."""
         span, chosen = self.select(query)
         if "<script" in text:
             raise BadRequest("bad_change", "line 1: not YAML: <script>alert(1)</script>")

@@ -1,4 +1,4 @@
-"""Which records of the mock a question is about, and their pairs, each connection counted once."""
+"""Selects the mock's records for a request, and makes pairs of them in which each connection counts once."""
 
 import re
 
@@ -17,7 +17,7 @@ class BadRequest(Exception):
 
 
 class Selection:
-    """Chooses records of one data set. The time stands still at the data's `now`."""
+    """Chooses records of one data set. The time is always the data's `now`."""
 
     def __init__(self, data):
         self.data = data

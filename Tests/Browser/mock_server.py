@@ -38,7 +38,7 @@ POLICY = (
 
 
 class Mock:
-    """The state that handlers share: the scenarios' answers, and what the server is told to do wrong."""
+    """The state that handlers share: the answers of scenarios, and the faults that the server simulates."""
 
     def __init__(self, scenario, now=None):
         self.is_down = False
@@ -52,7 +52,7 @@ class Mock:
         return self.apis[scenario]
 
     def answer(self, scenario, name, work, query):
-        """The answer to a question, made once: records and time stand still."""
+        """The answer to a request, computed once, since records and time do not change."""
         key = scenario, name, *sorted(query.items())
         if key not in self.answers:
             self.answers[key] = work(query)
@@ -148,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
         except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # the page has no use for the answer any more
+            self.close_connection = True  # the page has closed the connection
 
 
 def start(scenario="bank", port=0, now=None):

@@ -1,8 +1,8 @@
-"""What changed in the cluster, for the mock server: a policy and a label, in words of the data set's own names."""
+"""Changes of the cluster, for the mock server: of a policy and of a label, with names of the data set."""
 
 
 class Timeline:
-    """Answers about changes."""
+    """Answers requests about changes."""
 
     def timeline(self, query):
         span, chosen = self.select(query)

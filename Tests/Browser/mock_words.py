@@ -41,11 +41,11 @@ def step(hit):
 
 
 def sentence(hits, port):
-    """What decided, in one sentence."""
+    """The decision, in one sentence."""
     last = step(hits[-1])
     if last["rule"] == -1:
         why = (
-            f" because rule 0 of {last['policy']} wants port 80; it is {port}"
+            f" because rule 0 of {last['policy']} requires port 80; it is {port}"
             if last["checks"]
             else ": no rule of its policies matched"
         )
@@ -55,7 +55,7 @@ def sentence(hits, port):
 
 
 def reason(record):
-    """Why a record's connections were denied, in one sentence; null without policies."""
+    """The reason of a record's verdict, in one sentence; None without policies."""
     hits = (record["policies"] or {}).get("enforced_policies")
     return sentence(hits, record["dest_port"]) if hits else None
 

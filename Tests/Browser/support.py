@@ -1,4 +1,4 @@
-"""What the browser tests share: one server, one browser, addresses of pages, answers of the API."""
+"""Shared by the browser tests: one server, one browser, addresses of pages, answers of the API."""
 
 import atexit
 import json

@@ -1,4 +1,4 @@
-"""The address says all that is shown; the filter is completed and its errors are shown."""
+"""The address has the whole state of the page; the filter is completed and its errors are shown."""
 
 import re
 
@@ -8,7 +8,7 @@ from support import PageTest, browser, link
 
 
 class Address(PageTest):
-    """The address says all that is shown."""
+    """The address has the whole state of the page."""
 
     def test_a_link_shows_the_same_numbers_in_a_clean_browser(self):
         browser.open(link(view="flows", filter='namespace == "shop"', measure="bytes", focus="namespace:shop/shop"))
@@ -34,7 +34,7 @@ class Address(PageTest):
         browser.driver.back()
         browser.until(lambda: "view=" not in browser.address, "the page is undone")
 
-    def test_the_range_is_that_of_all_pages(self):
+    def test_all_pages_have_the_same_range(self):
         browser.open(link(view="records", since="5m"))
         browser.click(".nav-link", "Timeline")
         self.assertIn("since=5m", browser.address)
@@ -44,7 +44,7 @@ class Address(PageTest):
 
 
 class Filters(PageTest):
-    def test_errors_are_shown_at_their_place(self):
+    def test_errors_are_marked_at_their_position(self):
         browser.open(link(filter='source_nam == "x"'), "main")
         self.assertEqual(browser.wait("#filter-error mark").text, "source_nam")
         self.assertIn("did you mean", browser.text("#filter-error"))
@@ -72,7 +72,7 @@ class Filters(PageTest):
         browser.settled()
         self.assertNotIn("shop/", browser.text("main"))
 
-    def test_click_on_a_value_includes_it(self):
+    def test_click_on_a_value_adds_it_to_the_filter(self):
         browser.open(link(view="records"))
         browser.click(".records-table tbody tr", "DENY")
         browser.click(".fields .value", "customer-856cd6d9f5-*")

@@ -11,7 +11,7 @@ from support import VIEWS, PageTest, browser
 
 @unittest.skipUnless(program.path(), "there is no program: build first, or set WEIR")
 class Bank(PageTest):
-    """What an operator does who is told that the bank's page shows no balance."""
+    """The steps of an operator after a report that the bank's page shows no balance."""
 
     @classmethod
     def setUpClass(cls):
@@ -28,11 +28,11 @@ class Bank(PageTest):
         with urllib.request.urlopen(f"{self.program.base}/api/v1/{path}?{urlencode({'since': '1h', **query})}") as answer:
             return json.loads(answer.read())
 
-    def test_overview_to_the_cause_and_to_what_the_staged_policy_would_change(self):
+    def test_overview_to_the_cause_and_to_the_preview_of_the_staged_policy(self):
         for width, height in ((1280, 720), (390, 844)):
             browser.size(width, height)
             browser.open(self.link())
-            # First click: the denied pair says why.
+            # First click: the denied pair shows the reason.
             browser.click(".denied-table .row-link", "customer")
             reason = browser.wait(".reason-line", "no rule matched, and the tier's default action denied")
             self.assertIn("rule 0 of Calico NetworkPolicy yaobank/application.allow-customer would allow it", reason.text)
@@ -42,7 +42,7 @@ class Bank(PageTest):
             self.assertTrue(self.is_above_the_fold(reason), f"the reason is below the fold at {width}")
             self.assertIn("customer-to-database", browser.text(".trace-side.pending"))
             self.assertIn('app == "summary"', "".join(one.text for one in browser.all(".trace-side:not(.pending) .checks")))
-            # Second and third: what the staged policy would change.
+            # Second and third click: the preview of the staged policy.
             browser.click(".nav-link", "Policies")
             browser.click(".board-note button", "staged")
             sentence = browser.wait(".preview-result .sentence").text
@@ -51,7 +51,7 @@ class Bank(PageTest):
             for word in ("DENY", "allow", "customer", "database", "2379/tcp", "rule 0 allowed"):
                 self.assertIn(word, row)
 
-    def test_numbers_are_those_of_the_records(self):
+    def test_numbers_equal_those_of_the_records(self):
         browser.open(self.link())
         denied = self.api("query", filter='action == "deny"', sum="connections")["total"]["sums"][0]
         tile = browser.wait(".tile", "Denied").find_element("css selector", ".tile-value").text

@@ -13,7 +13,7 @@ class RootCause(PageTest):
             browser.open(link())
             browser.click(".denied-table .row-link", "customer")
             reason = browser.wait(".reason-line", "denied by the default of tier application because rule 0")
-            self.assertIn("wants port 80; it is 2379", reason.text)
+            self.assertIn("requires port 80; it is 2379", reason.text)
             self.assertIn("DENY~", reason.text)
             browser.settled()
             self.assertTrue(self.is_above_the_fold(reason), f"the reason is below the fold at {width}")
@@ -51,7 +51,7 @@ class RootCause(PageTest):
 
 
 class Numbers(PageTest):
-    """What is shown is what the API says."""
+    """The page shows the numbers of the API."""
 
     def test_tiles_lead_to_as_many_records(self):
         browser.open(link())
@@ -67,7 +67,7 @@ class Numbers(PageTest):
         self.assertIn(f"{matched} record", browser.text(".view-records .card-head"))
         self.assertEqual(len(browser.all(".records-table tbody tr")), min(100, matched))
 
-    def test_pairs_and_other_are_all(self):
+    def test_pairs_and_other_add_up_to_the_total(self):
         browser.open(link("large", view="flows", by="workload"))
         shown = browser.script("""
             return [...document.querySelectorAll(".pair-table tbody tr, .pair-table tfoot tr")].map((row) => {
@@ -77,7 +77,7 @@ class Numbers(PageTest):
         self.assertEqual(sum(shown[:-1]), shown[-1])
         self.assertEqual(shown[-1], api("graph", "large", by="workload")["total"]["denied"]["connections"])
 
-    def test_ports_of_a_pair_count_once(self):
+    def test_port_of_a_pair_counts_once(self):
         browser.open(link(**{**PAIR, "port": "", "from": PAIR["from"], "to": "workload:yaobank/summary-5877cf7d76-*"}))
         edges = api("graph", by="workload")["edges"]
         edge = next(one for one in edges if "customer" in one["source"] and "summary" in one["dest"])
@@ -89,7 +89,7 @@ class Numbers(PageTest):
         )
         self.assertEqual(int(number), edge["allowed"]["connections"])
 
-    def test_export_has_exactly_what_the_filter_selects(self):
+    def test_export_has_exactly_the_filtered_records(self):
         browser.open(link(view="records", filter="dest_port == 2379"))
         site.mock.requests.clear()
         lines = raw("records", filter="dest_port == 2379", format="ndjson").splitlines()

@@ -1,4 +1,4 @@
-"""Text from the cluster does nothing but stand there."""
+"""Text from the cluster is shown as text, without any other effect."""
 
 from mock_data import HOSTILE
 from selenium.webdriver.common.keys import Keys
@@ -6,9 +6,9 @@ from support import VIEWS, PageTest, browser, link
 
 
 class Hostile(PageTest):
-    """Text from the cluster does nothing but stand there."""
+    """Text from the cluster is shown as text, without any other effect."""
 
-    def test_every_page(self):
+    def test_every_page_shows_hostile_names_as_text(self):
         for view in VIEWS:
             for width in (1280, 390):
                 browser.size(width, 844)
@@ -39,7 +39,7 @@ class Hostile(PageTest):
             self.assertEqual(browser.problems(), [], name)
             self.assertGreater(len(browser.all(".records-table tbody tr")), 0, name)
 
-    def test_open_record_and_policy_with_hostile_names(self):
+    def test_open_records_with_hostile_names(self):
         browser.open(link("hostile", view="records"))
         for _ in range(5):
             browser.key("j")

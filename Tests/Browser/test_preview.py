@@ -1,4 +1,4 @@
-"""A change of policies is tried on what is recorded, and staged policies lead to what they would change."""
+"""A change of policies is previewed on recorded flows, and staged policies lead to the flows that they would change."""
 
 from support import PageTest, api, browser, link
 
@@ -32,17 +32,17 @@ class Preview(PageTest):
         self.assertIn("dest_port == 2379", browser.script("return new URLSearchParams(location.search).get('filter')"))
         self.assertGreater(len(browser.all(".records-table tbody tr")), 0)
 
-    def test_a_change_that_changes_nothing_says_so(self):
+    def test_a_change_without_effect_is_reported(self):
         self.open()
         browser.wait(".preview-text").send_keys(CHANGE)
         self.assertIn("Nothing would change", self.ask())
         self.assertIn("+ NetworkPolicy", browser.text(".preview-changes"))
         self.assertIn("weir policy preview --inventory PATH --change FILE", browser.text(".preview-result code"))
-        # What is shown is of this change, and no other.
+        # The result is marked as stale once the change is edited.
         browser.wait(".preview-text").send_keys("# more")
         browser.wait(".preview-result.stale")
 
-    def test_what_cannot_be_read_is_said_and_runs_nothing(self):
+    def test_an_error_in_the_change_is_shown_as_text(self):
         self.open()
         browser.wait(".preview-text").send_keys("<script>alert(1)</script><img src=x onerror=alert(2)>")
         browser.click(".preview-actions .primary")
@@ -50,7 +50,7 @@ class Preview(PageTest):
         self.assertIn("line 1: not YAML: <script>alert(1)</script>", message.text)
         self.assertEqual(browser.script("return document.querySelectorAll('.preview-card script').length"), 0)
 
-    def test_it_fits_a_narrow_screen(self):
+    def test_the_preview_fits_a_narrow_screen(self):
         browser.size(390, 844)
         self.open()
         browser.click(".check")

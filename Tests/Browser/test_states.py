@@ -1,21 +1,21 @@
-"""Nothing to show, no right, no server."""
+"""The page without records, without permission and without a server."""
 
 from selenium.webdriver.common.keys import Keys
 from support import VIEWS, PageTest, browser, link, site
 
 
 class States(PageTest):
-    """Nothing to show, each time with a cause and what to do."""
+    """Messages of pages without content: each has a cause and an action."""
 
     def message(self):
         return browser.wait(".message").text
 
-    def test_nothing_recorded(self):
+    def test_pages_without_records_have_a_message(self):
         for view in VIEWS:
             browser.open(link("empty", view=view), "main h2, .message")
             self.assertRegex(browser.text("main"), "Nothing is recorded|weir run|No verdict changed")
 
-    def test_filter_hides_everything(self):
+    def test_filter_without_matches_shows_the_hidden_records(self):
         browser.open(link(filter='source_namespace == "nowhere"'))
         self.assertRegex(
             browser.until(
@@ -26,13 +26,13 @@ class States(PageTest):
         browser.click(".message .button", "Remove the filter")
         browser.wait(".tiles")
 
-    def test_before_retention(self):
+    def test_range_before_retention_leads_to_the_oldest_hour(self):
         browser.open(link(since="1000", until="2000"))
         self.assertIn("before what is kept", self.message())
         browser.click(".message .button", "Go to the oldest hour")
         browser.wait(".tiles")
 
-    def test_no_permission(self):
+    def test_token_is_required_and_removed_from_the_address(self):
         site.mock.token = "secret"
         browser.driver.get(link())
         self.assertIn("A token is needed", self.message())
@@ -44,7 +44,7 @@ class States(PageTest):
         browser.open(link() + "#token=secret")
         self.assertNotIn("token", browser.address)
 
-    def test_no_connection_keeps_what_is_shown(self):
+    def test_lost_connection_keeps_the_numbers(self):
         browser.open(link())
         numbers = browser.text(".tiles")
         site.stop()

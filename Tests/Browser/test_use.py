@@ -5,7 +5,7 @@ from support import PAIR, VIEWS, PageTest, api, browser, link
 
 
 class Use(PageTest):
-    def test_refresh_keeps_place(self):
+    def test_refresh_keeps_scroll_position_and_layout(self):
         browser.open(link(view="records"))
         browser.click(".records-table tbody tr", "DENY")
         browser.wait(".record-detail .trace")
@@ -25,7 +25,7 @@ class Use(PageTest):
         self.assertEqual(browser.script(places), before)
         self.assertTrue(browser.script("return document.activeElement.classList.contains('node')"))
 
-    def test_all_by_keyboard(self):
+    def test_keys_reach_all_pages_and_dialogs(self):
         browser.open(link())
         for number, view in enumerate(VIEWS):
             browser.key(str(number + 1))
@@ -42,11 +42,11 @@ class Use(PageTest):
         browser.key(Keys.ESCAPE)
         browser.until(lambda: not browser.all(".dialog"), "the list is closed")
 
-    def test_every_control_has_a_name_and_can_be_hit(self):
+    def test_every_control_has_a_name_and_a_minimum_size(self):
         for view in VIEWS:
             browser.open(link(view=view))
             faults = browser.script("""
-                // What a closed `details` hides has boxes all the same.
+                // The content of a closed `details` has boxes, too.
                 const shown = (one) => one.getClientRects().length > 0 && one.checkVisibility();
                 const name = (one) => one.getAttribute("aria-label") || one.innerText || one.title || one.labels?.[0]?.innerText;
                 return [...document.querySelectorAll("button, a, input, [role=button]")].filter(shown).filter((one) => {
@@ -56,7 +56,7 @@ class Use(PageTest):
                 }).map((one) => one.outerHTML.slice(0, 120));""")
             self.assertEqual(faults, [], view)
 
-    def test_each_drawing_has_its_table(self):
+    def test_the_chart_has_a_table(self):
         browser.open(link())
         browser.click(".chart-table button")
         points = api("overview")["series"]["points"]
@@ -74,7 +74,7 @@ class Use(PageTest):
             for distance in browser.script(ends, selector, text):
                 self.assertGreaterEqual(distance, 0, text)
 
-    def test_what_is_not_there_takes_no_room(self):
+    def test_a_chart_strip_without_values_is_small(self):
         browser.open(link(**PAIR))
         strips = "return [...document.querySelectorAll('.chart-drawing > g > .chart-base')].map((one) => +one.getAttribute('y1'))"
         allowed, denied = browser.script(strips)
@@ -123,7 +123,7 @@ class Use(PageTest):
 
     def test_the_pointer_moves_over_2000_pairs_at_60_frames(self):
         browser.open(link("large", view="flows", by="workload", all="1"))
-        # CPU time of the page's thread, styles and painting included; what others do on the machine is not in it.
+        # CPU time of the page's thread, with styles and painting, but without that of other processes.
         browser.cdp("Performance.enable", {"timeDomain": "threadTicks"})
 
         def busy():
@@ -174,7 +174,7 @@ class Use(PageTest):
                     browser.script("return document.documentElement.scrollWidth"), width, f"{view} at {width}"
                 )
 
-    def test_policies_and_timeline(self):
+    def test_counts_of_the_policy_board_and_events_of_the_timeline(self):
         browser.open(link(view="policies"))
         board = browser.text(".board")
         for word in ("application", "staged:customer-to-database", "would", "unused in this time range", "end of tier"):
@@ -196,7 +196,7 @@ class Use(PageTest):
         self.assertIn("first", browser.text(".events"))
         self.assertIn("customer-856cd6d9f5-*", browser.text(".events"))
 
-    def test_timeline_has_changes_and_who_made_them(self):
+    def test_timeline_has_changes_and_their_users(self):
         browser.open(link(view="timeline", show="policy"))
         events = browser.text(".events")
         for word in ("changed", "NetworkPolicy ", " by ", "→ none", "allow → DENY by end of tier default", "3 connections"):

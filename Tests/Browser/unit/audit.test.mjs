@@ -26,7 +26,7 @@ const VERDICT = {
   subject: {source: "shop/web-*", dest: "shop/db-*", port: "5432/tcp"}
 };
 
-test("there may be no answer, and kinds are those of the page", () => {
+test("an answer may be missing, and kinds map to those of the page", () => {
   assert.deepEqual(auditEvents(undefined), []);
   assert.deepEqual(auditEvents({}), []);
   const kinds = auditEvents({events: [CHANGE, {...CHANGE, kind: "object"}, {...CHANGE, kind: "service"}]});
@@ -44,7 +44,7 @@ test("a verdict is linked with the change that changed the same connections, and
   assert.match(cause(VERDICT, auditEvents({events: [likely]})), /^likely because alice/);
 });
 
-test("pairs are listed in words, and not without end", () => {
+test("pairs are listed as text, up to a limit", () => {
   const [event] = auditEvents({events: [CHANGE]});
   assert.deepEqual(
     changeLines(event),

@@ -12,7 +12,7 @@ import {sortRows} from "../../../Sources/Page/Web/table.js";
 const row = (source, action, first, last, sums = [3]) =>
   ({group: [source, "b/y-*", 80, "tcp", action], sums, first_seen: first, last_seen: last});
 
-test("verdict changes are found in the times of sums", () => {
+test("verdict changes are derived from the times of sums", () => {
   const range = {since: 1000, until: 2000};
   const rows = [
     row("a/1-*", "allow", 1000, 1400), row("a/1-*", "deny", 1500, 2000), row("a/2-*", "deny", 1000, 1500),
@@ -50,7 +50,7 @@ test("a port that both ends report counts once", () => {
   assert.deepEqual(byPort({rows}), [{port: 80, proto: "tcp", denied: 3, allowed: 7, bytes: 100, packets: 10, last: 7}]);
 });
 
-test("pods of sums make a graph that counts each connection once", () => {
+test("the graph of pods counts each connection once", () => {
   const row = (group, connections) => ({group, sums: [connections, connections * 10, connections], last_seen: 5});
   const answer = {
     range: {},
@@ -76,7 +76,7 @@ test("pods of sums make a graph that counts each connection once", () => {
   assert.deepEqual([graph.total.allowed.connections, graph.total.denied.connections, graph.other.edges], [13, 4, 2]);
 });
 
-test("commands say the same in a terminal, whatever names are", () => {
+test("commands quote names for a shell", () => {
   const state = {since: "15m", until: ""};
   assert.equal(
     queryCommand(state, 'a == "x"'),
@@ -112,7 +112,7 @@ test("commands say the same in a terminal, whatever names are", () => {
   }
 });
 
-test("axes", () => {
+test("axes have round limits and ticks", () => {
   assert.deepEqual([0, 1, 3, 7, 11, 99, 281].map(niceCeiling), [1, 1, 3, 8, 20, 100, 300]);
   const {ticks, step} = timeTicks(1000, 1900, 10);
   assert.equal(step, 120);

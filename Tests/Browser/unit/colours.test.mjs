@@ -34,7 +34,7 @@ test("text has a contrast of 4.5, in both themes", () => {
       );
 });
 
-test("lines that mean something have a contrast of 3, in both themes", () => {
+test("lines with a meaning have a contrast of 3, in both themes", () => {
   for (const name of ["line-strong", "allow", "deny", "accent"])
     for (const ground of grounds)
       for (const theme of [0, 1])

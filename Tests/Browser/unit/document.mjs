@@ -83,7 +83,7 @@ export class FakeElement extends FakeNode {
   closest() {
     return null;
   }
-  /** Elements within that a test is true for, in order. */
+  /** The descendants for which a test is true, in order. */
   * all(test) {
     for (const node of this.childNodes) {
       if (!(node instanceof FakeElement)) continue;
@@ -110,7 +110,7 @@ export class FakeElement extends FakeNode {
   }
 }
 
-/** Puts a document with an address in place of a browser's; `frames()` runs what waits for the next frame. */
+/** Installs a document with an address instead of a browser's; `frames()` runs the callbacks of the next frame. */
 export function install(address) {
   const frames = [];
   const body = new FakeElement("body");

@@ -10,7 +10,7 @@ install("http://127.0.0.1/");
 const list = (keys) => h("ul", null, keys.map((key) => h("li", {key}, key)));
 const root = () => document.body.appendChild(new FakeElement("div"));
 
-/** Numbers that come again with the same seed. */
+/** A generator whose numbers are the same for the same seed. */
 function random(seed) {
   let state = seed;
   return (below) => {
@@ -39,7 +39,7 @@ test("lists come in the order of the keys, and elements of a key stay the same",
   }
 });
 
-test("what comes and goes beside an element leaves it as it is", () => {
+test("an element stays the same while siblings are added and removed", () => {
   const place = root();
   const draw = (shows) => h("div", null, shows && h("p", null, "new"), h("input", {value: "x"}), shows ? null : "text");
   patch(place, draw(false));
@@ -67,7 +67,7 @@ test("attributes and listeners are set, changed and removed", () => {
   assert.deepEqual([...link.types], ["click"]);
 });
 
-test("what could run is refused", () => {
+test("attributes that could run scripts are rejected", () => {
   const refused = [
     {onclick: "alert(1)"},
     {onClick: "alert(1)"},
@@ -85,7 +85,7 @@ test("what could run is refused", () => {
   assert.throws(() => patch(root(), h("img", {src: "https://elsewhere/"})));
 });
 
-test("text is text, and what cannot be seen is written out", () => {
+test("text is not markup, and invisible characters are written out", () => {
   const place = root();
   patch(place, h("p", {title: "a\u202eb"}, "<script>alert(1)</script>", "\u200b", 0, null, false));
   assert.equal(place.firstChild.textContent, "<script>alert(1)</script>‹U+200B›0");

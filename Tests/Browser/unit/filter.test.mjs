@@ -3,7 +3,7 @@ import {test} from "node:test";
 
 import {both, clauses, complete, completionPlace, indexOfByte, quote, swapEnds, term, without} from "../../../Sources/Page/Web/filter.js";
 
-test("a quote within a value stands twice", () => {
+test("a quote within a value is doubled", () => {
   assert.equal(quote("a"), '"a"');
   assert.equal(quote(`a"b'c`), `"a""b'c"`);
   assert.deepEqual(clauses(`a == ${quote('x" && "y')} && b == 1`), [`a == "x"" && ""y"`, "b == 1"]);
@@ -23,13 +23,13 @@ test("filters are joined with as few parentheses as possible, and not twice", ()
   assert.equal(both("a == 1 && c == 3", "c == 3"), "a == 1 && c == 3");
 });
 
-test("ends are exchanged", () => {
+test("fields of the source and the destination are exchanged", () => {
   assert.equal(
     swapEnds('source_ip == "1" && dest_namespace == "source_x"'), 'dest_ip == "1" && source_namespace == "dest_x"'
   );
 });
 
-test("what is written at the cursor is known", () => {
+test("the text at the cursor has a kind and a prefix", () => {
   const cases = [
     ["", "field", ""], ["sour", "field", "sour"], ["proto ", "operator", ""], ["proto =", "operator", "="],
     ["proto == ", "value", ""], ['proto == "t', "value", "t"], ['proto == "tcp" ', "joint", ""],
@@ -42,7 +42,7 @@ test("what is written at the cursor is known", () => {
   assert.equal(completionPlace('proto == "', 10).field, "proto");
 });
 
-test("a choice is written at its place", () => {
+test("a completion replaces the text at the cursor", () => {
   const text = 'proto == "t';
   assert.deepEqual(
     complete(text, text.length, completionPlace(text, text.length), "tcp"), {text: 'proto == "tcp" ', cursor: 15}
@@ -50,7 +50,7 @@ test("a choice is written at its place", () => {
   assert.equal(complete("de", 2, completionPlace("de", 2), "dest_port").text, "dest_port ");
 });
 
-test("offsets in bytes are places of the text", () => {
+test("byte offsets are converted to indexes of the text", () => {
   assert.equal(indexOfByte("aäx", 3), 2);
   assert.equal(indexOfByte("😀x", 4), 2);
   assert.equal(indexOfByte("ab", 99), 2);

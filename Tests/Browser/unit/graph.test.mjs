@@ -21,7 +21,7 @@ const node = (id, namespace = "n", kind = "workload") => ({
   denied: {connections: 0}
 });
 
-test("layers go with the traffic, also where it goes in circles", () => {
+test("layers follow the traffic, also in cycles", () => {
   const layer =
     layers(["a", "b", "c", "d"], [edge("a", "b"), edge("b", "c"), edge("c", "b"), edge("c", "d"), edge("a", "a")]);
   assert.deepEqual(["a", "b", "c", "d"].map((id) => layer.get(id)), [0, 1, 2, 3]);
@@ -33,7 +33,7 @@ test("a chain of 5,000 is laid out", () => {
   assert.equal(layer.get("n4999"), 4999);
 });
 
-test("no two nodes have one cell", () => {
+test("each node has its own cell", () => {
   const ids = Array.from({length: 500}, (_, index) => `n${index}`);
   const edges = ids.map((id, index) => edge(id, ids[(index * 7 + 3) % 500]));
   const places = layOut(ids, edges);
@@ -41,7 +41,7 @@ test("no two nodes have one cell", () => {
   assert.deepEqual([...layOut(ids, edges)], [...places]);
 });
 
-test("a refresh moves nothing, new nodes get free cells, and what is gone stays for two refreshes", () => {
+test("a refresh moves no node, new nodes get free cells, and missing nodes stay for two refreshes", () => {
   const places = new Places();
   const edges = [edge("a", "b"), edge("b", "c")];
   places.update(["a", "b", "c"], edges, "g");
@@ -75,7 +75,7 @@ test("500 nodes are folded into at most 40 groups, and sums are kept", () => {
   assert.ok(open.nodes.some((one) => one.id === "w3") && !open.nodes.some((one) => one.id === "group:team-3"));
 });
 
-test("networks can be left out, and neighbours alone be shown", () => {
+test("networks can be hidden, and only neighbours be shown", () => {
   const graph = {
     nodes: [node("a"), node("b"), node("c"), node("x", null, "network")],
     edges: [edge("a", "b"), edge("b", "c"), edge("a", "x")]
@@ -84,7 +84,7 @@ test("networks can be left out, and neighbours alone be shown", () => {
   assert.deepEqual(foldGraph(graph, {near: "c"}).nodes.map((one) => one.id), ["b", "c"]);
 });
 
-test("the view holds all points, and boxes that touch do not overlap", () => {
+test("the view contains all points, and boxes that touch do not overlap", () => {
   const view = fit([{x: 0, y: 0}, {x: 5000, y: 3000}], 800, 600);
   for (const point of [{x: 0, y: 0}, {x: 5000, y: 3000}]) {
     assert.ok(point.x * view.k + view.x > 0 && point.x * view.k + view.x < 800);
@@ -93,7 +93,7 @@ test("the view holds all points, and boxes that touch do not overlap", () => {
   const narrow = fit([{x: 0, y: 0}, {x: 1200, y: 300}], 340, 460, 0.62);
   assert.equal(narrow.k, 0.62);
   assert.ok(narrow.x > 0 && narrow.x < 120);
-  // What is looked at first is seen: in the middle, or from its first point on, and never beyond the last point.
+  // The points of interest are in the middle, or begin with the first one; the view ends at the last point.
   const points = [{x: 0, y: 0}, {x: 600, y: 0}, {x: 800, y: 100}, {x: 5000, y: 900}];
   const middle = fit(points, 600, 460, 1, points.slice(1, 3));
   assert.deepEqual([middle.x + 700, middle.k], [300, 1]);

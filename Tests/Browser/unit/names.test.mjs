@@ -3,7 +3,7 @@ import {test} from "node:test";
 
 import {distinct, endText, hitText, isPrivate, portText, readHit, shorten, shortenAll} from "../../../Sources/Page/Web/names.js";
 
-test("networks have their class, and never a name alone", () => {
+test("networks have an address and a class, or only a class", () => {
   assert.equal(endText({type: "net", namespace: null, name: "10.9.8.7"}), "10.9.8.7 (private)");
   assert.equal(endText({type: "net", namespace: null, name: "198.51.100.7"}), "198.51.100.7 (public)");
   assert.equal(endText({type: "net", namespace: null, name: "fd77::9"}), "fd77::9 (private)");
@@ -12,7 +12,7 @@ test("networks have their class, and never a name alone", () => {
   assert.equal(endText({type: "hep", namespace: "-", name: "node-1"}), "node-1 (host)");
 });
 
-test("private ranges", () => {
+test("addresses of private ranges are private", () => {
   for (const one of
          ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.1.1", "127.0.0.1", "100.64.0.1",
           "fe80::1", "fd00::1", "::1"])
@@ -21,7 +21,7 @@ test("private ranges", () => {
     assert.ok(!isPrivate(one), one);
 });
 
-test("names lose the hash first, then the middle", () => {
+test("names are shortened at the hash first, then in the middle", () => {
   assert.equal(shorten("database-69f6f4db5b-*", 30), "database-69f6f4db5b-*");
   assert.equal(shorten("database-69f6f4db5b-*", 15), "database-…-*");
   const cut = shorten(`begin-${"x".repeat(240)}-end-77`, 20);
@@ -29,7 +29,7 @@ test("names lose the hash first, then the middle", () => {
   assert.ok(cut.startsWith("begin-xx") && cut.endsWith("end-77"));
 });
 
-test("two different names never look the same", () => {
+test("different names remain distinct in a list", () => {
   const names = [
     "customer-856cd6d9f5-*", "customer-69f6f4db5b-*", `${"x".repeat(252)}y`, "x".repeat(253), "a",
     `p${"q".repeat(60)}r`, `p${"q".repeat(61)}r`
@@ -39,7 +39,7 @@ test("two different names never look the same", () => {
   assert.equal(shown.get("a"), "a");
 });
 
-test("names that are cut one by one never look the same either", () => {
+test("names that are shortened one by one remain distinct", () => {
   const names = ["api-856cd6d9f5-*", "api-69f6f4db5b-*", `${"z".repeat(252)}y`, "z".repeat(253), "z".repeat(240)];
   const cut = names.map((name) => distinct(name, 12));
   assert.equal(new Set(cut).size, names.length);
@@ -47,7 +47,7 @@ test("names that are cut one by one never look the same either", () => {
   assert.equal(cut[0], "api-…-*");
 });
 
-test("hits", () => {
+test("hits are parsed, and hits and ports are formatted", () => {
   assert.deepEqual(
     readHit("3|application|yaobank/application.allow-customer|deny|-1"),
     {index: 3, tier: "application", policy: "yaobank/application.allow-customer", action: "deny", rule: -1}

@@ -19,7 +19,7 @@ test("shares fill the room, and none is below the smallest", () => {
   assert.deepEqual(share([0, 0], 1, 0.1), [0.5, 0.5]);
 });
 
-test("one talker with 95 % hides nobody", () => {
+test("arcs beside a node with 95 % of the traffic have the minimum size", () => {
   const sizes = Array.from({length: 20}, (_, index) => ["big/a", `n${index}/b`, index === 0 ? 1_000_000 : 5]);
   const {arcs} = ringLayout(graph(sizes), {measure: "connections"});
   assert.equal(arcs.length, 21);
@@ -53,7 +53,7 @@ test("denied ribbons come last, so that they lie on top, also within an end", ()
   assert.equal(ribbons.filter((ribbon) => ribbon.edge.source === ribbon.edge.dest).length, 1);
 });
 
-test("what is above the limits is folded, and nothing denied is lost", () => {
+test("nodes beyond the limits are folded, and denied ribbons remain", () => {
   const sizes = Array.from(
     {length: 300}, (_, index) => [`n${index % 60}/a`, `m${(index * 7) % 50}/b`, index + 1, index === 5 ? 1 : 0]
   );
@@ -80,10 +80,10 @@ test("2,000 pairs are laid out in less than 60 ms", () => {
     const used = process.cpuUsage(begin);
     times.push((used.user + used.system) / 1000);
   }
-  // Time of the processor, and the fastest of some rounds: others use the machine, too.
+  // The CPU time of the fastest round, since other processes use the machine, too.
   assert.ok(Math.min(...times) < 60, `${Math.min(...times)} ms`);
 });
 
-test("a band of the whole turn is drawn", () => {
+test("a band of a full circle is drawn", () => {
   assert.ok(!bandPath(0, 2 * Math.PI, 1, 2).includes("NaN"));
 });

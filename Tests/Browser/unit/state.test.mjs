@@ -4,7 +4,7 @@ import {test} from "node:test";
 import {decodeEnd, eitherFilter, encodeEnd, encodePort, pairFilter, portOf} from "../../../Sources/Page/Web/ends.js";
 import {absolute, format, parse, rangeParams, toView} from "../../../Sources/Page/Web/state.js";
 
-test("a state comes back from its address", () => {
+test("a state round-trips through its address", () => {
   const state = {
     ...parse(""),
     view: "flows",
@@ -19,7 +19,7 @@ test("a state comes back from its address", () => {
   assert.equal(format(parse("")), "?");
 });
 
-test("what is not valid has its default", () => {
+test("invalid parameters have their defaults", () => {
   const state = parse(
     "?view=evil&since=yesterday&until=x&measure=pods&by=__proto__&unknown=1&__proto__=2&filter=" +
     "x".repeat(30_000)
@@ -28,14 +28,14 @@ test("what is not valid has its default", () => {
   assert.equal(parse("?since=15m&until=5").until, "");
 });
 
-test("another page keeps range and filter, and gives up the place", () => {
+test("another page keeps range and filter, and clears focus and record", () => {
   const state = {...parse(""), filter: "f", since: "1h", focus: "x", record: "1"};
   const next = toView(state, "records");
   assert.deepEqual([next.view, next.filter, next.since, next.focus, next.record], ["records", "f", "1h", "", ""]);
   assert.deepEqual(rangeParams(absolute(next, {since: 5, until: 9})), {since: "5", until: "9", filter: "f"});
 });
 
-test("ends come back from their text, whatever they are called", () => {
+test("ends with any name round-trip through their text", () => {
   for (const name of ["a/b", "x:y", "%2F", "-", "<b>", "\u202e", "日本"]) {
     const end = {kind: "workload", namespace: name === "-" ? null : name, name};
     assert.deepEqual(decodeEnd(encodeEnd(end)), end);
@@ -43,7 +43,7 @@ test("ends come back from their text, whatever they are called", () => {
   for (const bad of ["", "evil", "nothing:a/b", "pod:%/%", "pod:"]) assert.equal(decodeEnd(bad), null);
 });
 
-test("filters of ends", () => {
+test("filters select ends and ports", () => {
   const from = {kind: "workload", namespace: "yaobank", name: "customer-*"};
   const to = {kind: "network", namespace: null, name: "10.9.8.7"};
   assert.equal(

@@ -3,7 +3,7 @@ import {test} from "node:test";
 
 import {Store} from "../../../Sources/Page/Web/store.js";
 
-/** A store that has got an answer. */
+/** A store with an answer. */
 function answered(data) {
   const store = new Store(() => {});
   const entry = {};
@@ -12,7 +12,7 @@ function answered(data) {
   return store;
 }
 
-test("now is the server's: of records of a file that is their time, and small differences are none", () => {
+test("now is the server's time, unless it differs by seconds only", () => {
   const now = Math.floor(Date.now() / 1000);
   const isNear = (value, wanted) => assert.ok(Math.abs(value - wanted) <= 1, `${value} and ${wanted}`);
   isNear(new Store(() => {}).now(), now);

@@ -25,7 +25,7 @@ test("small rates keep digits, and long counts groups", () => {
   assert.equal(full(14_400_000), "14\u202f400\u202f000");
 });
 
-test("times are of the zone that is shown", () => {
+test("times are formatted in their time zone", () => {
   assert.equal(stamp(1764338400, true), "2025-11-28 14:00:00");
   assert.equal(zone(1764338400, true), "UTC");
   assert.equal(span(59), "59 s");
@@ -33,7 +33,7 @@ test("times are of the zone that is shown", () => {
   assert.equal(ago(0, 100), "never");
 });
 
-test("characters that cannot be seen are written out", () => {
+test("invisible characters are written out", () => {
   assert.equal(visible("a\u202eb"), "a‹U+202E›b");
   assert.equal(visible("\u001b[31m\n\u200b\ufeff"), "‹U+001B›[31m‹U+000A›‹U+200B›‹U+FEFF›");
   assert.equal(visible("\u034f\u3164\ufe0f\u{e0041}"), "‹U+034F›‹U+3164›‹U+FE0F›‹U+E0041›");

@@ -29,7 +29,7 @@ test("a step repeats neither its tier nor its policy", () => {
   assert.equal(checkText("rule 0 allow: does not hold", {policy: undefined}), "rule 0 allow: does not hold");
 });
 
-test("a sentence behind a verdict does not begin with it", () => {
+test("a sentence behind a verdict omits the verdict", () => {
   const text = (sentence) => reasonText(sentence).children.map((one) => one.text).join("");
   assert.equal(text("deny: tier default: no rule matched"), "tier default: no rule matched");
   assert.equal(text("denied: because"), "denied: because");

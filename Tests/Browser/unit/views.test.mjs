@@ -11,7 +11,7 @@ const VIEWS = ["overview", "flows", "graph", "policies", "timeline", "records"];
 const PAIR = "view=flows&by=workload&from=workload%3Ayaobank%2Fcustomer-856cd6d9f5-*&to=workload%3Ayaobank%2F" +
   "database-69f6f4db5b-*&port=2379%2Ftcp";
 
-// The page refreshes by timers for as long as it lives; here it lives until the next one is opened.
+// The page refreshes by timers; opening the next page stops those of the previous one.
 const [real, interval] = [globalThis.setTimeout, globalThis.setInterval];
 const timers = [];
 globalThis.setTimeout = (...rest) => {
@@ -41,7 +41,7 @@ before(async () => {
 });
 after(() => server.kill());
 
-/** Opens an address with modules of its own, and waits until nothing changes any more. */
+/** Opens an address with new modules, and waits until the page no longer changes. */
 async function open(scenario, query) {
   const page = install(`${base}${scenario}/?${query}`);
   number += 1;
@@ -78,23 +78,25 @@ for (const scenario of ["bank", "hostile", "empty"])
       if (scenario === "empty") assert.match(text, /Nothing is recorded|weir run|Nothing needs attention/);
     });
 
-test("from the overview to the reason in one click more", async () => {
+test("one click leads from the overview to the reason", async () => {
   const page = await open("bank", "");
   page.find("row-link", "customer-").fire("click");
   await page.settle();
   const reason = page.find("reason-line").textContent;
-  assert.match(reason, /DENY~ denied by the default of tier application because rule 0 .* wants port 80; it is 2379/);
+  assert.match(
+    reason, /DENY~ denied by the default of tier application because rule 0 .* requires port 80; it is 2379/
+  );
   assert.match(page.find("trace").textContent, /If staged policies were enforced.*staged:customer-to-database/);
   assert.match(page.location.search, /from=workload/);
 });
 
-test("a pair by its address", async () => {
+test("an address opens a pair", async () => {
   const page = await open("bank", PAIR);
   assert.match(page.find("ports-table").textContent, /2379\/tcp/);
   assert.match(page.find("checks").textContent, /destination port is 80; it is 2379/);
 });
 
-test("the ring of pods", async () => {
+test("the ring shows pods", async () => {
   const page = await open("bank", "view=flows&focus=workload%3Ayaobank%2Fdatabase-69f6f4db5b-*");
   assert.match(page.find("pair-table").textContent, /customer-…-bl2sn → yaobank\/database-…-wd2lr/);
 });
@@ -106,7 +108,7 @@ test("more than 100,000 flows: the ring is folded, unfolded, and drawn whole", a
   page.find("arc", "other").fire("click");
   await page.settle();
   assert.ok(ribbons() > 1500);
-  // A pointer over one ribbon changes that one, and draws no other anew.
+  // A pointer over one ribbon changes that one, and redraws no other.
   const paths = [...page.app.all((one) => one.hasClass("ribbon") && one.tagName === "path")];
   const listeners = paths.map((one) => one.listeners.click);
   paths[0].fire("pointerenter");
@@ -141,7 +143,7 @@ test("an open record shows its reason and its fields", async () => {
   for (const field of ["source_name_aggr", "num_flows_started", "policies"]) assert.ok(text.includes(field));
 });
 
-test("a filter that hides all says how many records it hides", async () => {
+test("a filter that hides all records shows their number", async () => {
   const page = await open("bank", `filter=${encodeURIComponent('source_namespace == "nowhere"')}`);
   assert.match(page.find("message").textContent, /The filter hides everything.*has [\d.]+k records/);
 });
