@@ -1,12 +1,11 @@
 package import Glibc
 import Synchronization
 
-/// Asks for the addresses of a host on a thread of its own, because the question may take as long as a name server
-/// likes.
+/// Resolves a host name on a thread of its own, because a name server may answer late.
 ///
-/// Whoever loses interest drops the lookup; its thread then ends when the answer comes.
+/// A caller that no longer needs the addresses drops the lookup; its thread ends when the resolver returns.
 package final class AddressLookup: Sendable {
-    /// The reason why there is no address.
+    /// The reason why a lookup failed.
     package struct Failure: Error {
         /// The resolver's text.
         package let reason: String
@@ -15,10 +14,10 @@ package final class AddressLookup: Sendable {
     private let finished: Wakeup
     private let answer = Mutex<Result<[SocketAddress], Failure>?>(nil)
 
-    /// Begins to ask (`getaddrinfo(3)`).
+    /// Starts the lookup (`getaddrinfo(3)`).
     package init(host: String, port: UInt16, type: __socket_type) throws(SystemError) {
         finished = try Wakeup()
-        // An address needs no name server and no thread.
+        // A numeric address needs no name server, and so no thread.
         if case .success(let addresses) = Self.ask(host, port, type, flags: AI_NUMERICHOST) {
             finish(.success(addresses))
         } else {
@@ -28,12 +27,12 @@ package final class AddressLookup: Sendable {
         }
     }
 
-    /// The addresses, or nil while the question is open.
+    /// The addresses; nil while the lookup is not finished.
     package func result() throws(Failure) -> [SocketAddress]? {
         try answer.withLock { $0 }?.get()
     }
 
-    /// The entry to poll for the answer.
+    /// The entry to poll for the end of the lookup.
     package var pollEntry: PollEntry { finished.pollEntry }
 
     private func finish(_ result: Result<[SocketAddress], Failure>) {

@@ -1,13 +1,13 @@
 import Glibc
 
-/// An error that came back for a datagram that was sent before (`IP_RECVERR`, `ip(7)`).
+/// An error that the kernel reported for a datagram after it was sent (`IP_RECVERR`, `ip(7)`).
 package struct DatagramError: Sendable, Hashable {
-    /// The value of `errno` that stands for it.
+    /// The `errno` value of the error.
     package let code: Int32
-    /// The beginning of the datagram, as far as the error quotes it; often empty.
+    /// The beginning of the datagram, as far as the error contains it; often empty.
     package let quoted: [UInt8]
 
-    /// Whether a filter on the way says that it rejects such datagrams.
+    /// Whether the error reports that a filter on the path rejects such datagrams.
     package let isProhibited: Bool
 
     /// Takes all members.
@@ -23,25 +23,27 @@ private enum Linux {
     static let (ipLevel, ipErrors): (Int32, Int32) = (0, 11)
     static let (ip6Level, ip6Errors): (Int32, Int32) = (41, 25)
     static let errorQueue: Int32 = 0x2000
-    /// SO_EE_ORIGIN_LOCAL: the call that caused the error returned it, too.
+    /// SO_EE_ORIGIN_LOCAL: the call that caused the error has already returned it.
     static let originIsCall: UInt8 = 1
     /// SO_EE_ORIGIN_ICMP and SO_EE_ORIGIN_ICMP6.
     static let (originIsICMP, originIsICMP6): (UInt8, UInt8) = (2, 3)
-    /// Bytes of `struct cmsghdr`, which `struct sock_extended_err` follows.
+    /// The size of `struct cmsghdr` in bytes; `struct sock_extended_err` follows it.
     static let headerBytes = 16
 }
 
 extension FileDescriptor {
-    /// Lets a UDP socket keep the errors that come back, those that are not of the receiving port as well (`setsockopt(2)`).
+    /// Enables the error queue of a UDP socket (`setsockopt(2)`, IP_RECVERR).
+    ///
+    /// The queue also contains errors that routers and hosts report, besides those of the destination port.
     package func keepErrors(family: Int32) {
         var on: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
-        // Without it, fewer errors are seen.
+        // If the option fails, the kernel reports fewer errors.
         setsockopt(number, Linux.ipLevel, Linux.ipErrors, &on, size)
         if family == AF_INET6 { setsockopt(number, Linux.ip6Level, Linux.ip6Errors, &on, size) }
     }
 
-    /// Takes the oldest error that came back; nil if there is none (`recvmsg(2)`, MSG_ERRQUEUE).
+    /// Removes and returns the oldest error of the error queue; nil if it is empty (`recvmsg(2)`, MSG_ERRQUEUE).
     package func takeError() -> DatagramError? {
         while true {
             guard let (error, quoted) = takeAnyError() else { return nil }
@@ -82,7 +84,7 @@ private struct ExtendedError {
         (self.code, self.origin, self.type, self.reason) = (code, origin, type, reason)
     }
 
-    /// Finds it in control messages.
+    /// Finds the structure in control messages.
     init?(in control: UnsafeRawBufferPointer) {
         var offset = 0
         while offset + Linux.headerBytes + 8 <= control.count {
@@ -105,7 +107,7 @@ private struct ExtendedError {
         return nil
     }
 
-    /// Whether a filter says that it rejects: "administratively prohibited" of RFC 1812 and RFC 4443.
+    /// Whether a filter rejected the datagram: "administratively prohibited" of RFC 1812 and RFC 4443.
     var isProhibited: Bool {
         switch (origin, type) {
         case (Linux.originIsICMP, 3): [9, 10, 13].contains(reason)

@@ -1,8 +1,8 @@
 package import Glibc
 
-/// Owns an open file: closed when it goes away.
+/// Owns an open file descriptor, and closes it when the value is destroyed.
 package struct FileDescriptor: ~Copyable {
-    /// The number, for the system calls of this target only.
+    /// The number of the descriptor; only system calls of this target use it.
     let number: Int32
 
     private init(owning number: Int32) {
@@ -13,7 +13,7 @@ package struct FileDescriptor: ~Copyable {
         close(number)
     }
 
-    /// An entry for ``PollEntry/wait(for:and:until:)``; valid while the descriptor is.
+    /// An entry for ``PollEntry/wait(for:and:until:)``; valid as long as the descriptor is open.
     package func pollEntry(_ events: Int32) -> PollEntry {
         PollEntry(number: number, events: Int16(truncatingIfNeeded: events))
     }
@@ -28,23 +28,23 @@ extension FileDescriptor {
         return FileDescriptor(owning: number)
     }
 
-    /// A second descriptor of standard output, closed on exec (`fcntl(2)`, F_DUPFD_CLOEXEC).
+    /// Duplicates the descriptor of standard output; closed on exec (`fcntl(2)`, F_DUPFD_CLOEXEC).
     ///
-    /// - Throws: EBADF if it is closed or not open for writing: a second opening must not get what the first one has not.
+    /// - Throws: EBADF if it is closed or not open for writing: the duplicate must not allow more than the original.
     package static func standardOutput() throws(SystemError) -> FileDescriptor {
         let flags = try SystemError.check("fcntl") { fcntl(STDOUT_FILENO, F_GETFL) }
         guard flags & O_ACCMODE != O_RDONLY else { throw SystemError("write", code: EBADF) }
-        // Not below 3: a closed standard descriptor must not be taken for ours.
+        // At least 3, so that the number is not that of a closed standard descriptor.
         let number = try SystemError.check("fcntl") { fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) }
         return FileDescriptor(owning: number)
     }
 
-    /// The open file once more, with flags of its own (`open(2)` of `/proc/self/fd/N`).
+    /// Opens the same file again with other flags (`open(2)` of `/proc/self/fd/N`).
     package func reopened(_ flags: Int32) throws(SystemError) -> FileDescriptor {
         try .open("/proc/self/fd/\(number)", flags)
     }
 
-    /// Writes bytes and returns how many were taken (`write(2)`).
+    /// Writes bytes and returns how many were written (`write(2)`).
     package func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
         try SystemError.check("write") { Glibc.write(number, bytes.baseAddress, bytes.count) }
     }
@@ -77,7 +77,7 @@ extension FileDescriptor {
         try rawStatus().st_uid
     }
 
-    /// Writes all bytes to something that takes them without waits, such as a file.
+    /// Writes all bytes to a descriptor that accepts them without blocking, such as a file.
     package func writeAll(_ bytes: [UInt8]) throws(SystemError) {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -100,7 +100,7 @@ extension FileDescriptor {
         }
     }
 
-    /// Takes the file's lock without a wait; false if another open file has it (`flock(2)`).
+    /// Locks the file without waiting; false if another open file description holds the lock (`flock(2)`).
     package func lock() throws(SystemError) -> Bool {
         do throws(SystemError) {
             _ = try SystemError.check("flock") { flock(number, LOCK_EX | LOCK_NB) }
@@ -116,18 +116,18 @@ extension FileDescriptor {
         _ = try SystemError.check("fchmod") { fchmod(number, mode) }
     }
 
-    /// Returns the place where the last write ended (`lseek(2)`).
+    /// Returns the file offset, which is where the last write ended (`lseek(2)`).
     package func position() throws(SystemError) -> Int {
         Int(try SystemError.check("lseek") { lseek(number, 0, SEEK_CUR) })
     }
 
-    /// The number of unread bytes in a pipe; 0 if that is not known (`ioctl(2)`, FIONREAD).
+    /// The number of unread bytes in a pipe; 0 if it is unknown (`ioctl(2)`, FIONREAD).
     package var unreadBytes: Int {
         var count: Int32 = 0
         return ioctl(number, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
     }
 
-    /// Cuts the file off (`ftruncate(2)`).
+    /// Truncates the file (`ftruncate(2)`).
     package func truncate(to size: Int) throws(SystemError) {
         _ = try SystemError.check("ftruncate") { ftruncate(number, off_t(size)) }
     }
@@ -137,11 +137,11 @@ extension FileDescriptor {
         _ = try SystemError.check("fsync") { fsync(number) }
     }
 
-    /// Waits until it takes bytes; false if it does not in time.
+    /// Waits until the descriptor accepts bytes; false if the deadline passes first.
     package func waitUntilWritable(by deadline: ContinuousClock.Instant) -> Bool {
-        let nobody = PollEntry(number: -1, events: 0)
-        let outcome = PollEntry.wait(for: nobody, and: pollEntry(Int32(POLLOUT)), until: deadline)
-        // The write reports an error.
+        let noWakeup = PollEntry(number: -1, events: 0)
+        let outcome = PollEntry.wait(for: noWakeup, and: pollEntry(Int32(POLLOUT)), until: deadline)
+        // On a hang-up the caller writes, and the write reports the error.
         return outcome.isReady || outcome.isHungUp
     }
 
@@ -156,15 +156,17 @@ extension FileDescriptor {
 // MARK: - Entries of folders
 
 extension FileDescriptor {
-    /// O_PATH of `open(2)`, which Glibc's module leaves out: a place in the file system, not open for reading or writing.
+    /// O_PATH of `open(2)`, which Glibc's module does not export.
+    ///
+    /// Such a descriptor identifies a file, but is not open for reading or writing.
     static let placeOnly: Int32 = 0o10_000_000
 
-    /// Opens an entry of the folder; closed on exec (`openat(2)`).
+    /// Opens an entry of this folder; closed on exec (`openat(2)`).
     func openEntry(_ name: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
         FileDescriptor(owning: try SystemError.check("open") { openat(number, name, flags | O_CLOEXEC, mode) })
     }
 
-    /// Makes a folder in the folder (`mkdirat(2)`).
+    /// Makes a folder in this folder (`mkdirat(2)`).
     func makeFolder(_ name: String, mode: mode_t) throws(SystemError) {
         _ = try SystemError.check("mkdir") { mkdirat(number, name, mode) }
     }
@@ -181,12 +183,12 @@ extension FileDescriptor {
         return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 
-    /// Whether the folder is one of `/proc`, whose links the kernel makes, and only the kernel can follow.
+    /// Whether the folder belongs to `/proc`, whose links the kernel makes; only the kernel can follow them.
     var isOfKernel: Bool {
         var (root, proc) = (stat(), stat())
         guard let own = try? rawStatus(), own.st_mode & S_IWOTH == 0, stat("/", &root) == 0, stat("/proc", &proc) == 0
         else { return false }
-        // PROC_ROOT_INO (linux/proc_fs.h): `/proc` may be an empty folder.
+        // PROC_ROOT_INO (linux/proc_fs.h); the check is needed because `/proc` may be an empty folder.
         return proc.st_ino == 1 && proc.st_dev != root.st_dev && own.st_dev == proc.st_dev
     }
 }
@@ -209,14 +211,14 @@ extension FileDescriptor {
         return SocketPair(near: FileDescriptor(owning: numbers[0]), far: FileDescriptor(owning: numbers[1]))
     }
 
-    /// Connects; EINPROGRESS where that takes time (`connect(2)`).
+    /// Connects; fails with EINPROGRESS if the connection is not established at once (`connect(2)`).
     package func connect(to address: SocketAddress) throws(SystemError) {
         _ = try SystemError.check("connect") {
             address.withPointer { pointer, length in Glibc.connect(number, pointer, length) }
         }
     }
 
-    /// The pending error of the socket, which is cleared, or 0 (`getsockopt(2)`, SO_ERROR).
+    /// Returns and clears the pending error of the socket; 0 if there is none (`getsockopt(2)`, SO_ERROR).
     package func pendingError() throws(SystemError) -> Int32 {
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
@@ -224,7 +226,7 @@ extension FileDescriptor {
         return code
     }
 
-    /// Sends bytes, without a wait and without SIGPIPE (`send(2)`).
+    /// Sends bytes without blocking and without SIGPIPE (`send(2)`).
     package func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
         try SystemError.check("send") {
             Glibc.send(number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
@@ -234,13 +236,13 @@ extension FileDescriptor {
     /// Discards received bytes, up to a kilobyte; returns whether there were any (`recv(2)`).
     @discardableResult
     package func discardInput() -> Bool {
-        // More would be allocated.
+        // A larger buffer would be allocated on the heap.
         withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { scratch in
             recv(number, scratch.baseAddress, scratch.count, Int32(MSG_DONTWAIT)) > 0
         }
     }
 
-    /// Says that nothing more will be sent (`shutdown(2)`).
+    /// Shuts down the sending direction (`shutdown(2)`).
     package func endSending() {
         shutdown(number, Int32(SHUT_WR))
     }

@@ -1,15 +1,15 @@
 import Glibc
 
-/// The identity of a file: two names with the same identity are one file.
+/// The identity of a file: two paths with the same device and number are the same file.
 package struct FileIdentity: Sendable, Hashable {
-    /// The device.
+    /// The device that contains the file.
     package var device: UInt64
-    /// The file's number there.
+    /// The inode number on that device.
     package var number: UInt64
-    /// Its size in bytes.
+    /// The size in bytes.
     package var size: Int
 
-    /// The same file, whatever its size.
+    /// Whether both are the same file, whatever its size.
     package func isSame(as other: FileIdentity) -> Bool { device == other.device && number == other.number }
 
     fileprivate init(_ status: stat) {
@@ -51,15 +51,17 @@ extension FileDescriptor {
     }
 }
 
-/// Names in folders.
+/// Operations on paths and the entries of folders.
 package enum FolderEntry {
-    /// Returns the identity of the file at a path, of a symbolic link itself; nil if there is none (`lstat(2)`).
+    /// Returns the identity of the file at a path; nil if there is none (`lstat(2)`).
+    ///
+    /// A symbolic link is not followed.
     package static func identity(of path: String) -> FileIdentity? {
         var status = stat()
         return lstat(path, &status) == 0 ? FileIdentity(status) : nil
     }
 
-    /// Gives a file another name; a file of that name is replaced (`rename(2)`).
+    /// Renames a file; a file that already has the new name is replaced (`rename(2)`).
     package static func rename(_ path: String, to other: String) throws(SystemError) {
         _ = try SystemError.check("rename") { Glibc.rename(path, other) }
     }
@@ -69,12 +71,12 @@ package enum FolderEntry {
         _ = try SystemError.check("unlink") { unlink(path) }
     }
 
-    /// Writes the entries of a folder to the disk (`fsync`): a file that was made or renamed keeps its name.
+    /// Writes the entries of a folder to the disk (`fsync`), so that a file keeps its new name after a crash.
     package static func synchronize(folder: String) throws(SystemError) {
         try FileDescriptor.open(folder, O_RDONLY | O_DIRECTORY).synchronize()
     }
 
-    /// The names in a folder, in no order (`readdir(3)`).
+    /// The names in a folder, in no particular order (`readdir(3)`).
     package static func names(in folder: String) throws(SystemError) -> [String] {
         guard let stream = opendir(folder) else { throw SystemError("opendir") }
         defer { closedir(stream) }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// A descriptor and what of it is waited for.
+/// A descriptor and the events to wait for.
 package struct PollEntry {
-    /// `POLLRDHUP`, which the C library shows only with GNU extensions: the peer of a stream sends no more.
+    /// `POLLRDHUP`, which the C library declares only with GNU extensions: the peer of a stream has stopped sending.
     package static let peerClosed: Int32 = 0x2000
 
     private var entry: pollfd
@@ -14,22 +14,22 @@ package struct PollEntry {
 
     /// The result of a wait.
     package struct Outcome {
-        /// The first entry has what was waited for.
+        /// The first entry has an event.
         package var isWoken = false
-        /// The second entry has what was waited for.
+        /// The second entry is readable or writable.
         package var isReady = false
-        /// The second entry reports an error, or that its peer is gone.
+        /// The second entry has an error, or its peer has closed the connection.
         package var isHungUp = false
     }
 
-    /// Waits for one or two descriptors, until an instant at the latest (`poll(2)`).
+    /// Waits for events of one or two descriptors, until an instant at the latest (`poll(2)`).
     package static func wait(for wakeup: PollEntry, and sink: PollEntry?, until: ContinuousClock.Instant?) -> Outcome {
-        // A descriptor of -1 is passed over.
+        // `poll` ignores a descriptor of -1.
         var entries: InlineArray<2, pollfd> = [wakeup.entry, sink?.entry ?? pollfd(fd: -1, events: 0, revents: 0)]
         var span = entries.mutableSpan
         let limit = milliseconds(until: until)
         let count = span.withUnsafeMutableBufferPointer { poll($0.baseAddress, 2, limit) }
-        // Interrupted: as if the time had come; the caller looks at its clock and waits again.
+        // An interrupted wait looks like a timeout: the caller checks its clock and waits again.
         guard count > 0 else { return Outcome() }
         let seen = Int32(entries[1].revents)
         let hangUps = Int32(POLLERR | POLLHUP | POLLNVAL) | peerClosed
@@ -40,12 +40,12 @@ package struct PollEntry {
         )
     }
 
-    /// Looks at a descriptor without waiting.
+    /// Returns the present events of a descriptor without waiting.
     package func now() -> Outcome {
         Self.wait(for: PollEntry(number: -1, events: 0), and: self, until: .now)
     }
 
-    /// Rounded up, so that a wait never ends before its time; -1 is forever.
+    /// The timeout of `poll`, rounded up so that a wait never ends before its time; -1 waits forever.
     private static func milliseconds(until instant: ContinuousClock.Instant?) -> Int32 {
         guard let instant else { return -1 }
         let (seconds, fraction) = (instant - .now).components

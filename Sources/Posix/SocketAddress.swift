@@ -1,12 +1,12 @@
 package import Glibc
 
-/// The address of a socket, as the kernel takes it.
+/// The address of a socket in the kernel's binary form.
 package struct SocketAddress: Sendable, Equatable {
     /// `AF_UNIX`, `AF_INET` or `AF_INET6`.
     package let family: Int32
     private let bytes: [UInt8]
 
-    /// Takes an address that the C library made.
+    /// Copies an address that the C library made.
     package init(copying address: UnsafePointer<sockaddr>, length: Int) {
         family = Int32(address.pointee.sa_family)
         bytes = Array(UnsafeRawBufferPointer(start: address, count: length))
@@ -24,7 +24,7 @@ package struct SocketAddress: Sendable, Equatable {
         bytes = head + name + [UInt8](repeating: 0, count: padding)
     }
 
-    /// Shows the address to a system call.
+    /// Calls a body with a pointer to the address, for a system call.
     package func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         withUnsafeTemporaryAllocation(of: sockaddr_storage.self, capacity: 1) { storage in
             let raw = UnsafeMutableRawBufferPointer(storage)

@@ -7,7 +7,7 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
     /// The value of `errno`.
     package let code: Int32
 
-    /// Takes a call's name and the current `errno`, which must not have been touched since.
+    /// Takes the name of a call and the current `errno`; no other call may have changed it since.
     package init(_ call: String) {
         self.init(call, code: errno)
     }
@@ -23,7 +23,7 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
         "\(call): \(String(cString: strerror(code))) (errno \(code))" + Self.hint(code)
     }
 
-    /// Returns the limit of the process that is the reason.
+    /// Returns a hint at the resource limit that causes the error; empty for other errors.
     private static func hint(_ code: Int32) -> String {
         switch code {
         case EFBIG: ": the limit of the size of files (ulimit -f, LimitFSIZE=), or that of the file system"
@@ -32,7 +32,7 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Runs a call again as long as a signal interrupts it.
+    /// Runs a call, and repeats it while a signal interrupts it.
     package static func check<Result: SignedInteger>(
         _ name: String,
         _ call: () -> Result

@@ -1,6 +1,6 @@
 package import Glibc
 
-/// The reason why a file is not written to.
+/// The reason why a file is not opened.
 package struct FileError: Error, Hashable, CustomStringConvertible {
     /// The file.
     package let path: String
@@ -20,23 +20,24 @@ package struct FileError: Error, Hashable, CustomStringConvertible {
     package var description: String { "write \(path): \(reason); \(advice)" }
 }
 
-/// Opens files safely for a privileged process: where all users may write to a folder, no other user redirects it.
+/// Opens files safely for a privileged process, also in folders where all users may write.
 ///
-/// Another user may have put a link, a folder or a file in the place of any part of the path. The kernel's settings
-/// `fs.protected_symlinks`, `fs.protected_regular` and `fs.protected_hardlinks` prevent a part of that if they are on.
+/// Another user may have put a link, a folder or a file in place of any component of the path, to redirect the process.
+/// The kernel's settings `fs.protected_symlinks`, `fs.protected_regular` and `fs.protected_hardlinks` prevent only a part
+/// of that, and only if they are on.
 package enum TrustedFile {
-    /// The mode of files that are made.
+    /// The mode of new files.
     package static let permissions: mode_t = 0o640
 
-    /// Opens a file for writing, and makes it if need be.
+    /// Opens a file for writing, and creates it if it does not exist.
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - flags: of `open(2)`, besides those for writing.
-    ///   - followsLinks: whether a symbolic link is followed if no other user can have created it; else it is refused, and
-    ///     so is a way through a folder where all users may remove files.
+    ///   - flags: flags of `open(2)`, besides those for writing.
+    ///   - followsLinks: true to follow a symbolic link if no other user can have created it; false to refuse every link,
+    ///     and every path through a folder where all users may remove files.
     /// - Returns: the open file.
-    /// - Throws: why it cannot be opened, or may not be trusted.
+    /// - Throws: the reason why it cannot be opened, or cannot be trusted.
     package static func open(
         _ path: String,
         _ flags: Int32 = 0,
@@ -46,9 +47,9 @@ package enum TrustedFile {
         return try open(path, flags, mode: permissions, followsLinks: followsLinks)
     }
 
-    /// Opens a file that is there, for reading; it may be a FIFO, and is not waited for.
+    /// Opens an existing file for reading; for a FIFO it does not wait for a writer.
     ///
-    /// - Throws: why it cannot be opened, or may not be trusted.
+    /// - Throws: the reason why it cannot be opened, or cannot be trusted.
     package static func openForReading(_ path: String) throws(FileError) -> FileDescriptor {
         try open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, mode: 0, followsLinks: true)
     }
@@ -79,7 +80,7 @@ package enum TrustedFile {
         }
     }
 
-    /// The open entry of a folder; nil if it is a symbolic link that is not to be followed, or leads in a circle.
+    /// The open entry of a folder; nil if it is a symbolic link that must not be followed, or if links form a circle.
     private static func opened(
         _ name: String,
         _ flags: Int32,
@@ -90,28 +91,29 @@ package enum TrustedFile {
             return try walk.folder.openEntry(name, flags, mode: mode)
         } catch {
             if error.code == ELOOP { return nil }
-            // So says the kernel where it protects such folders itself.
+            // The kernel returns EACCES where it protects such folders itself.
             if error.code == EACCES { try walk.checkEntry(name) }
             throw walk.failure(error, at: name)
         }
     }
 
-    /// Makes a folder and those above it where they are missing, and ensures that no other user can redirect its path
-    /// or that of an entry, now or later.
+    /// Makes a folder and its missing parents, and checks that no other user can redirect its path or that of an entry.
+    ///
+    /// The check covers later changes by other users, too.
     ///
     /// - Parameters:
     ///   - path: the folder.
     ///   - mode: the permissions of new folders; nil to make none.
-    /// - Throws: why it cannot be used, or may not be trusted.
+    /// - Throws: the reason why it cannot be used, or cannot be trusted.
     package static func makeFolders(_ path: String, mode: mode_t?) throws(FileError) {
         var walk = try TrustedWalk(path, isLasting: true)
         try walk.enterAll(making: mode)
         try walk.checkFolder()
     }
 
-    /// Ensures that no other user can redirect a path, now or later, or has put something under it.
+    /// Checks that no other user can redirect a path, now or later, and that no other user has created its last entry.
     ///
-    /// - Throws: who can, and what to do.
+    /// - Throws: the user that can, and the remedy.
     package static func check(_ path: String) throws(FileError) {
         var walk = try TrustedWalk(path, isLasting: true)
         let name = try walk.enterFolders()
@@ -119,7 +121,7 @@ package enum TrustedFile {
         try walk.checkEntry(name)
     }
 
-    /// The folder of a path, as it is to be given to system calls.
+    /// The folder of a path, in the form that system calls accept.
     package static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

@@ -1,29 +1,29 @@
 import Glibc
 
-/// A walk along a path, component by component, on which no other user chooses the way.
+/// Walks along a path, component by component, so that no other user can redirect it.
 ///
-/// Each folder is held open while its entry is looked at, so that it cannot be exchanged in between. In a folder that all
-/// users may write to, an entry counts only if root, this process or the folder's owner has made it: what the kernel
-/// does for symbolic links if `fs.protected_symlinks` is on, and for folders and files as well.
+/// Each folder is held open while its entry is checked, so that it cannot be exchanged in between. In a folder where all
+/// users may write, an entry is accepted only if root, this process or the folder's owner has made it. The kernel checks
+/// symbolic links in this way if `fs.protected_symlinks` is on; the walk also checks folders and files.
 struct TrustedWalk: ~Copyable {
     /// The path as it was given.
     private let path: String
-    /// Whether the way must stay the same when it is gone again: no user may rename a part of it.
+    /// Whether the path must stay the same after the walk: no other user may rename a component.
     private let isLasting: Bool
-    /// Whether what is at the end is only read.
+    /// Whether the file at the end of the path is only read.
     private let isReading: Bool
-    /// The folder that was reached.
+    /// The folder that the walk has reached.
     private(set) var folder: FileDescriptor
     /// Its path, for messages.
     private var place: String
-    /// The components that are not walked yet, the last one first.
+    /// The components that remain, the last one first.
     private var rest: [Substring] = []
     private var links = 0
 
     /// The most symbolic links, as in the kernel (`path_resolution(7)`).
     private static let linkLimit = 40
 
-    /// Begins at the root, or in the working folder.
+    /// Begins at the root, or in the working folder for a relative path.
     init(_ path: String, isLasting: Bool, isReading: Bool = false) throws(FileError) {
         self.path = path
         self.isLasting = isLasting
@@ -39,21 +39,21 @@ struct TrustedWalk: ~Copyable {
     }
 
     private mutating func push(_ path: String) {
-        // What ends with a slash is a folder, and so is its entry `.`.
+        // A path with a slash at the end is a folder; its entry `.` is the last component.
         if path.hasSuffix("/") { rest.append(".") }
         rest += path.split(separator: "/").reversed()
     }
 
-    /// Walks to the folder of the last component, and returns this component.
+    /// Walks to the folder of the last component, and returns the name of this component.
     mutating func enterFolders() throws(FileError) -> String {
         while rest.count > 1 { try enter(String(rest.removeLast()), making: nil) }
         return String(rest.popLast() ?? ".")
     }
 
-    /// Walks to the end, and makes folders that are missing.
+    /// Walks to the end of the path, and makes missing folders.
     ///
     /// - Parameter mode: the permissions of new folders; nil to make none.
-    /// - Throws: why a folder cannot be entered, or who could exchange it.
+    /// - Throws: the reason why a folder cannot be entered, or the user that could exchange it.
     mutating func enterAll(making mode: mode_t?) throws(FileError) {
         while let name = rest.popLast() { try enter(String(name), making: mode) }
     }
@@ -104,14 +104,14 @@ struct TrustedWalk: ~Copyable {
         }
     }
 
-    /// Goes on where a symbolic link of the folder leads to, if that was a trusted user's choice.
+    /// Continues at the target of a symbolic link in the folder, if a trusted user has made the link.
     ///
-    /// - Returns: whether this process is to follow it; if not, the kernel.
+    /// - Returns: true if this walk continues at the target; false if the kernel must follow the link.
     mutating func follow(_ name: String) throws(FileError) -> Bool {
         if folder.isOfKernel { return false }
         let entry = try found(name, FileDescriptor.placeOnly | O_NOFOLLOW)
         let status = try status(of: entry, name)
-        // It is none any more: the next attempt sees what it is.
+        // The entry is no longer a link: the next attempt checks what it is now.
         guard status.st_mode & S_IFMT == S_IFLNK else {
             rest.append(Substring(name))
             return true
@@ -142,10 +142,10 @@ struct TrustedWalk: ~Copyable {
     }
 }
 
-// MARK: - Whose choice it was
+// MARK: - Trusted owners
 
 extension TrustedWalk {
-    /// Refuses an entry of the folder if the folder is open to all users, and one of them may have put it there.
+    /// Refuses an entry if all users may write to the folder and an untrusted user may have made the entry.
     func check(_ status: stat, _ name: String) throws(FileError) {
         guard let around = try? folder.rawStatus(), around.st_mode & S_IWOTH != 0 else { return }
         let isSticky = around.st_mode & S_ISVTX != 0
@@ -170,7 +170,7 @@ extension TrustedWalk {
         )
     }
 
-    /// Refuses the folder if all users may rename what is in it, and the way must last.
+    /// Refuses the folder if all users may rename its entries, and the path must stay the same.
     func checkFolder() throws(FileError) {
         guard isLasting, let around = try? folder.rawStatus() else { return }
         guard around.st_mode & S_IWOTH != 0, around.st_mode & S_ISVTX == 0 else { return }
@@ -181,7 +181,7 @@ extension TrustedWalk {
         )
     }
 
-    /// Refuses an entry that could not be opened if the reason is whose it is.
+    /// Refuses an entry that could not be opened, if its owner is the reason.
     func checkEntry(_ name: String) throws(FileError) {
         guard let entry = try? folder.openEntry(name, FileDescriptor.placeOnly | O_NOFOLLOW),
             let status = try? entry.rawStatus()

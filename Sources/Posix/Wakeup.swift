@@ -1,24 +1,24 @@
 import Glibc
 
-/// Ends another thread's wait.
+/// Ends the wait of another thread.
 ///
-/// A pair of sockets and not an eventfd, because Swift's C library module does not show the latter.
+/// It uses a pair of sockets and not an eventfd, because Swift's C library module does not declare `eventfd`.
 package struct Wakeup: ~Copyable, Sendable {
     private let ends: SocketPair
 
-    /// Makes the descriptors.
+    /// Opens the sockets.
     package init() throws(SystemError) {
         ends = try FileDescriptor.pair()
     }
 
-    /// Ends the current wait, or the next one; any thread, never blocks.
+    /// Ends the current wait, or the next one; callable from any thread, never blocks.
     package func signal() {
         let byte: [UInt8] = [0]
-        // A full buffer is a signal too.
+        // If the buffer is full, a signal is already pending.
         byte.withUnsafeBytes { bytes in _ = try? ends.far.send(bytes) }
     }
 
-    /// Takes back all signals.
+    /// Removes all pending signals.
     package func clear() {
         while ends.near.discardInput() {}
     }

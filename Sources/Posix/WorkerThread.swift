@@ -1,9 +1,9 @@
-import CDispatch  // Declares the pthread types too; since this module uses Dispatch the compiler wants it named.
+import CDispatch  // Declares the pthread types, too; the compiler requires this import since the module uses Dispatch.
 import Glibc
 
-/// Threads of their own, for what may wait: the cooperative pool has none to spare.
+/// Starts threads for work that may block, which the cooperative pool must not run.
 package enum WorkerThread {
-    /// Carries a body to its thread.
+    /// Carries the name and the body to the new thread.
     private final class Box: Sendable {
         let name: String
         let body: @Sendable () -> Void
@@ -14,15 +14,15 @@ package enum WorkerThread {
         }
     }
 
-    /// Runs a body on a new thread, which is detached and gets no signals.
+    /// Runs a body on a new, detached thread with all signals blocked.
     ///
-    /// Without signals a write to a broken pipe is an error here and does not end the process, and signals reach the
-    /// threads that wait for them.
+    /// With SIGPIPE blocked, a write to a broken pipe returns an error and does not end the process. Other signals reach
+    /// the threads that wait for them.
     ///
     /// - Parameters:
-    ///   - name: at most 15 bytes, for `ps` and debuggers.
-    ///   - body: what the thread does; the thread ends with it.
-    /// - Throws: when the system allows no more threads.
+    ///   - name: the thread's name for `ps` and debuggers, at most 15 bytes.
+    ///   - body: the work of the thread; the thread ends when it returns.
+    /// - Throws: an error if the system allows no more threads.
     package static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let box = Unmanaged.passRetained(Box(name: name, body: body))
         var attributes = pthread_attr_t()
@@ -32,7 +32,7 @@ package enum WorkerThread {
         var all = sigset_t()
         var before = sigset_t()
         sigfillset(&all)
-        // The new thread inherits the mask of the one that makes it.
+        // The new thread inherits the signal mask of its creator.
         pthread_sigmask(SIG_SETMASK, &all, &before)
         var thread = pthread_t()
         let code = pthread_create(&thread, &attributes, Self.run, box.toOpaque())
@@ -43,7 +43,9 @@ package enum WorkerThread {
         }
     }
 
-    /// Through a file, because Swift's C library module does not show `pthread_setname_np`; a thread works without.
+    /// Sets the name through a file, because Swift's C library module does not declare `pthread_setname_np`.
+    ///
+    /// A failure is ignored.
     private static func nameThread(_ name: String) {
         guard let file = try? FileDescriptor.open("/proc/thread-self/comm", O_WRONLY) else { return }
         Array(name.utf8).withUnsafeBytes { bytes in _ = try? file.write(bytes) }
