@@ -1,19 +1,19 @@
-/// Settings of Calico's Felix that have a counterpart: `FELIX_…` in the environment, camel case in the file.
+/// Parameters of Calico's Felix that correspond to settings: `FELIX_…` in the environment, camel case in the file.
 enum FelixAliases {
     /// A parameter and the setting that it maps to.
     struct Alias: Sendable {
-        /// The parameter, as FelixConfiguration writes it.
+        /// The name of the parameter in FelixConfiguration.
         let parameter: String
         /// The setting of Weir.
         let setting: String
         /// Converts a value of Felix to a value of the setting; nil if it has no counterpart.
         let translate: @Sendable (String) -> String?
 
-        /// Whether several parameters give the setting's values together.
+        /// Whether several parameters together give the values of the setting.
         var isPart: Bool { setting == "collect" }
     }
 
-    /// All of them.
+    /// All aliases.
     static let all: [Alias] = [
         Alias(parameter: "flowLogsFlushInterval", setting: "flush-interval", translate: seconds),
         Alias(parameter: "flowLogsFileAggregationKindForAllowed", setting: "aggregation-allowed") { $0 },
@@ -52,12 +52,12 @@ enum FelixAliases {
         all.first { $0.parameter.lowercased() == parameter.lowercased() }
     }
 
-    /// Felix's switches.
+    /// Converts a boolean of Felix to `on` or `off`.
     private static func flag(_ text: String) -> String? {
         Setting.flag(text).map { $0 ? "on" : "off" }
     }
 
-    /// Felix's times: seconds (`300`, `15.5`), or Go's durations (`5m0s`, `1h`, `500ms`).
+    /// Converts a time of Felix: seconds (`300`, `15.5`) or a duration of Go (`5m0s`, `1h`, `500ms`).
     private static func seconds(_ text: String) -> String? {
         if let value = Double(text) { return milliseconds(value * 1000) }
         var total = 0.0

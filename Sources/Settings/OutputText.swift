@@ -1,6 +1,6 @@
-/// An output with its options as one text, as the command line takes it: `file:/a;max-size=10M`.
+/// An output with its options as one text, in the form of the command line: `file:/a;max-size=10M`.
 enum OutputText {
-    /// Whether a value has a semicolon outside of quotes, which would end it.
+    /// Whether a value contains a semicolon outside of quotes, which would end the value.
     static func splits(_ value: String) -> Bool {
         var quote: Character?
         for character in value {
@@ -12,11 +12,11 @@ enum OutputText {
                 return true
             }
         }
-        // Everything after an unclosed quote would belong to it.
+        // An unclosed quote would also contain the options that follow.
         return quote != nil
     }
 
-    /// The text of a destination and its options.
+    /// Joins a destination and its options.
     static func join(_ place: String, _ options: [(name: String, value: String)]) -> String {
         options.reduce(place) { "\($0);\($1.name)=\($1.value)" }
     }

@@ -2,23 +2,23 @@ import Foundation
 
 /// The settings of a run, resolved from all sources.
 package struct ResolvedSettings: Sendable {
-    /// The file that is read by default, if it exists.
+    /// The file that is read if no other one is named and it exists.
     package static let defaultPath = "/etc/weir/weir.yaml"
 
-    /// The effective values by the setting's name, without settings that are not set.
+    /// The effective values, by the name of the setting; settings without a value are missing.
     package private(set) var entries: [String: SettingValues.Entry] = [:]
     /// The file that was read; nil if none was.
     package private(set) var path: String?
-    /// The values that cannot be used.
+    /// The values that are invalid.
     package private(set) var faults: [SettingFault] = []
     /// The entries that are ignored.
     package private(set) var remarks: [String] = []
 
-    /// Reads the file and the environment, and finds the settings on the command line.
+    /// Reads the file and the environment, and finds the options of settings on the command line.
     ///
     /// - Parameters:
     ///   - arguments: the arguments after the command's name.
-    ///   - environment: all variables.
+    ///   - environment: the environment variables.
     ///   - defaultPath: the file that is read if `--config` names none and it exists.
     package init(
         arguments: [String],
@@ -43,7 +43,7 @@ package struct ResolvedSettings: Sendable {
         for (one, other) in Self.exclusive { letOverride(one, other) }
     }
 
-    /// Pairs of settings that exclude each other: the one from the source that is read later overrides the other.
+    /// Pairs of settings that exclude each other; the source that is read later overrides the other.
     private static let exclusive = [("pin", "no-pin"), ("kubernetes", "kubeconfig")]
 
     private mutating func letOverride(_ one: String, _ other: String) {
@@ -53,7 +53,7 @@ package struct ResolvedSettings: Sendable {
         entries[first.origin.rank < second.origin.rank ? one : other] = nil
     }
 
-    /// Reads only a file: its values, and its faults.
+    /// Reads only the values of a file, and their faults.
     package init(file path: String) {
         self.path = path
         take(SettingValues(file: path))
@@ -65,13 +65,15 @@ package struct ResolvedSettings: Sendable {
         remarks += values.remarks
     }
 
-    /// A failure with the place and the name of the setting behind it, which is the one that has a value in the text; nil if
-    /// none has, or if it is on the command line.
+    /// A failure with the origin and the name of the setting that caused it.
+    ///
+    /// The setting is the one with the longest value that occurs in the text. Returns nil if there is none, or if the
+    /// value is from the command line.
     package func fault(behind text: String) -> String? {
         let named = entries.flatMap { name, entry in
             entry.values.map { (name: name, origin: entry.origin, value: $0.prefix { $0 != ";" }) }
         }
-        // Other words may be in any text.
+        // Values that are not paths or addresses could occur by chance, so they count only in quotes.
         let found = named.filter { entry in
             let isPlace = entry.value.count > 1 && entry.value.contains { "/:".contains($0) }
             return isPlace && text.contains(entry.value) || text.contains("'\(entry.value)'")
@@ -85,7 +87,7 @@ package struct ResolvedSettings: Sendable {
 
     /// The values of the file and the environment as command-line options.
     ///
-    /// Options that are on the command line are left out.
+    /// Settings that are on the command line are left out.
     package var arguments: [String] {
         Setting.all.flatMap { setting -> [String] in
             guard let entry = entries[setting.name], entry.origin != .option else { return [] }
@@ -94,7 +96,7 @@ package struct ResolvedSettings: Sendable {
         }
     }
 
-    /// The effective values of all settings with their origins, in the order of the table.
+    /// The effective values of all settings with their origins, in the order of ``Setting/all``.
     package var listing: [(setting: Setting, values: [String], origin: SettingOrigin)] {
         Setting.all.map { setting in
             guard let entry = entries[setting.name] else {
@@ -104,7 +106,7 @@ package struct ResolvedSettings: Sendable {
         }
     }
 
-    /// A value without the secrets of a URL: the password, and the query.
+    /// Replaces the secrets of a URL: user name and password, and the query.
     ///
     /// The options of an output, after a semicolon, contain no secrets.
     static func redacted(_ value: String) -> String {
@@ -120,7 +122,7 @@ package struct ResolvedSettings: Sendable {
 
     private static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
-    /// The options of a command line, with their values: `--name value`, `--name=value`, `--flag`.
+    /// Parses the options of a command line with their values: `--name value`, `--name=value`, `--flag`.
     static func options(in arguments: [String]) -> [String: [String]] {
         var options: [String: [String]] = [:]
         var index = 0

@@ -1,5 +1,5 @@
 extension Setting {
-    /// Audit logs of API servers, and where their events go.
+    /// The settings for audit logs of API servers and the outputs of their events.
     static let audit: [Setting] = [
         Setting(
             "audit-output",

@@ -1,30 +1,30 @@
-/// A setting: its name, its values and its effect.
+/// A setting: its name, its type and its effect.
 ///
 /// The name is the same everywhere: `flush-interval` in the file, `--flush-interval` on the command line,
-/// `WEIR_FLUSH_INTERVAL` in the environment. ``all`` is the one table of them; options of commands, the file, the
-/// environment and the reference are made from it.
+/// `WEIR_FLUSH_INTERVAL` in the environment. ``all`` is the only table of settings: command-line options, the file, the
+/// environment and the reference are derived from it.
 package struct Setting: Sendable {
     /// The type of values.
     package enum Kind: Sendable, Equatable {
         /// On or off.
         case flag
-        /// A text; messages call it `what`.
+        /// A text; error messages call it `what`.
         case text(what: String)
         /// A whole number.
         case integer(ClosedRange<Int>)
-        /// A span of time: `500ms`, `10s`, `5m`, `1h`; a bare number is seconds. The range is in milliseconds.
+        /// A duration: `500ms`, `10s`, `5m`, `1h`; a number without a unit is in seconds. The range is in milliseconds.
         case time(ClosedRange<Int64>)
-        /// An amount of memory: `256M`, `1G`; a bare number is bytes. The range is in bytes.
+        /// A size in memory or on disk: `256M`, `1G`; a number without a unit is in bytes. The range is in bytes.
         case size(ClosedRange<Int>)
-        /// A word of several.
+        /// One word of a list.
         case choice([String])
     }
 
     /// The group in the reference.
     package enum Group: String, Sendable, CaseIterable {
-        /// The interfaces to observe, and the way to observe them.
+        /// The interfaces that are observed, and the method.
         case interfaces = "Interfaces"
-        /// The owners of addresses.
+        /// The sources of the owners of addresses.
         case inventory = "Inventory"
         /// The content and the intervals of records.
         case records = "Records"
@@ -32,15 +32,15 @@ package struct Setting: Sendable {
         case outputs = "Outputs"
         /// Audit logs of API servers.
         case audit = "Audit logs"
-        /// The limits of memory and other resources.
+        /// Limits of memory and other resources.
         case resources = "Resources"
-        /// Metrics, health, and access to them.
+        /// Metrics, health, and their access control.
         case server = "Metrics and health"
-        /// The run itself.
+        /// The run as a whole.
         case run = "The run"
     }
 
-    /// The time when a changed value takes effect while Weir runs.
+    /// When a changed value takes effect in a running process.
     package enum Reload: Sendable {
         /// Immediately.
         case live
@@ -48,23 +48,23 @@ package struct Setting: Sendable {
         case restart
     }
 
-    /// The name, in words joined by hyphens.
+    /// The name: lower-case words joined by hyphens.
     package let name: String
     /// The type of values.
     package let kind: Kind
-    /// Whether there may be several values: a list in the file, several options, commas in the environment.
+    /// Whether there may be several values: a list in the file, repeated options, commas in the environment.
     package let isRepeatable: Bool
-    /// The default value, in words; nil if there is none.
+    /// The default as a text for people, which need not be a valid value; nil if there is none.
     package let defaultValue: String?
     /// The group.
     package let group: Group
-    /// The time when a changed value takes effect.
+    /// When a changed value takes effect.
     package let reload: Reload
-    /// The placeholder of a value in help, as in `--output <spec>`.
+    /// The placeholder of the value in help texts, as in `--output <spec>`.
     package let valueName: String
     /// The effect, in a few sentences.
     package let help: String
-    /// A value for the example file if the default is not a usable example.
+    /// A value for the example file; nil to use the default.
     package let example: String?
 
     /// Declares a setting.
@@ -90,7 +90,7 @@ package struct Setting: Sendable {
         self.help = help
     }
 
-    /// The name of the environment variable.
+    /// The name of the environment variable for the setting.
     package var variable: String { "WEIR_" + name.uppercased().replacing("-", with: "_") }
 
     /// The setting with a name; nil if there is none.
@@ -98,7 +98,7 @@ package struct Setting: Sendable {
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
-    /// The type of values, in words.
+    /// The type of values, as a text for people.
     package var typeDescription: String {
         switch kind {
         case .flag: "true or false"

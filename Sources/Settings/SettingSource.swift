@@ -1,15 +1,15 @@
-/// The origin of a value; later cases override earlier ones.
+/// The source of a value; later cases override earlier ones.
 package enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
     /// The default.
     case `default`
-    /// A line of the file; 0 stands for the file as a whole.
+    /// A line of the file; 0 is the file as a whole.
     case file(path: String, line: Int)
-    /// A variable of the environment.
+    /// An environment variable.
     case environment(String)
-    /// An option of the command line.
+    /// A command-line option.
     case option
 
-    /// The place in the order in which sources are read: later ones override earlier ones.
+    /// The rank of the source; a higher rank overrides a lower one.
     var rank: Int {
         switch self {
         case .default: 0
@@ -31,11 +31,11 @@ package enum SettingOrigin: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// A fault of a setting: one line with place, name and reason.
+/// A fault of a setting: one line with its origin, the name and the reason.
 package struct SettingFault: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The place; nil if it does not help.
+    /// The origin of the value.
     package var origin: SettingOrigin
-    /// The reason, and what to do.
+    /// The name of the setting, the reason and the remedy.
     package var reason: String
 
     /// Takes both.
@@ -48,13 +48,13 @@ package struct SettingFault: Error, Sendable, Hashable, CustomStringConvertible 
     package var description: String { "\(origin): \(reason)" }
 }
 
-/// Values that one source gives to settings.
+/// The values that one source gives to settings.
 package struct SettingValues: Sendable {
-    /// The values of a setting, and their origin.
+    /// The values of one setting, and their origin.
     package struct Entry: Sendable, Hashable {
-        /// The values: one, or several of a repeatable setting; of a flag `true` or `false`.
+        /// One value, or several of a repeatable setting; a flag is `true` or `false`.
         package var values: [String]
-        /// Their origin.
+        /// The origin of the values.
         package var origin: SettingOrigin
 
         /// Takes both.
@@ -64,20 +64,20 @@ package struct SettingValues: Sendable {
         }
     }
 
-    /// Entries by the setting's name.
+    /// Entries by the name of the setting.
     package var entries: [String: Entry] = [:]
-    /// The values that cannot be used.
+    /// The values that are invalid.
     package var faults: [SettingFault] = []
     /// The entries that are ignored, one line each.
     package var remarks: [String] = []
 
-    /// Settings whose values are combined from several parameters of Felix.
+    /// Settings whose values are collected from several Felix parameters.
     var composed: Set<String> = []
 
-    /// Makes an empty set of values.
+    /// Creates an empty set of values.
     package init() {}
 
-    /// Adds the values of a setting, or their fault.
+    /// Adds the values of a setting, or a fault if they are invalid.
     mutating func set(_ setting: Setting, _ values: [String], _ origin: SettingOrigin, as name: String) {
         guard entries[setting.name] == nil else {
             faults.append(SettingFault(origin, "\(name): it is set twice"))

@@ -1,12 +1,12 @@
 import FlowModel
 
 extension SettingValues {
-    /// Reads `WEIR_…` variables, and `FELIX_…` variables that have a counterpart.
+    /// Reads `WEIR_…` variables, and those `FELIX_…` variables that correspond to settings.
     ///
     /// Commas separate several values; line breaks separate outputs.
     ///
-    /// Other variables that begin with `WEIR_` are remarked upon and not used: Kubernetes gives every pod variables of
-    /// its services, and one of them may be called `weir`.
+    /// Other `WEIR_…` variables are ignored with a remark. Variables that Kubernetes makes for a service named `weir` are
+    /// ignored without one.
     package init(environment: [String: String]) {
         self.init()
         let names = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.variable, $0) })
@@ -23,7 +23,7 @@ extension SettingValues {
         }
     }
 
-    /// Takes a parameter of Felix, unless the setting has a value of its own.
+    /// Takes over a Felix parameter, unless the setting already has a value of Weir's own.
     mutating func takeFelix(_ parameter: String, _ value: String, _ origin: SettingOrigin, as name: String) {
         let lowercased = parameter.lowercased()
         guard let alias = FelixAliases.alias(parameter), let setting = Setting.named(alias.setting) else {
@@ -47,7 +47,7 @@ extension SettingValues {
 
     private static func values(_ text: String, _ setting: Setting) -> [String] {
         guard setting.isRepeatable else { return [text] }
-        // An output may have a filter, and that has commas.
+        // Commas may occur in an output's filter.
         let separator: Character = setting.group == .outputs ? "\n" : ","
         return text.split(separator: separator, omittingEmptySubsequences: false).map { part in
             var part = part
@@ -57,7 +57,7 @@ extension SettingValues {
         }
     }
 
-    /// Whether Kubernetes made a variable for a service (`WEIR_SERVICE_HOST`, `WEIR_PORT_9464_TCP_ADDR`).
+    /// Whether Kubernetes made the variable for a service (`WEIR_SERVICE_HOST`, `WEIR_PORT_9464_TCP_ADDR`).
     private static func isOfService(_ name: String) -> Bool {
         name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.hasSuffix("_PORT")
             || name.contains("_PORT_")

@@ -2,12 +2,12 @@ import ClusterSource
 import FlowModel
 
 extension SettingValues {
-    /// The largest file, in bytes.
+    /// The largest accepted file, in bytes.
     private static let largestFile = 1 << 20
 
     /// Reads a YAML file: one mapping of names to values, with lists for several values.
     ///
-    /// Reports all faults with their lines; a file that cannot be read is one fault.
+    /// It reports all faults with their lines. An unreadable file is reported as one fault.
     package init(file path: String) {
         self.init()
         do throws(FileFault) {
@@ -19,7 +19,7 @@ extension SettingValues {
             try reader.read(into: &self)
         } catch {
             entries = [:]
-            // What was found before may be a consequence: a line that is indented belongs to the value before.
+            // Earlier faults may follow from this one: an indented line belongs to the value before it.
             faults = [SettingFault(.file(path: path, line: error.line ?? 0), error.reason)]
         }
     }
@@ -74,7 +74,7 @@ private struct SettingsReader {
         if name == "outputs" { return try readOutputs(origin, &values) }
         let setting = Setting.named(name)
         guard setting != nil || FelixAliases.alias(name) != nil || name.lowercased().hasPrefix("flowlogs") else {
-            // Whatever its value is, and also without one.
+            // Skip the value, if any, and ignore its faults.
             var ignored = SettingValues()
             _ = try readValues(origin, name, &ignored)
             let nearest = EditDistance.nearest(to: name, among: Setting.all.map(\.name))
@@ -89,7 +89,7 @@ private struct SettingsReader {
         }
     }
 
-    /// The values of an entry; nil if there are none, or if they cannot be used, which adds a fault.
+    /// The values of an entry; nil if there are none, or if they are invalid, which adds a fault.
     private func readValues(
         _ origin: SettingOrigin,
         _ name: String,
@@ -98,7 +98,7 @@ private struct SettingsReader {
         switch try events.next() {
         case .scalar:
             try refuseAnchorAndTag()
-            // `name:` without a value, or with null, counts as absent.
+            // `name:` without a value, or with null, counts as unset.
             if events.isPlainScalar, ["", "~", "null"].contains(text) { return nil }
             return [text]
         case .sequenceStart:
@@ -130,7 +130,7 @@ private struct SettingsReader {
         }
     }
 
-    /// Reads a list of outputs, each a mapping with `to` and the options of this output, or one text.
+    /// Reads a list of outputs; each is one text, or a mapping with `to` and the options of the output.
     private func readOutputs(_ origin: SettingOrigin, _ values: inout SettingValues) throws(FileFault) {
         guard try events.next() == .sequenceStart, events.anchor == nil else {
             throw FileFault(line: events.line, reason: "outputs: a list is needed: - to: file:/var/log/weir/flows.log")
@@ -149,7 +149,7 @@ private struct SettingsReader {
         }
     }
 
-    /// Converts the mapping of one output to the command line's form.
+    /// Converts the mapping of one output to the form of the command line.
     private func readOutput() throws(FileFault) -> String {
         let line = events.line
         var place: String?
@@ -186,7 +186,7 @@ private struct SettingsReader {
         }
     }
 
-    /// Refuses an anchor or a tag (`!!binary`) of the present event.
+    /// Refuses an anchor or a tag (`!!binary`) of the current event.
     private func refuseAnchorAndTag() throws(FileFault) {
         if events.anchor != nil { throw Self.anchorFault(events.line) }
         if let tag = events.tag {

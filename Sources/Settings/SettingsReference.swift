@@ -1,6 +1,6 @@
-/// The reference of all settings, made from the table.
+/// The reference of all settings, generated from ``Setting/all``.
 package enum SettingsReference {
-    /// The reference as Markdown: for each group a heading, a table of its settings, and the effect of each.
+    /// The reference as Markdown: for each group a heading, a table of its settings, and their effects.
     package static var markdown: String {
         var text = """
             # Settings of `weir run`
@@ -32,7 +32,7 @@ package enum SettingsReference {
         return text
     }
 
-    /// The reference as a YAML file in which every setting is a comment.
+    /// The reference as a YAML file in which every setting is commented out.
     package static var yaml: String {
         var text = """
             # Settings of weir run (\(ResolvedSettings.defaultPath)). What stands here is what holds if nothing is set, or an
@@ -51,7 +51,7 @@ package enum SettingsReference {
         return text
     }
 
-    /// The setting in the form of a file.
+    /// The setting as a line of the file.
     static func example(of setting: Setting) -> String {
         let value = setting.example ?? setting.defaultValue ?? ""
         let isWord = value.utf8.allSatisfy { byte in
