@@ -1,8 +1,8 @@
 package import FlowModel
 
-/// A filter over all fields of flow records, in the style of Calico's selectors.
+/// A filter over the fields of flow records, in the style of Calico's selectors.
 ///
-/// Outputs, live views, queries and the API use this one language.
+/// Outputs, live views, queries and the API use the same language.
 ///
 /// ```
 /// expr  = and { "||" and } ; and = op { "&&" op } ; op = {"!"} ( test | "(" expr ")" )
@@ -13,25 +13,25 @@ package import FlowModel
 ///       | name ( "contains" | "starts with" | "ends with" ) string
 /// name  = field | field "[" string "]" ; value = string | number ; string = "…" or '…' without escapes
 /// ```
-/// `docs/filters.md` describes it for users. `!=` and `not in` hold where the field is absent; the other comparisons do
-/// not.
+/// `docs/filters.md` describes the language for users. `!=` and `not in` hold if the field is absent; the other
+/// comparisons do not.
 package struct Filter: Sendable {
     /// The maximum length of a filter, in bytes.
     package static let maximumLength = 64 << 10
     /// The maximum depth of parentheses.
     package static let maximumDepth = 100
 
-    /// The text that was read.
+    /// The source text.
     package let text: String
-    /// The filter as a tree.
+    /// The filter as an expression tree.
     package let expression: FilterExpression
     private let program: FilterProgram
 
-    /// Reads and compiles a filter; empty text is true for every record.
+    /// Parses and compiles a filter; an empty text matches every record.
     ///
-    /// Takes time that is linear in the length of the text.
+    /// Parsing takes time that is linear in the length of the text.
     ///
-    /// - Throws: the position and the reason why the text is not a filter.
+    /// - Throws: the position and the reason of a syntax error.
     package init(_ text: String) throws(FilterError) {
         self.text = text
         expression = try FilterParser.parse(text)
@@ -43,21 +43,21 @@ package struct Filter: Sendable {
         program.matches(record)
     }
 
-    /// Whether a value with the fields of a record matches.
+    /// Whether any other source of a record's fields matches.
     package func matches(_ source: borrowing some FieldSource) -> Bool {
         program.matches(source)
     }
 }
 
 extension Filter: Hashable {
-    /// Filters are equal if they ask the same in the same order, regardless of how their text is written.
+    /// Filters are equal if they have the same tests in the same order, however their texts are written.
     package static func == (left: Filter, right: Filter) -> Bool { left.program == right.program }
 
-    /// Hashes what is asked.
+    /// Hashes the compiled tests.
     package func hash(into hasher: inout Hasher) { hasher.combine(program) }
 }
 
 extension Filter: CustomStringConvertible {
-    /// The text that was read.
+    /// The source text.
     package var description: String { text }
 }

@@ -1,13 +1,13 @@
 /// An error in the text of a filter, with its position.
 package struct FilterError: Error, Hashable, CustomStringConvertible {
-    /// The text.
+    /// The text of the filter.
     package let text: String
-    /// The place where the reading stopped, in bytes from the beginning of the text.
+    /// The position of the error, in bytes from the beginning of the text.
     package let position: Int
     /// The reason.
     package let reason: String
 
-    /// The reason, and the line of the text with a caret below the place.
+    /// The reason, and the line of the text with a caret below the position.
     ///
     ///     position 5: expected == or another operator
     ///       proto = "tcp"
@@ -16,7 +16,7 @@ package struct FilterError: Error, Hashable, CustomStringConvertible {
         "position \(position + 1): \(reason)\n  \(excerpt.line)\n  \(String(repeating: " ", count: excerpt.column))^"
     }
 
-    /// The most bytes of the text that are shown before and behind the place.
+    /// The most bytes of the text that are shown before and after the position.
     private static let room = 60
 
     /// The displayed part of the text, without control characters, and the column of the position in it.

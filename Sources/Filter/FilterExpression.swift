@@ -1,27 +1,27 @@
 package import FlowModel
 
-/// A filter as a tree, which stores translate to their own queries.
+/// A filter as an expression tree, which stores translate to their own queries.
 ///
-/// `!=`, `not in` and the names that stand for both ends are already resolved: a tree has only what is here. It is
-/// never deeper than ``Filter/maximumDepth``, so recursion over it is safe.
+/// `!=`, `not in` and the names that stand for both ends are already expanded, so a tree contains only the cases below.
+/// Its depth is at most ``Filter/maximumDepth``, so recursion over it is safe.
 package indirect enum FilterExpression: Sendable, Hashable {
     /// Always true.
     case all
     /// A test of one field; false if the field is absent.
     case test(FilterSubject, FilterCondition)
-    /// The opposite.
+    /// The negation.
     case not(FilterExpression)
-    /// All of several.
+    /// True if all parts are true.
     case and([FilterExpression])
-    /// At least one of several.
+    /// True if at least one part is true.
     case or([FilterExpression])
 }
 
-/// The subject of a test.
+/// What a test reads.
 package enum FilterSubject: Sendable, Hashable {
     /// A field. A test of a field with several values is true if it is true for any of them.
     case field(FlowField)
-    /// The value of the label with a key; the field is one of the two of labels.
+    /// The value of the label with a key; the field is one of the two label fields.
     case label(FlowField, key: String)
     /// A list of ``FlowField/policies``.
     case hits(FilterHits)
@@ -39,7 +39,7 @@ package enum FilterHits: String, Sendable, Hashable {
 package enum FilterCondition: Sendable, Hashable {
     /// The value is present: not null, not `-`, not an empty list.
     case present
-    /// The text is one of these; ascending, each once.
+    /// The text is one of these, which are sorted and unique.
     case equals([String])
     /// The text contains this.
     case contains(String)
@@ -54,18 +54,18 @@ package enum FilterCondition: Sendable, Hashable {
 }
 
 extension FilterExpression {
-    /// The opposite, without a `not` of a `not`.
+    /// The negation; negates a `not` by removing it.
     var negated: FilterExpression {
         if case .not(let inner) = self { return inner }
         return .not(self)
     }
 
-    /// All of several, without an `and` of one.
+    /// The conjunction of several expressions; a single one is returned as it is.
     static func conjunction(_ parts: [FilterExpression]) -> FilterExpression {
         parts.count == 1 ? parts[0] : .and(parts)
     }
 
-    /// Returns the disjunction of several expressions, without an `or` of one.
+    /// The disjunction of several expressions; a single one is returned as it is.
     static func disjunction(_ parts: [FilterExpression]) -> FilterExpression {
         parts.count == 1 ? parts[0] : .or(parts)
     }

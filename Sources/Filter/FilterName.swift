@@ -9,7 +9,7 @@ enum FilterName {
     /// The fields of both ends: a test is true if it is true for the source or for the destination.
     case ends(FlowField, FlowField)
 
-    /// All names, by their text.
+    /// All names by their text.
     static let all: [String: FilterName] = {
         var names: [String: FilterName] = [:]
         for field in FlowField.allCases { names[field.description.name] = .field(field) }
@@ -19,25 +19,25 @@ enum FilterName {
         return names
     }()
 
-    /// Names without an end.
+    /// Names that stand for the fields of both ends.
     private static let ends: [(String, FlowField, FlowField)] = [
         ("ip", .sourceIP, .destIP), ("name", .sourceName, .destName), ("name_aggr", .sourceNameAggr, .destNameAggr),
         ("namespace", .sourceNamespace, .destNamespace), ("port", .sourcePort, .destPort),
         ("type", .sourceType, .destType), ("labels", .sourceLabels, .destLabels),
     ]
 
-    /// Names that older index mappings of the format use.
+    /// Names of the same fields in older index mappings.
     private static let aliases: [(String, FlowField)] = [
         ("source_port_num", .sourcePort), ("dest_port_num", .destPort), ("dest_service_port_name", .destServicePort),
     ]
 
-    /// The name that was probably meant by a text, else the first field with the text in its name; nil if there is none.
+    /// The name with the smallest edit distance to a text, else a field whose name contains the text; nil if there is none.
     static func nearest(to text: String) -> String? {
         EditDistance.nearest(to: text, among: all.keys)
             ?? FlowField.allCases.map(\.description.name).first { $0.contains(text) }
     }
 
-    /// The subject of a test of the name.
+    /// The subjects of a test with this name.
     var subjects: [FilterSubject] {
         switch self {
         case .field(let field): [.field(field)]
@@ -46,7 +46,7 @@ enum FilterName {
         }
     }
 
-    /// The type of the values; both ends have the same.
+    /// The type of the values; it is the same for both ends.
     var type: FlowFieldType {
         switch self {
         case .field(let field), .ends(let field, _): field.description.type
@@ -54,7 +54,7 @@ enum FilterName {
         }
     }
 
-    /// The texts that the values may have, where only few are possible.
+    /// The allowed values, for fields with a fixed set of values; nil for others.
     var vocabulary: [String]? {
         switch self {
         case .field(.action): FlowAction.allCases.map(\.rawValue)

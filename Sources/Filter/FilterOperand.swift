@@ -1,21 +1,21 @@
 import FlowModel
 
-/// The left side of an operator: a name, and for labels a key.
+/// The left side of an operator: a name, and for a label its key.
 struct FilterOperand: CustomStringConvertible {
-    /// The name as it was written.
+    /// The name as it is written.
     let word: String
-    /// The subject.
+    /// The resolved name.
     let name: FilterName
     /// The key of a label; nil without one.
     let key: String?
 
-    /// The way in which values are compared.
+    /// How values are compared.
     enum Kind: String {
         case text = "a text"
         case number = "a number"
         case address = "an address"
 
-        /// The operators, for people.
+        /// The operators, as a text for people.
         var operators: String {
             switch self {
             case .text: "==, !=, in, not in, contains, starts with, ends with"
@@ -24,7 +24,7 @@ struct FilterOperand: CustomStringConvertible {
             }
         }
 
-        /// A value, for people.
+        /// An example of a value, as a text for people.
         var example: String {
             switch self {
             case .text: "\"kube-system\""
@@ -34,7 +34,7 @@ struct FilterOperand: CustomStringConvertible {
         }
     }
 
-    /// The way in which its values are compared.
+    /// How values of the operand are compared.
     var kind: Kind {
         switch name.type {
         case .integer, .port, .integers: .number
@@ -43,10 +43,10 @@ struct FilterOperand: CustomStringConvertible {
         }
     }
 
-    /// The name as it was written, with the key.
+    /// The name as it is written, with the key.
     var description: String { key.map { "\(word)[\"\($0)\"]" } ?? word }
 
-    /// A question about it; for a name of both ends, whether either of them fits.
+    /// A test of the operand; for a name of both ends, a disjunction of two tests.
     func expression(_ condition: FilterCondition) -> FilterExpression {
         .disjunction(
             name.subjects.map { subject in
@@ -57,7 +57,7 @@ struct FilterOperand: CustomStringConvertible {
     }
 }
 
-/// Values on the right of an operator, of one kind.
+/// The values on the right of an operator, all of one kind.
 struct FilterValues {
     /// Texts.
     var texts: [String] = []
@@ -66,7 +66,7 @@ struct FilterValues {
     /// Ranges of addresses.
     var addresses: [IPPrefix] = []
 
-    /// The test whether a value is one of them.
+    /// The condition that a value is one of these.
     func condition(_ kind: FilterOperand.Kind) -> FilterCondition {
         switch kind {
         case .text: .equals(Self.ordered(texts))
@@ -75,7 +75,7 @@ struct FilterValues {
         }
     }
 
-    /// Texts in the order of their bytes, each once; texts of other bytes are others, even if they look the same.
+    /// Texts sorted by their bytes, without duplicates; only texts with the same bytes are duplicates.
     private static func ordered(_ texts: [String]) -> [String] {
         var ordered: [String] = []
         for text in texts.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {

@@ -1,19 +1,19 @@
 import FlowModel
 import Glibc
 
-/// A place of a text in ``FilterOperands``, or of several texts.
+/// A range of bytes, texts or other operands in ``FilterOperands``.
 struct TextRange: Sendable, Hashable {
-    /// The first byte, or text.
+    /// The index of the first byte or operand.
     var start: Int32 = 0
-    /// The number of bytes, or of texts.
+    /// The number of bytes or operands.
     var count: Int32 = 0
 
-    /// The places.
+    /// The range of indices.
     @inline(__always)
     var indices: Range<Int> { Int(start)..<Int(start) + Int(count) }
 }
 
-/// The operands of a filter: texts, ranges of numbers and of addresses, one behind the other.
+/// The operands of a filter: texts, and ranges of numbers and of addresses, in flat arrays.
 struct FilterOperands: Sendable, Hashable {
     private var bytes: [UInt8] = []
     private var texts: [TextRange] = []
@@ -27,7 +27,7 @@ struct FilterOperands: Sendable, Hashable {
         return TextRange(start: Int32(start), count: Int32(bytes.count - start))
     }
 
-    /// Adds texts in the order of their bytes.
+    /// Adds texts, sorted by their bytes.
     mutating func add(_ added: [String]) -> TextRange {
         let ordered = added.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         let ranges = ordered.map { add($0) }
@@ -47,19 +47,19 @@ struct FilterOperands: Sendable, Hashable {
         return TextRange(start: Int32(addresses.count - ranges.count), count: Int32(ranges.count))
     }
 
-    /// Whether one of several ranges has a number.
+    /// Whether one of the ranges contains a number.
     func contains(_ number: UInt64, in ranges: TextRange) -> Bool {
         for index in ranges.indices where numbers[index].contains(number) { return true }
         return false
     }
 
-    /// Whether one of several ranges has an address.
+    /// Whether one of the ranges contains an address.
     func contains(_ address: IPAddress, in ranges: TextRange) -> Bool {
         for index in ranges.indices where addresses[index].contains(address) { return true }
         return false
     }
 
-    /// Whether bytes are one of several texts.
+    /// Whether the bytes are equal to one of the texts.
     func contains(_ text: UnsafeBufferPointer<UInt8>, in several: TextRange) -> Bool {
         bytes.withUnsafeBufferPointer { bytes in
             var (low, high) = (several.indices.lowerBound, several.indices.upperBound)
@@ -73,26 +73,26 @@ struct FilterOperands: Sendable, Hashable {
         }
     }
 
-    /// Whether bytes are a text.
+    /// Whether the bytes are equal to a text.
     @inline(__always)
     func isText(_ text: TextRange, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         with(text) { bytes.count == $0.count && bytes.startsWith($0) }
     }
 
-    /// Whether bytes begin with a text.
+    /// Whether the bytes begin with a text.
     @inline(__always)
     func isHead(_ text: TextRange, of bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         with(text) { bytes.startsWith($0) }
     }
 
-    /// Whether bytes end with a text.
+    /// Whether the bytes end with a text.
     func isTail(_ text: TextRange, of bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         guard bytes.count >= Int(text.count) else { return false }
         let tail = UnsafeBufferPointer(rebasing: bytes[(bytes.count - Int(text.count))...])
         return isText(text, tail)
     }
 
-    /// Whether a text is anywhere in bytes.
+    /// Whether the bytes contain a text.
     func isPart(_ text: TextRange, of bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         with(text) { bytes.contains($0) }
     }
@@ -104,7 +104,7 @@ struct FilterOperands: Sendable, Hashable {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-    /// Whether the bytes begin with others.
+    /// Whether these bytes begin with others.
     @inline(__always)
     fileprivate func startsWith(_ head: UnsafeBufferPointer<UInt8>) -> Bool {
         guard count >= head.count else { return false }
@@ -112,11 +112,11 @@ extension UnsafeBufferPointer<UInt8> {
         return memcmp(one, other, head.count) == 0
     }
 
-    /// Whether others are anywhere in the bytes.
+    /// Whether these bytes contain others.
     fileprivate func contains(_ part: UnsafeBufferPointer<UInt8>) -> Bool {
         guard let first = part.first else { return true }
         guard let base = baseAddress, count >= part.count else { return false }
-        // Where the part can begin.
+        // The positions where the part can begin.
         var rest = UnsafeBufferPointer(rebasing: self[...(count - part.count)])
         while let start = rest.baseAddress, let found = memchr(start, Int32(first), rest.count) {
             let place = UnsafeRawPointer(found) - UnsafeRawPointer(base)
@@ -126,7 +126,7 @@ extension UnsafeBufferPointer<UInt8> {
         return false
     }
 
-    /// Less than 0, 0 or more than 0, as the bytes lie before others, are the same or lie behind them.
+    /// Compares bytes lexicographically: negative, 0 or positive, as in `memcmp(3)`.
     fileprivate func order(_ other: UnsafeBufferPointer<UInt8>) -> Int {
         let shared = Swift.min(count, other.count)
         if let one = baseAddress, let two = other.baseAddress {

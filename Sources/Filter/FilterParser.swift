@@ -1,11 +1,11 @@
 import FlowModel
 
-/// Reads the text of a filter by recursive descent; only parentheses recurse.
+/// A parser of filters by recursive descent; only parentheses recurse.
 struct FilterParser {
     private let text: String
     private var scanner: FilterScanner
 
-    /// Reads the whole text.
+    /// Parses the whole text.
     static func parse(_ text: String) throws(FilterError) -> FilterExpression {
         guard text.utf8.count <= Filter.maximumLength else {
             let reason = "the filter has \(text.utf8.count) bytes, more than \(Filter.maximumLength)"
@@ -75,7 +75,7 @@ extension FilterParser {
         return try comparison(of: operand)
     }
 
-    /// Reads a name, and the key of a label behind it.
+    /// Reads a name, and the key of a label after it.
     private mutating func operand(_ known: String?, at start: Int) throws(FilterError) -> FilterOperand {
         guard let word = known ?? scanner.word() else { throw failure("expected the name of a field") }
         guard let name = FilterName.all[word] else {
@@ -127,7 +127,7 @@ extension FilterParser {
         throw failure("expected an operator behind \(operand): \(operand.kind.operators)")
     }
 
-    /// Orders of numbers, the longer sign first: the range of a bound, nil where no number is in it.
+    /// Order operators, the longer ones first, with the range of numbers that satisfy a bound; nil if none does.
     private static let orders: [(String, @Sendable (UInt64) -> ClosedRange<UInt64>?)] = [
         ("<=", { 0...$0 }), (">=", { $0...UInt64.max }), ("<", { $0 > 0 ? 0...($0 - 1) : nil }),
         (">", { $0 < .max ? ($0 + 1)...UInt64.max : nil }),
@@ -139,14 +139,14 @@ extension FilterParser {
         (["endswith"], { .endsWith($0) }),
     ]
 
-    /// Reads the value behind `==`.
+    /// Reads the value after `==`.
     private mutating func one(of operand: FilterOperand) throws(FilterError) -> FilterCondition {
         var values = FilterValues()
         try readValue(of: operand, into: &values)
         return values.condition(operand.kind)
     }
 
-    /// Reads the set behind `in`.
+    /// Reads the set after `in`.
     private mutating func several(of operand: FilterOperand) throws(FilterError) -> FilterCondition {
         guard scanner.take("{") else { throw failure("expected { and values, as in {\(operand.kind.example)}") }
         var values = FilterValues()
@@ -174,7 +174,7 @@ extension FilterParser {
         }
     }
 
-    /// Reads a number of 0 or more; in quotes, too.
+    /// Reads a number of 0 or more, with or without quotes.
     private mutating func number(of operand: FilterOperand) throws(FilterError) -> UInt64 {
         let place = scanner.position
         guard let digits = scanner.digits() ?? scanner.string() else {
@@ -186,7 +186,7 @@ extension FilterParser {
         return value
     }
 
-    /// Reads a text in quotes; for a text that is a number, its digits do.
+    /// Reads a text in quotes; a text of decimal digits needs no quotes.
     private mutating func text(of operand: FilterOperand) throws(FilterError) -> String {
         let place = scanner.position
         guard var value = scanner.string() ?? scanner.digits() else {

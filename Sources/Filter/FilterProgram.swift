@@ -1,20 +1,20 @@
 import FlowModel
 
-/// A filter as steps with jumps: ends as soon as the result is known, without recursion and allocation.
+/// A filter as steps with jumps, which ends as soon as the result is known and needs no recursion or allocation.
 ///
-/// Programs are equal if they ask the same in the same order, byte by byte.
+/// Programs are equal if they have the same tests in the same order, byte by byte.
 struct FilterProgram: Sendable, Hashable {
-    /// A test, and the next step for each result; plain bytes, so that nothing is counted when it is read.
+    /// A test, and the next step for each result; a trivial type, so that reading it changes no reference counts.
     private struct Step: Sendable, Hashable {
         var subject: Subject
-        /// The field; for hits ``FlowField/policies``.
+        /// The field; ``FlowField/policies`` for policy hits.
         var field: FlowField
         var test: FilterTest
         /// The fastest access to the value in a record of this process.
         var access = FlowField.Access.value
-        /// For a field of few texts: a bit for each of them for which the test holds.
+        /// For a field with few possible texts: one bit for each text, set if the test holds for it.
         var choices: UInt8 = 0
-        /// The beginning of a label, `key=`: a place in the texts.
+        /// The beginning of a label, `key=`, as a range of the operands.
         var head: TextRange
         /// The next step, or ``accept`` or ``reject``.
         var onTrue: Int32
@@ -37,7 +37,7 @@ struct FilterProgram: Sendable, Hashable {
 
     /// Compiles a tree.
     init(_ expression: FilterExpression) {
-        // From the end: what a step jumps to exists before it.
+        // Steps are compiled from the end, so that a step's targets already exist.
         start = compile(expression, Self.accept, Self.reject)
     }
 
@@ -78,7 +78,7 @@ struct FilterProgram: Sendable, Hashable {
             }
         case .label(let field, let key):
             (step.subject, step.field, step.head) = (.label, field, operands.add(key + "="))
-            // What is there begins with nothing; numbers and addresses are asked of no label.
+            // `startsWith("")` holds for every value of a label, also for `-`; labels have no number or address tests.
             if case .present = condition { step.test = FilterTest(.startsWith(""), &operands) }
         case .hits(.enforced): step.subject = .enforcedHits
         case .hits(.pending): step.subject = .pendingHits
@@ -86,8 +86,10 @@ struct FilterProgram: Sendable, Hashable {
         return step
     }
 
-    /// Whether a record matches: the same as for any value with its fields, without a call through a witness, and mostly without
-    /// a ``FieldValue``, which is copied and released by its case.
+    /// Whether a record matches.
+    ///
+    /// The result is the same as for any other source of its fields. This overload needs no witness calls, and in most
+    /// cases no ``FieldValue``, whose copies and releases cost time.
     func matches(_ record: borrowing FlowRecord) -> Bool {
         var place = start
         while place >= 0 {
@@ -104,7 +106,7 @@ struct FilterProgram: Sendable, Hashable {
         return place == Self.accept
     }
 
-    /// Whether a value with the fields of a record matches.
+    /// Whether a source of a record's fields matches.
     func matches(_ source: borrowing some FieldSource) -> Bool {
         var place = start
         while place >= 0 {

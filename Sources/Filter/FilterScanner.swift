@@ -1,24 +1,24 @@
-/// Takes words, signs and values from the text of a filter, and skips the space behind each.
+/// Splits the text of a filter into words, signs and values, and skips the white space after each.
 struct FilterScanner {
     private let bytes: [UInt8]
-    /// The number of bytes that were read.
+    /// The number of bytes that are consumed.
     private(set) var position = 0
 
-    /// Begins at the first thing that is not space.
+    /// Skips leading white space.
     init(_ text: String) {
         bytes = Array(text.utf8)
         skipSpace()
     }
 
-    /// Whether nothing is left.
+    /// Whether the whole text is consumed.
     var isAtEnd: Bool { position == bytes.count }
 
-    /// Whether a sign is next.
+    /// Whether the rest begins with a sign.
     func isNext(_ sign: String) -> Bool {
         bytes[position...].starts(with: sign.utf8)
     }
 
-    /// Takes a sign if it is next; `!` only if it does not begin `!=`.
+    /// Consumes a sign if it is next; consumes `!` only if `=` does not follow.
     mutating func take(_ sign: String) -> Bool {
         guard isNext(sign), sign != "!" || !isNext("!=") else { return false }
         position += sign.utf8.count
@@ -26,7 +26,7 @@ struct FilterScanner {
         return true
     }
 
-    /// Takes words if they are next, with space between them.
+    /// Consumes a sequence of words if it is next.
     mutating func takeWords(_ words: [String]) -> Bool {
         let start = position
         for expected in words {
@@ -38,20 +38,21 @@ struct FilterScanner {
         return true
     }
 
-    /// Takes letters, digits, `_`, `.`, `-`, `/` and `@`, beginning with a letter; nil if there is none.
+    /// Consumes a word of letters, digits, `_`, `.`, `-`, `/` and `@` that begins with a letter or `_`; nil if there is none.
     mutating func word() -> String? {
         guard position < bytes.count, Self.isLetter(bytes[position]) else { return nil }
         return run { Self.isLetter($0) || 0x30...0x39 ~= $0 || "_.-/@".utf8.contains($0) }
     }
 
-    /// Takes decimal digits; nil if there is none.
+    /// Consumes decimal digits; nil if there are none.
     mutating func digits() -> String? {
         guard position < bytes.count, 0x30...0x39 ~= bytes[position] else { return nil }
         return run { 0x30...0x39 ~= $0 }
     }
 
-    /// Takes a text in double or single quotes, which stand twice for one of them within; nil if there is none or its
-    /// end is missing.
+    /// Consumes a text in double or single quotes; nil if there is none, or if its closing quote is missing.
+    ///
+    /// A doubled quote within the text stands for one quote.
     mutating func string() -> String? {
         guard position < bytes.count, bytes[position] == 0x22 || bytes[position] == 0x27 else { return nil }
         let quote = bytes[position]

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// A condition, ready to be asked; plain bytes, its operands are in ``FilterOperands``.
+/// A compiled condition: a trivial type whose operands are in ``FilterOperands``.
 enum FilterTest: Sendable, Hashable {
     case present
     case equalsOne(TextRange)
@@ -12,7 +12,7 @@ enum FilterTest: Sendable, Hashable {
     case numberInAny(TextRange)
     case addressIn(TextRange)
 
-    /// Prepares a condition.
+    /// Compiles a condition, and adds its operands.
     init(_ condition: FilterCondition, _ operands: inout FilterOperands) {
         self =
             switch condition {
@@ -29,7 +29,7 @@ enum FilterTest: Sendable, Hashable {
             }
     }
 
-    /// Whether it holds for a value; for one of several elements, whether for any.
+    /// Whether the condition holds for a value; for a value with several elements, whether it holds for any of them.
     @inline(__always)
     func holds(_ value: FieldValue, _ operands: FilterOperands) -> Bool {
         switch value {
@@ -44,12 +44,12 @@ enum FilterTest: Sendable, Hashable {
         }
     }
 
-    /// Whether it holds for any of several texts.
+    /// Whether the condition holds for any of several texts.
     func holds(any texts: [String], _ operands: FilterOperands) -> Bool {
         texts.contains { holds($0, operands) }
     }
 
-    /// Whether it holds for the value of the first label that begins with `key=`.
+    /// Whether the condition holds for the value of the first label that begins with `key=`.
     func holds(labelsOf set: LabelSet, head: TextRange, _ operands: FilterOperands) -> Bool {
         for label in set.labels {
             let value: Bool? = label.withBytes { bytes in
@@ -61,7 +61,7 @@ enum FilterTest: Sendable, Hashable {
         return false
     }
 
-    /// Whether it holds for a text.
+    /// Whether the condition holds for a text.
     @inline(__always)
     func holds(_ text: String, _ operands: FilterOperands) -> Bool {
         text.withBytes { holds($0, operands) }
@@ -76,14 +76,14 @@ enum FilterTest: Sendable, Hashable {
         case .contains(let part): operands.isPart(part, of: text)
         case .startsWith(let part): operands.isHead(part, of: text)
         case .endsWith(let part): operands.isTail(part, of: text)
-        // An element of a list of addresses, which records have as texts.
+        // An element of a list of addresses; records contain such lists as texts.
         case .addressIn(let ranges):
             IPAddress(String(decoding: text, as: UTF8.self)).map { operands.contains($0, in: ranges) } ?? false
         case .numberIn, .numberInAny: false
         }
     }
 
-    /// Whether it holds for a number.
+    /// Whether the condition holds for a number.
     @inline(__always)
     func holds(_ number: UInt64, _ operands: FilterOperands) -> Bool {
         switch self {
@@ -104,7 +104,7 @@ enum FilterTest: Sendable, Hashable {
 }
 
 extension String {
-    /// Calls a body with the bytes of the text: bytes are compared, not characters.
+    /// Calls a body with the bytes of the text; comparisons use bytes, not characters.
     @inline(__always)
     fileprivate func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         if let result = utf8.withContiguousStorageIfAvailable(body) { return result }
