@@ -1,10 +1,10 @@
 package import FlowModel
 
-/// Folds lookups into the records of the DNS log.
+/// Aggregates lookups into the records of the DNS log.
 ///
-/// Lookups of an interval are one record if they have the same client, question, result and answer. Memory is
-/// bounded: half of it is divided equally between clients, the other half is first come, first served. Lookups without room
-/// are counted in one record without description.
+/// Lookups of an interval are one record if they have the same client, question, response code and answer. Memory is
+/// bounded: half of the limit is divided equally between clients, the other half is first come, first served. Lookups
+/// that exceed the limit are counted in one record without a description.
 package struct DNSLog {
     private struct Key: Hashable {
         let client: ClientName
@@ -13,11 +13,11 @@ package struct DNSLog {
         let sets: [DNSRecord.RecordSet]
     }
 
-    /// The name of a client in a record.
+    /// The client as it is identified in a record.
     private struct ClientName: Hashable {
-        /// Nil where it is folded away.
+        /// The address; nil if clients are aggregated.
         let address: IPAddress?
-        /// Likewise.
+        /// The name; nil if clients are aggregated.
         let name: String?
         let aggregatedName: String
         let namespace: String?
@@ -39,7 +39,7 @@ package struct DNSLog {
         var servers: [DNSRecord.Server] = []
     }
 
-    /// Servers of a record.
+    /// The most servers in a record.
     static let serverLimit = 8
 
     private let detail: DNSRecord.Detail
@@ -53,9 +53,9 @@ package struct DNSLog {
     /// Begins the first interval.
     ///
     /// - Parameters:
-    ///   - detail: what records show of clients.
-    ///   - limit: bytes of messages that an interval may keep.
-    ///   - start: when the interval began, Unix seconds.
+    ///   - detail: the detail in which records identify clients.
+    ///   - limit: the most bytes of messages that are kept for an interval.
+    ///   - start: the beginning of the interval, in Unix seconds.
     package init(detail: DNSRecord.Detail = .clientPrefix, limit: Int = 4 << 20, start: Int64) {
         self.detail = detail
         self.limit = limit
@@ -65,7 +65,7 @@ package struct DNSLog {
     /// The number of records of the interval so far.
     package var count: Int { rows.count + (unlogged > 0 ? 1 : 0) }
 
-    /// Takes in a lookup; the names of client and server are those of this moment.
+    /// Adds a lookup; the endpoints of client and server are resolved now.
     package mutating func add(_ lookup: DomainTracker.Lookup, by resolver: some EndpointResolver) {
         let (packet, message) = (lookup.packet, lookup.message)
         let owners = resolver.endpoints(source: packet.client, destination: packet.server)
@@ -92,11 +92,11 @@ package struct DNSLog {
         return true
     }
 
-    /// Ends the interval, and begins the next one.
+    /// Ends the interval and begins the next one.
     ///
     /// - Parameters:
-    ///   - end: when it ends, Unix seconds.
-    ///   - emit: called with each record, in the order of their names.
+    ///   - end: the end of the interval, in Unix seconds.
+    ///   - emit: called for each record, in the order of names and types.
     package mutating func endInterval(at end: Int64, emit: (DNSRecord) -> Void) {
         let start = min(start, end)
         let records = rows.map { key, row in
@@ -138,7 +138,9 @@ extension DNSLog.Row {
 }
 
 extension DNSMessage {
-    /// The answer by name, type and class, in alphabetical order; servers rotate the order of their answers.
+    /// The answers grouped by name, type and class.
+    ///
+    /// Groups and their data are sorted, because servers rotate the order of their answers.
     var recordSets: [DNSRecord.RecordSet] {
         var sets: [DNSRecord.RecordSet] = []
         for answer in answers {
@@ -157,7 +159,7 @@ extension DNSMessage {
 }
 
 extension DNSMessage.Answer.Content {
-    /// The content of the record, as text.
+    /// The content as text.
     var text: String {
         switch self {
         case .address(let address): "\(address)"

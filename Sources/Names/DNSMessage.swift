@@ -1,14 +1,14 @@
 package import FlowModel
 
-/// A DNS message (RFC 1035 section 4), as far as names of addresses and a log need it: header, question, answers.
+/// The parts of a DNS message that names of addresses and the log need: header, question, answers (RFC 1035 section 4).
 package struct DNSMessage: Sendable, Equatable {
     /// A question (RFC 1035 section 4.1.2).
     package struct Question: Sendable, Hashable {
-        /// The name in lower case, without the last dot; empty for the root.
+        /// The name in lower case, without the final dot; empty for the root.
         package var name: String
-        /// The type of the records (QTYPE).
+        /// The type of the requested records (QTYPE).
         package var type: UInt16
-        /// Their class (QCLASS).
+        /// The class of the requested records (QCLASS).
         package var recordClass: UInt16
 
         /// Takes all members.
@@ -19,7 +19,7 @@ package struct DNSMessage: Sendable, Equatable {
         }
     }
 
-    /// A record of the answer (RFC 1035 section 4.1.3).
+    /// A resource record of the answer section (RFC 1035 section 4.1.3).
     package struct Answer: Sendable, Equatable {
         /// The content of a record.
         package enum Content: Sendable, Equatable {
@@ -27,17 +27,17 @@ package struct DNSMessage: Sendable, Equatable {
             case address(IPAddress)
             /// Another name (CNAME, NS, PTR, DNAME), as ``Question/name``.
             case name(String)
-            /// Anything else, as text.
+            /// Other data as text.
             case text(String)
         }
 
         /// The owner name of the record, as ``Question/name``.
         package var name: String
-        /// Its type.
+        /// The type of the record.
         package var type: UInt16
-        /// Its class.
+        /// The class of the record.
         package var recordClass: UInt16
-        /// The time for which it is valid, seconds.
+        /// The time to live, in seconds.
         package var ttl: UInt32
         /// The content.
         package var content: Content
@@ -58,15 +58,15 @@ package struct DNSMessage: Sendable, Equatable {
         }
     }
 
-    /// The identifier that an answer shares with its question.
+    /// The identifier that a response shares with its query.
     package var id: UInt16
-    /// Whether it is an answer.
+    /// Whether the message is a response.
     package var isResponse: Bool
-    /// The result (RCODE), 0 to 15.
+    /// The response code (RCODE), 0 to 15.
     package var responseCode: UInt8
     /// The only question.
     package var question: Question
-    /// Records of the answer, in their order; those that could be read before the first that is cut off or broken.
+    /// The records of the answer section, in their order, up to the first one that is truncated or malformed.
     package var answers: [Answer]
 
     /// Takes all members.
@@ -86,13 +86,12 @@ package struct DNSMessage: Sendable, Equatable {
 }
 
 extension DNSMessage {
-    /// The most names in a chain of aliases that is followed.
+    /// The most aliases that are followed.
     private static let chainLimit = 16
 
-    /// The addresses of the name that was asked for, with how long they hold (seconds): its own and those of what it is an
-    /// alias of.
+    /// The addresses of the requested name and of the names that it is an alias of, with the seconds that they are valid.
     ///
-    /// Records of names that the question does not lead to are not among them.
+    /// Records of other names are ignored.
     package var addresses: [(address: IPAddress, ttl: UInt32)] {
         guard isResponse, responseCode == 0 else { return [] }
         let records = answers.filter { $0.recordClass == DNSClass.internet }

@@ -1,10 +1,10 @@
 import FlowModel
 
 extension DNSMessage {
-    /// Reads a message: whatever the bytes are, in time that grows with their number only.
+    /// Parses a message from untrusted bytes, in time that is linear in their number.
     ///
-    /// - Returns: the message; nil for what has no header, is no query (opcode 0), or has not exactly one question that can be
-    ///   read.
+    /// - Returns: the message; nil if the header is incomplete, the opcode is not 0 (QUERY), or the message does not have
+    ///   exactly one readable question.
     package init?(_ bytes: [UInt8]) {
         var parser = DNSMessageParser(bytes: bytes)
         guard let message = parser.message() else { return nil }
@@ -12,16 +12,16 @@ extension DNSMessage {
     }
 }
 
-/// Reads untrusted bytes.
+/// Parses untrusted bytes.
 private struct DNSMessageParser {
     private let bytes: [UInt8]
     private var position = 0
 
-    /// RFC 1035 section 2.3.4: bytes of a name, with its lengths.
+    /// The most bytes of a name, including its length bytes (RFC 1035 section 2.3.4).
     private static let nameLimit = 255
-    /// Pointers within a name.
+    /// The most compression pointers in a name.
     private static let pointerLimit = 16
-    /// Bytes of the text of a record's data.
+    /// The most bytes of the text form of a record's data.
     private static let textLimit = 512
     private static let headerSize = 12
 
@@ -62,7 +62,7 @@ private struct DNSMessageParser {
         let end = position + Int(length)
         guard let content = content(of: type, until: end) else { return nil }
         position = end
-        // RFC 2181 section 8: one with the highest bit set is 0.
+        // RFC 2181 section 8: a TTL with the highest bit set counts as 0.
         let ttl = UInt32(high) << 16 | UInt32(low)
         return DNSMessage.Answer(
             name: name,
@@ -75,7 +75,7 @@ private struct DNSMessageParser {
 
     // MARK: Data
 
-    /// Reads the content of a record; nil if it is broken.
+    /// Reads the data of a record; nil if it is malformed.
     private mutating func content(of type: UInt16, until end: Int) -> DNSMessage.Answer.Content? {
         switch type {
         case DNSType.a:
@@ -100,13 +100,13 @@ private struct DNSMessageParser {
         }
     }
 
-    /// The name that ends where the data ends.
+    /// Reads a name that must end at the end of the data.
     private mutating func name(until end: Int) -> String? {
         guard let name = name(), position == end else { return nil }
         return name
     }
 
-    /// Character strings in quotes (RFC 1035 section 5.1), as many as there is room for.
+    /// Reads character strings as quoted text (RFC 1035 section 5.1), up to the limit of the text.
     private mutating func strings(until end: Int) -> String? {
         var text: [UInt8] = []
         while position < end {
@@ -123,7 +123,7 @@ private struct DNSMessageParser {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The form of data of unknown types (RFC 3597 section 5), as much as there is room for.
+    /// The text form of data of unknown types (RFC 3597 section 5), up to the limit of the text.
     private func generic(until end: Int) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text = Array("\\# \(end - position)".utf8)
@@ -137,9 +137,9 @@ private struct DNSMessageParser {
 
     // MARK: Names
 
-    /// A name (RFC 1035 section 4.1.4) in lower case; what is not a printable character in `\DDD` (section 5.1).
+    /// Reads a name (RFC 1035 section 4.1.4) in lower case; other bytes than printable characters are `\DDD` (section 5.1).
     ///
-    /// Pointers lead back only, each further than the one before: so no name has an endless loop.
+    /// Each pointer must lead to a lower offset than the one before, so that no name loops.
     private mutating func name() -> String? {
         var text: [UInt8] = []
         var (place, lowest, pointers, size) = (position, position, 0, 0)
@@ -189,7 +189,7 @@ private struct DNSMessageParser {
         return UInt16(truncatingIfNeeded: word(2))
     }
 
-    /// A number of so many bytes, which must be there.
+    /// Reads a big-endian number of `count` bytes; the caller has checked that they exist.
     private mutating func word(_ count: Int) -> UInt64 {
         defer { position += count }
         return bytes[position..<position + count].reduce(0) { $0 << 8 | UInt64($1) }

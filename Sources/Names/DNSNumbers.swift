@@ -1,22 +1,22 @@
-/// Types of records that mean something here (IANA, Domain Name System Parameters).
+/// Types of records that this module uses (IANA, Domain Name System Parameters).
 package enum DNSType {
     /// An IPv4 address.
     package static let a: UInt16 = 1
-    /// A server of a zone.
+    /// A name server of a zone.
     package static let ns: UInt16 = 2
-    /// The name that an alias stands for.
+    /// The canonical name of an alias.
     package static let cname: UInt16 = 5
-    /// The name of an address.
+    /// The name that belongs to an address.
     package static let ptr: UInt16 = 12
-    /// A server for mail.
+    /// A mail server.
     package static let mx: UInt16 = 15
     /// Text.
     package static let txt: UInt16 = 16
     /// An IPv6 address.
     package static let aaaa: UInt16 = 28
-    /// The place of a service.
+    /// The location of a service.
     package static let srv: UInt16 = 33
-    /// The tree of names that an alias stands for.
+    /// The canonical name of a subtree of names.
     package static let dname: UInt16 = 39
 
     private static let names: [UInt16: String] = [
@@ -26,7 +26,7 @@ package enum DNSType {
         257: "CAA",
     ]
 
-    /// The name of a type; `TYPE` and the number for others (RFC 3597 section 5).
+    /// The name of a type; other types are `TYPE` and the number (RFC 3597 section 5).
     package static func name(of type: UInt16) -> String { names[type] ?? "TYPE\(type)" }
 }
 
@@ -35,7 +35,7 @@ package enum DNSClass {
     /// The Internet.
     package static let internet: UInt16 = 1
 
-    /// The name of a class; `CLASS` and the number for others (RFC 3597 section 5).
+    /// The name of a class; other classes are `CLASS` and the number (RFC 3597 section 5).
     package static func name(of number: UInt16) -> String {
         switch number {
         case 1: "IN"
@@ -48,14 +48,14 @@ package enum DNSClass {
     }
 }
 
-/// Results of questions.
+/// Response codes.
 package enum DNSResponseCode {
     private static let names = [
         "NoError", "FormErr", "ServFail", "NXDomain", "NotImp", "Refused", "YXDomain", "YXRRSet", "NXRRSet", "NotAuth",
         "NotZone",
     ]
 
-    /// The name of a result; `RCODE` and the number for others.
+    /// The name of a response code; other codes are `RCODE` and the number.
     package static func name(of code: UInt8) -> String {
         Int(code) < names.count ? names[Int(code)] : "RCODE\(code)"
     }

@@ -1,20 +1,20 @@
 package import FlowModel
 
-/// Learns from the DNS messages of clients by which names they know addresses.
+/// Records, from the DNS messages of clients, the names that each client looked up for an address.
 ///
-/// A name is one that the client asked for itself, and the answer came to it (``PendingQueries``); it holds for that client
-/// alone, so a workload cannot name addresses for others.
+/// A name counts only if the client sent the query and received the response (``PendingQueries``). It is valid for that
+/// client alone, so a workload cannot name addresses for others.
 package final class DomainTracker: DomainResolver {
-    /// A question and its answer.
+    /// A query and its response.
     package struct Lookup: Sendable, Equatable {
-        /// The answer, as the client's interface saw it.
+        /// The response packet at the client's interface.
         package var packet: DNSPacket
-        /// The same, read.
+        /// The parsed message of the packet.
         package var message: DNSMessage
-        /// The time between question and answer, ns.
+        /// The time between query and response, in ns.
         package var latency: UInt64
 
-        /// The same, for the record of the flow; nil if its flow is not known.
+        /// The lookup in the form for the record of its flow; nil if the flow is unknown.
         package var ofFlow: FlowLookup? {
             guard let flowID = packet.flowID else { return nil }
             return FlowLookup(
@@ -26,19 +26,19 @@ package final class DomainTracker: DomainResolver {
         }
     }
 
-    /// The numbers of messages that were seen, and of those that were not used.
+    /// Counts of the messages, and of the state that is kept.
     package struct Statistics: Sendable, Equatable {
-        /// Answers to questions of the client that got them.
+        /// Responses that match a query of the receiving client.
         package var lookups: UInt64 = 0
-        /// Answers without a question, or that came too late, or under another's address.
+        /// Responses without a query, too late, or with a forged address.
         package var unasked: UInt64 = 0
-        /// Messages that are none, or of another form than clients and servers exchange.
+        /// Messages that are malformed, or whose direction does not match their packet.
         package var malformed: UInt64 = 0
-        /// Questions, addresses and names that found no room.
+        /// Queries, addresses and names that exceed a limit.
         package var refused: UInt64 = 0
-        /// Questions that wait for an answer now.
+        /// Queries that wait for a response now.
         package var pending = 0
-        /// Pairs of a client and an address whose names are known now.
+        /// Pairs of client and address that have names now.
         package var known = 0
     }
 
@@ -46,10 +46,10 @@ package final class DomainTracker: DomainResolver {
     private var known = KnownNames()
     private var counted = Statistics()
 
-    /// Makes an empty one.
+    /// Creates a tracker without names.
     package init() {}
 
-    /// The numbers so far, and the amount that is kept now.
+    /// The counts so far, and the present size of the state.
     package var statistics: Statistics {
         var statistics = counted
         statistics.refused = pending.refused + known.refused
@@ -58,7 +58,7 @@ package final class DomainTracker: DomainResolver {
         return statistics
     }
 
-    /// Takes in messages in the order in which they crossed interfaces; says which questions are answered.
+    /// Processes messages in the order in which they passed the interfaces, and calls `answered` with each lookup.
     package func process(_ packets: [DNSPacket], answered: (Lookup) -> Void = { _ in }) {
         for packet in packets { process(packet, answered) }
     }
@@ -86,15 +86,15 @@ package final class DomainTracker: DomainResolver {
         answered(Lookup(packet: packet, message: message, latency: latency))
     }
 
-    /// Whether no names are known at all.
+    /// Whether there are no names.
     package var isEmpty: Bool { known.count == 0 }
 
-    /// The names that a client asked for and got the address of.
+    /// The names that a client looked up and whose response contained the address.
     package func domains(of address: IPAddress, for client: DomainClient) -> [String] {
         known.names(of: address, for: client)
     }
 
-    /// Ends an interval at a time, CLOCK_MONOTONIC ns: names that have expired, and that no flow of it used, are forgotten.
+    /// Ends an interval at a time in CLOCK_MONOTONIC ns: removes expired names that no flow of the interval used.
     package func endInterval(now: UInt64) {
         pending.forget(before: now)
         known.endInterval(now: now)

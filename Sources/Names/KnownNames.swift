@@ -1,6 +1,6 @@
 import FlowModel
 
-/// The names by which clients know addresses.
+/// The names that each client looked up for addresses.
 struct KnownNames {
     private struct Place: Hashable {
         let client: DomainClient
@@ -8,19 +8,19 @@ struct KnownNames {
     }
 
     private struct Entry {
-        /// Names, with when they expire (CLOCK_MONOTONIC ns).
+        /// The names, with their expiry (CLOCK_MONOTONIC ns).
         var names: [(name: String, end: UInt64)] = []
-        /// The last interval in which a flow used them.
+        /// The last interval in which the names were added or used.
         var used: UInt32
 
-        /// Keeps a name longer; false if it is not there.
+        /// Extends the validity of a name; false if the entry does not contain it.
         mutating func extend(_ name: String, until end: UInt64) -> Bool {
             guard let known = names.firstIndex(where: { $0.name == name }) else { return false }
             names[known].end = max(names[known].end, end)
             return true
         }
 
-        /// Adds a name; returns the one that made room for it, the one that expires first.
+        /// Adds a name; if the entry is full, removes and returns the name that expires first.
         mutating func add(_ name: String, until end: UInt64) -> String? {
             defer { names.append((name, end)) }
             guard names.count == KnownNames.namesLimit else { return nil }
@@ -28,39 +28,39 @@ struct KnownNames {
         }
     }
 
-    /// What a client has.
+    /// The amount of memory that one client uses.
     private struct Share {
         var addresses = 0
-        /// Bytes of the names.
+        /// The bytes of its names.
         var bytes = 0
     }
 
-    /// The shortest and the longest validity of a name, ns.
+    /// The shortest and the longest validity of a name, in ns.
     ///
-    /// Clients keep connecting for a while to what they once looked up, whatever its TTL.
+    /// The shortest one exceeds many TTLs, because clients keep connecting to addresses for a while after the TTL.
     static let shortest: UInt64 = 60_000_000_000
     static let longest: UInt64 = 86_400_000_000_000
-    /// Names that one client has looked up for an address.
+    /// The most names of one address for one client.
     static let namesLimit = 8
-    /// Addresses that one client has looked up, and all of them.
+    /// The most addresses of one client, and of all clients.
     static let clientLimit = 4096
     static let limit = 1 << 16
-    /// Bytes of the names of one client, and of all: a name may have a thousand.
+    /// The most bytes of names of one client, and of all clients; one name may have a thousand.
     static let clientByteLimit = 1 << 20
     static let byteLimit = 1 << 24
 
     private var entries: [Place: Entry] = [:]
     private var shares: [DomainClient: Share] = [:]
-    /// Bytes of all names.
+    /// The bytes of all names.
     private(set) var bytes = 0
     private var interval: UInt32 = 1
-    /// Addresses and names that found no room.
+    /// Addresses and names that exceeded a limit.
     private(set) var refused: UInt64 = 0
 
     /// The number of pairs of client and address that have names.
     var count: Int { entries.count }
 
-    /// Learns a name.
+    /// Adds a name of an address for a client, or extends its validity.
     mutating func learn(
         _ name: String,
         of address: IPAddress,
@@ -87,7 +87,7 @@ struct KnownNames {
         charge(client, addresses: isNew ? 1 : 0, bytes: name.utf8.count - (former?.utf8.count ?? 0))
     }
 
-    /// A client has its part of the room, whatever others do.
+    /// Whether a client may add a name; each client has a guaranteed share of the limits.
     private func hasRoom(for client: DomainClient, isNew: Bool, bytes needed: Int) -> Bool {
         let share = shares[client] ?? Share()
         let clients = max(1, shares.count)
@@ -109,7 +109,7 @@ struct KnownNames {
         shares[client] = share.addresses > 0 ? share : nil
     }
 
-    /// The names that a client has looked up for an address; keeps them until the next interval has ended.
+    /// The names that a client looked up for an address; marks them as used in this interval.
     mutating func names(of address: IPAddress, for client: DomainClient) -> [String] {
         guard !entries.isEmpty else { return [] }
         let place = Place(client: client, address: address)
@@ -118,7 +118,7 @@ struct KnownNames {
         return entry.names.map(\.name)
     }
 
-    /// Forgets names that have expired and that no flow of the interval used, and begins the next interval.
+    /// Removes expired names that no flow of the interval used, and begins the next interval.
     mutating func endInterval(now: UInt64) {
         let current = interval
         interval &+= 1

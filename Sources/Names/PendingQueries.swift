@@ -1,9 +1,9 @@
 import FlowModel
 
-/// Questions that wait for their answers.
+/// Queries that wait for their responses.
 ///
-/// An answer counts only for a question that its client asked, on its own interface, moments ago: other packets from port 53
-/// are ignored.
+/// A response counts only if the same client sent the query on the same interface moments before; other packets from port
+/// 53 are ignored.
 struct PendingQueries {
     private struct Key: Hashable {
         let interface: UInt32
@@ -23,26 +23,26 @@ struct PendingQueries {
         }
     }
 
-    /// The longest time until an answer, ns: resolvers give up after 5 s, or begin anew.
+    /// The longest time until a response, in ns: resolvers give up or retry after 5 s.
     static let lifetime: UInt64 = 10_000_000_000
-    /// Questions of one interface, and of all.
+    /// The most queries of one interface, and of all interfaces.
     static let interfaceLimit = 1024
     static let limit = 1 << 15
 
     private var times: [Key: UInt64] = [:]
-    /// Keys by age, and the first that is still of interest.
+    /// Keys by age; entries before `first` are obsolete.
     private var order: [(key: Key, time: UInt64)] = []
     private var first = 0
     private var counts: [UInt32: Int] = [:]
-    /// Questions that found no room.
+    /// Queries that exceeded a limit.
     private(set) var refused: UInt64 = 0
 
     /// The number of queries that wait.
     var count: Int { times.count }
-    /// The number of remembered questions, including those that no longer wait.
+    /// The number of entries in `order`, including queries that no longer wait.
     var remembered: Int { order.count }
 
-    /// Notes a question; one that is asked again is as old as it was first.
+    /// Records a query; a repeated query keeps the time of the first one.
     mutating func ask(_ packet: DNSPacket, _ message: DNSMessage) {
         forget(before: packet.time)
         let key = Key(packet, message)
@@ -54,25 +54,23 @@ struct PendingQueries {
         times[key] = packet.time
         counts[key.interface, default: 0] += 1
         order.append((key, packet.time))
-        // Those that were answered wait for nothing more.
+        // Removes the entries of answered queries once they are the majority.
         guard order.count > 2 * max(Self.interfaceLimit, times.count) else { return }
         order = order[first...].filter { times[$0.key] == $0.time }
         first = 0
     }
 
-    /// The time since an answer's question, ns; nil if there was none.
-    ///
-    /// Each question is answered once.
+    /// Removes the query of a response and returns the time since then, in ns; nil if there is no query.
     mutating func answer(_ packet: DNSPacket, _ message: DNSMessage) -> UInt64? {
         forget(before: packet.time)
         let key = Key(packet, message)
-        // CPUs may hand on two packets the other way round; an answer before its question is none all the same.
+        // Several CPUs may deliver two packets in the wrong order; a response before its query does not count.
         guard let time = times[key], packet.time >= time else { return nil }
         remove(key)
         return packet.time - time
     }
 
-    /// Forgets what is too old at a time, CLOCK_MONOTONIC ns.
+    /// Removes queries that are too old at a time in CLOCK_MONOTONIC ns.
     mutating func forget(before now: UInt64) {
         while first < order.count, order[first].time + Self.lifetime < now {
             let (key, time) = order[first]
