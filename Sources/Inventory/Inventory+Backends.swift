@@ -1,9 +1,9 @@
 import ClusterModel
 import FlowModel
 
-/// The kept part of an EndpointSlice or Endpoints object: the backends of its service.
+/// The stored part of an EndpointSlice or Endpoints object: the backends of its service.
 struct BackendRecord: Sendable {
-    /// Addresses that all answer on the same ports.
+    /// Addresses that share the same ports.
     struct Group: Sendable, Equatable {
         let addresses: [IPAddress]
         let ports: [Port]
@@ -18,7 +18,7 @@ struct BackendRecord: Sendable {
     let origin: BackendOrigin
     var groups: [Group] = []
 
-    /// The places, each once.
+    /// The places of all groups, up to ``ServicePlace/limit``.
     var places: Set<ServicePlace> {
         var places: Set<ServicePlace> = []
         for group in groups {
@@ -31,14 +31,14 @@ struct BackendRecord: Sendable {
         return places
     }
 
-    /// Whether it names more places than are taken, counting those that it names twice.
+    /// Whether it lists more places than the limit; duplicates count, too.
     var isOversized: Bool {
         groups.reduce(0) { $0 + $1.addresses.count * $1.ports.count } > ServicePlace.limit
     }
 }
 
 extension Inventory {
-    /// Takes an EndpointSlice or Endpoints object as it is now.
+    /// Adds or updates an EndpointSlice or Endpoints object.
     mutating func upsert(_ endpoints: ServiceEndpoints, from source: SourceID) {
         guard !endpoints.metadata.name.isEmpty else { return }
         var name = ObjectName(endpoints.metadata)
@@ -59,7 +59,7 @@ extension Inventory {
         report(endpoints.kind, name, uid: knownUID, record, from: source)
     }
 
-    /// Forgets an EndpointSlice or Endpoints object.
+    /// Removes an EndpointSlice or Endpoints object.
     mutating func removeBackends(_ kind: ObjectKind, _ name: ObjectName, from source: SourceID) {
         guard let record = backendStore(kind).known(name, from: source)?.record else { return }
         change(record, to: BackendRecord(origin: record.origin))

@@ -1,12 +1,12 @@
 public import ClusterModel
 
 extension Inventory {
-    /// Takes what happened to the objects of a source, in order.
+    /// Applies changes of a source's objects, in order.
     ///
     /// - Parameters:
-    ///   - changes: what happened.
-    ///   - source: whose objects they are; the same name from another source is another object.
-    ///   - now: monotonic nanoseconds.
+    ///   - changes: the changes.
+    ///   - source: the source of the objects; objects with the same name from different sources are distinct.
+    ///   - now: the present time, in monotonic nanoseconds.
     public mutating func apply(_ changes: [ClusterChange], from source: SourceID, at now: Int64) {
         self.now = max(self.now, now)
         for change in changes {
@@ -42,14 +42,14 @@ extension Inventory {
         }
     }
 
-    /// Notes the existence of an object that records do not show.
+    /// Records the existence of an object that does not appear in records.
     private mutating func note(_ kind: ObjectKind, _ metadata: ObjectMetadata, from source: SourceID) {
         guard !metadata.name.isEmpty else { return }
         others[kind, default: ObjectStore()]
             .report(ObjectName(metadata), uid: ObjectUID(metadata.uid), (), from: source)
     }
 
-    /// Forgets an object, unless it is another one than was meant.
+    /// Removes an object, unless its UID differs from the deleted one.
     private mutating func delete(_ reference: ObjectReference, uid: ObjectUID, from source: SourceID) {
         let name = ObjectName(reference)
         let known: ObjectUID? =
@@ -107,7 +107,7 @@ extension Inventory {
             case .globalNetworkSet: globalNetworkSets.endReplace(from: source)
             default: others[kind]?.endReplace(from: source) ?? []
             }
-        // Of several that are gone at once, the one that answered is kept, not the one that happens to come last.
+        // First remove losing claims, so that the winning claim of several removed objects is kept, whatever their order.
         for name in gone { releaseLosers(kind, name, from: source) }
         for name in gone { remove(kind, name, from: source) }
     }

@@ -4,15 +4,15 @@ import FlowModel
 /// The stored parts of a Node or a HostEndpoint.
 struct HostRecord: Sendable {
     var identity: ShownIdentity
-    /// The addresses that it claims.
+    /// The addresses that the object claims.
     var addresses: [IPAddress] = []
-    /// The ranges of the addresses of a Node's pods.
+    /// The address ranges for the pods of a Node.
     var podRanges: [IPPrefix] = []
 }
 
-/// This host: its endpoint, which its own addresses and its Node object share.
+/// This host: the endpoint that its own addresses and its Node object share.
 struct HostIdentity: Sendable {
-    /// A Node object of this host's name.
+    /// A Node object with this host's name.
     struct Reported: Sendable {
         let source: SourceID
         var labels: LabelSet
@@ -20,23 +20,23 @@ struct HostIdentity: Sendable {
         var seniority: Seniority
     }
 
-    /// The host as records show it; without labels as long as no Node object is known.
+    /// The host as it appears in records; without labels until a Node object is known.
     private(set) var endpoint: Endpoint
-    /// The addresses that the host has.
+    /// The own addresses of the host.
     var addresses: Set<IPAddress> = []
-    /// The Node objects of its name, by source; the first one's labels are shown.
+    /// The Node objects with its name, by source; records show the labels of the first one.
     var nodes: [Reported] = []
 
     init(hostName: String) {
         endpoint = Endpoint(kind: .host, name: hostName, aggregatedName: hostName)
     }
 
-    /// The claim of the host to an address that it has.
+    /// The claim of the host to its own addresses.
     var claim: AddressClaim {
         AddressClaim(endpoint: endpoint, source: SourceID(rawValue: 0), standing: .own)
     }
 
-    /// Makes the endpoint show the labels that are known now; returns whether they are others.
+    /// Updates the labels of the endpoint; returns whether they changed.
     mutating func showLabels() -> Bool {
         let labels = nodes.first?.labels
         guard labels !== endpoint.labels, labels?.labels != endpoint.labels?.labels else { return false }
@@ -54,7 +54,7 @@ struct HostIdentity: Sendable {
 // MARK: - Nodes
 
 extension Inventory {
-    /// Takes a Node as it is now.
+    /// Adds or updates a Node.
     mutating func upsert(_ node: Node, from source: SourceID) {
         guard !node.metadata.name.isEmpty else { return }
         let name = ObjectName(node.metadata)
@@ -90,7 +90,7 @@ extension Inventory {
         nodes.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
     }
 
-    /// Forgets a Node.
+    /// Removes a Node.
     mutating func removeNode(_ name: ObjectName, from source: SourceID) {
         guard let record = nodes.known(name, from: source)?.record else { return }
         let claim = AddressClaim(endpoint: record.identity.endpoint, source: source, standing: .node)
@@ -103,7 +103,7 @@ extension Inventory {
         showHost()
     }
 
-    /// The nodes' ranges as they are now.
+    /// An index of the pod ranges of all nodes.
     func makePodRanges() -> PrefixIndex {
         var ranges: [(prefix: IPPrefix, value: Int32)] = []
         nodes.forEach { _, _, record in ranges += record.podRanges.map { ($0, 0) } }
@@ -136,7 +136,7 @@ extension Inventory {
         return ShownIdentity(endpoint: host.endpoint, traits: fingerprint)
     }
 
-    /// Shows the host's newest labels wherever it answers.
+    /// Updates the host's labels in all of its claims.
     private mutating func showHost() {
         guard host.showLabels() else { return }
         for address in host.addresses { addresses.renew(host.claim, at: address) }
@@ -153,7 +153,7 @@ extension Inventory {
 }
 
 extension EndpointTraits {
-    /// The traits of a Node: labels only, because no policy sees it.
+    /// The traits of a Node: labels only, because policies do not apply to it.
     fileprivate init(_ node: Node) {
         self.init(kind: .host, namespace: nil, labels: node.metadata.labels, hasIdentity: false)
     }
@@ -162,7 +162,7 @@ extension EndpointTraits {
 // MARK: - HostEndpoints
 
 extension Inventory {
-    /// Takes a HostEndpoint as it is now.
+    /// Adds or updates a HostEndpoint.
     mutating func upsert(_ hostEndpoint: HostEndpoint, from source: SourceID) {
         guard !hostEndpoint.metadata.name.isEmpty else { return }
         let name = ObjectName(hostEndpoint.metadata)
@@ -201,7 +201,7 @@ extension Inventory {
         hostEndpoints.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
     }
 
-    /// Forgets a HostEndpoint.
+    /// Removes a HostEndpoint.
     mutating func removeHostEndpoint(_ name: ObjectName, from source: SourceID) {
         guard let record = hostEndpoints.known(name, from: source)?.record else { return }
         let claim = AddressClaim(endpoint: record.identity.endpoint, source: source, standing: .hostEndpoint)

@@ -1,21 +1,21 @@
 import ClusterModel
 import FlowModel
 
-/// An object as records show it, and the traits that it shares with others.
+/// An object as it appears in records, and the traits that it shares with others.
 struct ShownIdentity: Sendable {
     var endpoint: Endpoint
     var traits: TraitsFingerprint
 }
 
 extension Endpoint {
-    /// Whether it has the traits of a group: the labels that records show, and what policies see.
+    /// Whether it has the labels and the identity of a group.
     fileprivate func shows(_ group: IdentityTable.Group) -> Bool {
         labels?.labels == group.labels.labels && identity === group.identity
     }
 }
 
 extension Inventory {
-    /// An object as records show it now: the same endpoint as before if neither they nor policies see a change.
+    /// The endpoint of an object; the earlier instance is reused if records and policies see no change.
     mutating func identity(
         replacing earlier: ShownIdentity?,
         _ name: ObjectName,
@@ -44,7 +44,7 @@ extension Inventory {
         return ShownIdentity(endpoint: endpoint, traits: fingerprint)
     }
 
-    /// Lets go of what an identity shares with others.
+    /// Releases the shared parts of an identity.
     mutating func forget(_ identity: ShownIdentity) {
         identities.release(identity.traits)
         releaseNames(of: identity.endpoint)
@@ -54,7 +54,7 @@ extension Inventory {
         if endpoint.aggregatedName != endpoint.name { names.release(endpoint.aggregatedName) }
     }
 
-    /// Ends those claims of an object at once that do not win.
+    /// Removes those claims of an object that do not win.
     mutating func releaseLosers(_ kind: ObjectKind, _ name: ObjectName, from source: SourceID) {
         switch kind {
         case .pod:
@@ -80,15 +80,15 @@ extension Inventory {
         for address in claimed { addresses.releaseLoser(claim, at: address) }
     }
 
-    /// Ends claims to some addresses, makes claims to others, and renews those to addresses that stay.
+    /// Ends claims to removed addresses, adds claims to new ones, and renews the remaining ones.
     ///
-    /// A claim that ends is kept for ``Inventory/retention``, unless the address is claimed by another object: it answers
-    /// for connections that began before its end.
+    /// A claim that ends is kept for ``Inventory/retention``, unless another object claims the address. A kept claim
+    /// names connections that began before its end.
     ///
     /// - Parameters:
-    ///   - old: where the claimant had claims.
-    ///   - new: where it has some now; each once.
-    ///   - claim: the claimant as it is now.
+    ///   - old: the addresses that the claimant claimed so far.
+    ///   - new: the addresses that it claims now, without duplicates.
+    ///   - claim: the present claim.
     mutating func moveClaims(
         from old: [IPAddress],
         to new: [IPAddress],

@@ -8,7 +8,7 @@ struct NetworkSetRecord: Sendable {
 }
 
 extension Inventory {
-    /// Takes a network set as it is now.
+    /// Adds or updates a network set.
     mutating func upsert(_ set: NetworkSet, from source: SourceID) {
         guard !set.metadata.name.isEmpty else { return }
         var name = ObjectName(set.metadata)
@@ -43,7 +43,7 @@ extension Inventory {
         }
     }
 
-    /// Removes a network set; unlike endpoints it is gone at once, as in Calico.
+    /// Removes a network set; unlike endpoints it is not kept for a while, as in Calico.
     mutating func removeNetworkSet(_ name: ObjectName, from source: SourceID) {
         guard let record = networkSetStore(name).known(name, from: source)?.record else { return }
         networkSetMembers[record.identity.endpoint.object] = nil

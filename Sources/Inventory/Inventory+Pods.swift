@@ -3,23 +3,25 @@ import FlowModel
 
 /// The stored parts of a pod.
 ///
-/// It has no identity before it has an address, and when it uses the node's network: it has no lookups by address then.
+/// A pod has no identity before it has an address, or if it uses the node's network: lookups by address do not return it.
 struct PodRecord: Sendable {
     var identity: ShownIdentity?
-    /// The addresses that it claims.
+    /// The addresses that the pod claims.
     var addresses = AddressList.none
 }
 
 extension Pod {
-    /// The addresses that are its alone: none if it uses the node's, and none after its end, because what begins then may
-    /// be another's.
+    /// The addresses that belong to this pod alone.
+    ///
+    /// A pod in the node's network claims none. A pod that has ended claims none, because its addresses may belong to
+    /// another pod.
     fileprivate var claimedAddresses: [IPAddress] {
         usesHostNetwork || phase == .ended ? [] : addresses.unique
     }
 }
 
 extension Inventory {
-    /// Takes a pod as it is now.
+    /// Adds or updates a pod.
     mutating func upsert(_ pod: Pod, from source: SourceID) {
         guard !pod.metadata.name.isEmpty else { return }
         var name = ObjectName(pod.metadata)
@@ -36,7 +38,7 @@ extension Inventory {
         pods.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
     }
 
-    /// Forgets a pod.
+    /// Removes a pod.
     mutating func removePod(_ name: ObjectName, from source: SourceID) {
         guard let record = pods.known(name, from: source)?.record else { return }
         if containers.replace([], of: name) { edits += 1 }
@@ -55,7 +57,7 @@ extension Inventory {
         let earlier = record.identity
         let identity = identity(
             replacing: earlier,
-            // The texts that all share.
+            // The earlier endpoint's strings are shared instances.
             earlier.map { ObjectName($0.endpoint) } ?? name,
             aggregatedName: AggregatedName(pod.metadata),
             EndpointTraits(
@@ -92,7 +94,7 @@ extension Inventory {
 }
 
 extension ObjectName {
-    /// The name of the object behind an endpoint.
+    /// The name of the object that an endpoint represents.
     init(_ endpoint: Endpoint) {
         namespace = endpoint.namespace
         name = endpoint.name

@@ -1,22 +1,22 @@
 import ClusterModel
 import FlowModel
 
-/// The kept part of a Service: the places where it is called, and its service port in records there.
+/// The stored part of a Service: the places where clients reach it, and its service ports in records.
 struct ServiceRecord: Sendable {
     /// A port.
     struct Port: Sendable {
         let proto: IPProtocol
         let shown: ServicePort
-        /// The service port in records when it is called at a node's address; nil if it is not.
+        /// The service port in records for connections to a node's address; nil without a node port.
         let shownAtNode: ServicePort?
     }
 
-    /// A number that no other service has or had.
+    /// The unique number of the service.
     let object: UInt64
     var addresses: [IPAddress] = []
     var ports: [Port] = []
 
-    /// The places where it is called by its own addresses.
+    /// The places where clients reach the service by its own addresses.
     var places: [ServicePlace: ServicePort] {
         var places: [ServicePlace: ServicePort] = [:]
         for port in ports {
@@ -27,7 +27,7 @@ struct ServiceRecord: Sendable {
         return places
     }
 
-    /// The places where it is called at a node's address.
+    /// The places where clients reach the service by node ports.
     var nodePlaces: [ServicePlace: ServicePort] {
         var places: [ServicePlace: ServicePort] = [:]
         for port in ports {
@@ -39,17 +39,17 @@ struct ServiceRecord: Sendable {
 }
 
 extension ServicePlace {
-    /// A port of every node.
+    /// The place that stands for a port of every node.
     static func atNode(_ port: UInt16, _ proto: IPProtocol) -> ServicePlace {
         ServicePlace(address: IPAddress(word0: 0, word1: 0), port: port, proto: proto)
     }
 
-    /// The most places that one object may name: beyond any real one, below what would hurt.
+    /// The most places of one object: more than any real object has, and few enough to be harmless.
     static let limit = 65_536
 }
 
 extension Inventory {
-    /// Takes a Service as it is now.
+    /// Adds or updates a Service.
     mutating func upsert(_ service: Service, from source: SourceID) {
         guard !service.metadata.name.isEmpty else { return }
         var name = ObjectName(service.metadata)
@@ -61,7 +61,7 @@ extension Inventory {
         }
         if known == nil {
             name.namespace = name.namespace.map { names.acquire($0) }
-            // Its slices have its name too.
+            // The slices of the service refer to it by the same name.
             name.name = names.acquire(name.name)
             lastService += 1
         }
@@ -71,7 +71,7 @@ extension Inventory {
         services.report(name, uid: uid.or(known?.uid ?? uid), record, from: source)
     }
 
-    /// Forgets a Service.
+    /// Removes a Service.
     mutating func removeService(_ name: ObjectName, from source: SourceID) {
         guard let record = services.known(name, from: source)?.record else { return }
         change(name, record, to: ServiceRecord(object: record.object), from: source)
@@ -80,7 +80,7 @@ extension Inventory {
         services.remove(name, from: source)
     }
 
-    /// A Service as it is kept; ports that show the same as before stay the same.
+    /// The stored part of a Service; unchanged service ports keep their instances.
     private mutating func record(
         of service: Service,
         _ name: ObjectName,
@@ -133,7 +133,7 @@ extension Inventory {
 }
 
 extension ServiceBook {
-    /// Ends the claims of a service to some places, and makes or renews those to others.
+    /// Removes the claims of a service to some places, and adds or updates those to others.
     fileprivate mutating func move(
         _ object: UInt64,
         from old: [ServicePlace: ServicePort],

@@ -1,26 +1,27 @@
 import ClusterModel
 public import FlowModel
 
-/// The endpoints behind addresses, as far as sources have them: the writer, which makes snapshots for readers.
+/// The endpoints behind addresses as sources report them; the writer, which makes snapshots for readers.
 ///
-/// It takes changes of cluster objects from any number of sources and keeps the parts of each object that records need.
-/// Its owner serializes access. Flows are resolved against ``snapshot()``.
+/// It applies changes of cluster objects from any number of sources and stores the parts of each object that records
+/// need. Its owner serializes access. Flows are resolved against a ``snapshot()``.
 ///
-/// An endpoint that is gone answers for another ten seconds, so that its last connections are named (Calico keeps
-/// deleted endpoints as long), unless another object claims its address. Connections that began after its end are not
-/// its own.
+/// An endpoint that was removed keeps its addresses for another ten seconds, so that its last connections are named
+/// (Calico keeps deleted endpoints as long), unless another object claims them. Connections that began after its end are
+/// not attributed to it.
 public struct Inventory: Sendable {
-    /// The time for which an endpoint that is gone still answers, ns.
+    /// The time for which a removed endpoint keeps its addresses, in ns.
     static let retention: Int64 = 10_000_000_000
 
-    /// The name of this host: of its endpoint, and of its Node object.
+    /// The name of this host: the name of its endpoint and of its Node object.
     public let hostName: String
-    /// Whether sources (a cluster, files) are expected to have workloads; if not, no address may become known.
+    /// Whether sources (a cluster, files) are expected to report workloads; if not,
+    /// ``InventorySnapshot/mayBecomeKnown(_:)`` is false.
     public var expectsWorkloads = false {
         didSet { if expectsWorkloads != oldValue { edits += 1 } }
     }
 
-    // The objects of the sources.
+    // Objects of the sources.
     var pods = ObjectStore<PodRecord>()
     var nodes = ObjectStore<HostRecord>()
     var hostEndpoints = ObjectStore<HostRecord>()
@@ -29,23 +30,23 @@ public struct Inventory: Sendable {
     var endpoints = ObjectStore<BackendRecord>()
     var networkSets = ObjectStore<NetworkSetRecord>()
     var globalNetworkSets = ObjectStore<NetworkSetRecord>()
-    /// Objects that no record shows: only that they exist.
+    /// Objects that do not appear in records; only their existence is stored.
     var others: [ObjectKind: ObjectStore<Void>] = [:]
 
-    /// Names of containers of this host's pods.
+    /// The container names of this host's pods.
     var containers = ContainerNames()
 
-    // What they share.
+    // Values that objects share.
     var names = InternPool<String>()
     var identities = IdentityTable()
 
-    // What answers.
+    // Tables for lookups.
     var addresses = AddressBook()
     var host: HostIdentity
     var servicePorts = ServiceBook()
-    /// By port and protocol; the address of these places is `::`.
+    /// Services by node port and protocol; the address of these places is `::`.
     var nodePorts = ServiceBook()
-    /// The number of services that are called at an address.
+    /// The number of services by their own addresses.
     var serviceAddresses = ShardedTable<IPAddress, Int>()
     var backends = BackendBook()
     var coverage = ServiceCoverage()
@@ -55,9 +56,9 @@ public struct Inventory: Sendable {
     private let privateNetwork = Endpoint(kind: .network, name: "-", aggregatedName: "pvt")
     private let publicNetwork = Endpoint(kind: .network, name: "-", aggregatedName: "pub")
 
-    // What is to be done.
+    // State of pending work.
     private var placed: Set<IPAddress> = []
-    /// The pods behind this host's interfaces, if by name they all run on another host; nil if the names are right.
+    /// The pods behind this host's interfaces if all of them run on another host by name; nil otherwise.
     private var othersPods: Set<IPAddress>?
     var networkSetsChanged = false
     var podRangesChanged = false
@@ -69,7 +70,7 @@ public struct Inventory: Sendable {
     private var generation: UInt64 = 1
     private var publishedEdits: UInt64 = 0
 
-    /// Makes an inventory with the name of a host, and nothing else.
+    /// Creates an inventory that contains only the name of a host.
     public init(hostName: String) {
         self.hostName = hostName
         host = HostIdentity(hostName: hostName)
@@ -84,17 +85,17 @@ public struct Inventory: Sendable {
         edits += 1
     }
 
-    /// Takes in which addresses belong behind this host's interfaces, whichever object has them.
+    /// Replaces the addresses that belong behind this host's interfaces, whichever objects own them.
     ///
-    /// They show the local pods where the host's name does not: if none of the pods that run on a node of this name is
-    /// behind an interface, and others are, those are this host's.
+    /// They identify the local pods if the host's name does not match its Node. If none of the pods on the node with this
+    /// name is behind an interface, but other pods are, then those pods are local.
     public mutating func replacePlacedAddresses(with addresses: Set<IPAddress>) {
         guard addresses != placed else { return }
         placed = addresses
         edits += 1
     }
 
-    /// Whether all pods behind this host's interfaces run on another host by name.
+    /// Whether the pods behind this host's interfaces run on another host by name.
     public var hasOthersPods: Bool { othersPods != nil }
 
     private func findOthersPods() -> Set<IPAddress>? {
@@ -103,21 +104,21 @@ public struct Inventory: Sendable {
         return pods.isEmpty ? nil : pods
     }
 
-    /// Removes endpoints that are gone and whose time is over.
+    /// Removes kept claims whose retention has passed.
     ///
-    /// - Parameter now: monotonic nanoseconds, of the clock of the changes.
+    /// - Parameter now: the present time in monotonic nanoseconds, of the same clock as the changes.
     public mutating func expire(at now: Int64) {
         self.now = max(self.now, now)
         while let item = expiries.popFirst(at: self.now) { addresses.expire(item.sequence, at: item.address) }
     }
 
-    /// The time when the next item expires, monotonic ns; nil if there is none.
+    /// The time when the next kept claim expires, in monotonic ns; nil if there is none.
     public var nextExpiry: Int64? { expiries.nextDeadline }
 
     /// An immutable snapshot of the present state.
     ///
-    /// Costs by what changed since the last one: tables are shared, and indexes of prefixes are made anew only if network
-    /// sets or the nodes' ranges have changed.
+    /// The cost depends on the changes since the last snapshot: tables are shared, and prefix indexes are rebuilt only if
+    /// network sets or pod ranges have changed.
     public mutating func snapshot() -> InventorySnapshot {
         if networkSetsChanged {
             networkSetIndex = NetworkSetIndex(Array(networkSetMembers.values))

@@ -2,16 +2,16 @@ import ClusterModel
 public import FlowModel
 
 extension InventorySnapshot {
-    /// The endpoint that a record would show for an address, and why.
+    /// Explains which endpoint a record shows for an address.
     ///
-    /// Looks through all that is known: for people, not for flows.
+    /// The function searches all tables, which is too slow for flows.
     ///
     /// - Parameters:
     ///   - address: the address.
     ///   - port: the port; nil for all.
     ///   - proto: the protocol; nil for all.
-    ///   - peerNamespace: the namespace of the other end of the connection; nil if it is in none.
-    /// - Returns: what is known of the address.
+    ///   - peerNamespace: the namespace of the other end of the connection; nil if it has none.
+    /// - Returns: the endpoint, the reason, and the alternatives.
     public func explain(
         _ address: IPAddress,
         port: UInt16?,
@@ -42,7 +42,7 @@ extension InventorySnapshot {
         )
     }
 
-    /// The network sets that have an address, in the order in which they are chosen.
+    /// The network sets that contain an address, in order of precedence.
     private func setMatches(_ address: IPAddress, peerNamespace: String?) -> [AddressExplanation.SetMatch] {
         var matches: [(match: AddressExplanation.SetMatch, rank: [Int])] = []
         for (number, member) in networkSets.members.enumerated() {
@@ -62,13 +62,13 @@ extension InventorySnapshot {
         var matches: [AddressExplanation.ServiceMatch] = []
         if serviceAddresses.contains(address) {
             servicePorts.forEach { place, entry in
-                guard place.address == address, place.isAsked(port, proto) else { return }
+                guard place.address == address, place.matches(port, proto) else { return }
                 matches.append(.init(entry, place, .address))
             }
         }
         if let port, isHost(address) {
             nodePorts.forEach { place, entry in
-                guard place.isAsked(port, proto) else { return }
+                guard place.matches(port, proto) else { return }
                 let isHidden = servicePorts.contains(.init(address: address, port: port, proto: place.proto))
                 if !isHidden { matches.append(.init(entry, place, .nodePort)) }
             }
@@ -83,7 +83,7 @@ extension InventorySnapshot {
     ) -> [AddressExplanation.BackendMatch] {
         var matches: [AddressExplanation.BackendMatch] = []
         backends.forEach { place, entry in
-            guard place.address == address, place.isAsked(port, proto) else { return }
+            guard place.address == address, place.matches(port, proto) else { return }
             let names = Set(entry.origins.map(\.service))
             let services = names.map { ObjectReference(kind: .service, namespace: $0.namespace, name: $0.name) }
                 .sorted { ($0.namespace ?? "", $0.name) < ($1.namespace ?? "", $1.name) }
@@ -94,7 +94,7 @@ extension InventorySnapshot {
 }
 
 extension ServicePlace {
-    fileprivate func isAsked(_ port: UInt16?, _ proto: IPProtocol?) -> Bool {
+    fileprivate func matches(_ port: UInt16?, _ proto: IPProtocol?) -> Bool {
         (port ?? self.port) == self.port && (proto ?? self.proto) == self.proto
     }
 }

@@ -2,19 +2,19 @@ public import FlowModel
 
 /// The endpoints behind addresses at one moment (``Inventory/snapshot()``).
 ///
-/// Immutable; any number of threads ask it without waiting. It shares its tables with the inventory and with other
-/// snapshots.
+/// A snapshot is immutable, and any number of threads may read it without waiting. It shares its tables with the
+/// inventory and with other snapshots.
 public struct InventorySnapshot: EndpointResolver {
-    /// Grows with every snapshot that may answer differently.
+    /// A counter that grows with every snapshot whose results may differ.
     public let generation: UInt64
 
-    /// The addresses of pods that run on this host; those of pods in the host's own network are not among them.
+    /// The addresses of pods that run on this host, without pods in the host's own network.
     public let localWorkloads: Set<IPAddress>
 
     let expectsWorkloads: Bool
     let owners: ShardedTable<IPAddress, Endpoint>
     let claims: ShardedTable<IPAddress, AddressEntry>
-    /// The times when the owners ended that still answer, by address, monotonic ns.
+    /// The times when the kept claims ended, by address, in monotonic ns.
     let endings: [IPAddress: Int64]
     let containers: [String: String]
     let ownAddresses: Set<IPAddress>
@@ -24,13 +24,15 @@ public struct InventorySnapshot: EndpointResolver {
     let nodePorts: ShardedTable<ServicePlace, ServiceEntry>
     let serviceAddresses: ShardedTable<IPAddress, Int>
     let backends: ShardedTable<ServicePlace, BackendEntry>
-    /// Whether there are services without EndpointSlices that name their backends.
+    /// Whether there are services without EndpointSlices or Endpoints objects.
     public let hasUncoveredServices: Bool
     let privateNetwork: Endpoint
     let publicNetwork: Endpoint
 
-    /// The two ends of a connection: the pod or host that an address belongs to, else the network set that contains it,
-    /// else the private or the public network.
+    /// The endpoints at the two ends of a connection.
+    ///
+    /// An endpoint is the pod or host that owns the address, else the network set that contains it, else the private or
+    /// the public network.
     public func endpoints(
         source: IPAddress,
         destination: IPAddress
@@ -40,7 +42,7 @@ public struct InventorySnapshot: EndpointResolver {
         return (shownSource, knownDestination ?? outsider(at: destination, preferring: shownSource.namespace))
     }
 
-    /// The same for a connection that began at a time; see ``EndpointResolver``.
+    /// The endpoints of a connection that began at a given time; see ``EndpointResolver``.
     public func endpoints(
         source: IPAddress,
         destination: IPAddress,
@@ -54,13 +56,14 @@ public struct InventorySnapshot: EndpointResolver {
         return (shownSource, knownDestination ?? outsider(at: destination, preferring: shownSource.namespace))
     }
 
-    /// The endpoint behind an address, for a peer in a namespace; nil for a peer in none.
+    /// The endpoint behind an address, for a peer in a namespace; nil for a peer without one.
     public func endpoint(at address: IPAddress, preferring namespace: String? = nil) -> Endpoint {
         owner(of: address) ?? outsider(at: address, preferring: namespace)
     }
 
-    /// The newest version of an endpoint, as long as it still owns the address or, of a network set, has it; else the one
-    /// given.
+    /// The newest version of an endpoint if it still owns the address, else the given version.
+    ///
+    /// A network set must still contain the address.
     public func refreshed(_ endpoint: Endpoint, at address: IPAddress) -> Endpoint {
         switch endpoint.kind {
         case .network:
@@ -74,7 +77,7 @@ public struct InventorySnapshot: EndpointResolver {
         }
     }
 
-    /// Whether an address is one of this host's own.
+    /// Whether an address is an own address of this host.
     public func isOwn(_ address: IPAddress) -> Bool {
         ownAddresses.contains(address)
     }
@@ -84,14 +87,15 @@ public struct InventorySnapshot: EndpointResolver {
         localWorkloads.contains(address)
     }
 
-    /// Whether workloads are expected, and an address has no owner but is in a range that clusters use.
+    /// Whether an address may belong to a pod that sources have not reported yet.
     ///
-    /// That is private IPv4, 100.64.0.0/10, IPv6 fc00::/7, or a node's pod range; not the address of a service.
+    /// It may if workloads are expected, the address has no owner and is no service address, and it is in private IPv4,
+    /// 100.64.0.0/10, IPv6 fc00::/7, or a node's pod range.
     public func mayBecomeKnown(_ address: IPAddress) -> Bool {
         mayBecomeKnown(address, began: .min)
     }
 
-    /// The same for a connection that began at a time; see ``EndpointResolver``.
+    /// The same for a connection that began at a given time; see ``EndpointResolver``.
     public func mayBecomeKnown(_ address: IPAddress, began: Int64) -> Bool {
         expectsWorkloads
             && (address.isUsualForWorkloads || podRanges.value(at: address) != nil)
@@ -99,7 +103,7 @@ public struct InventorySnapshot: EndpointResolver {
             && !serviceAddresses.contains(address)
     }
 
-    /// The service that is called at an address and port: by an address of its own, else by a port of every node.
+    /// The service that clients reach at an address and port: by its own address, else by a node port.
     public func service(at address: IPAddress, port: UInt16, proto: IPProtocol) -> ServicePort? {
         let place = ServicePlace(address: address, port: port, proto: proto)
         if let answer = servicePorts.read(place, { $0.answer }) { return answer }
@@ -107,27 +111,27 @@ public struct InventorySnapshot: EndpointResolver {
         return answer
     }
 
-    /// Whether a service sends connections to an address and port.
+    /// Whether an address and port are a backend of a service.
     public func isServiceBackend(_ address: IPAddress, port: UInt16, proto: IPProtocol) -> Bool {
         backends.contains(ServicePlace(address: address, port: port, proto: proto))
     }
 
-    /// The name of a container of a pod of this host, by its identifier; nil if it is not known.
+    /// The name of a container of this host's pods by its identifier; nil if it is unknown.
     public func containerName(of identifier: String) -> String? { containers[identifier] }
 
-    /// Whether an address is a host's, so that services are called by node ports there.
+    /// Whether an address belongs to a host, so that node ports are open on it.
     func isHost(_ address: IPAddress) -> Bool {
         owners.read(address) { $0.kind == .host } ?? false
     }
 
-    /// Whether the owner of an address was gone by a time, and answers only for what began before.
+    /// Whether the owner of an address ended before a given time, so that later connections are not its own.
     @inline(__always)
     private func isGone(_ address: IPAddress, by time: Int64) -> Bool {
         guard !endings.isEmpty, let end = endings[address] else { return false }
         return end < time
     }
 
-    /// The pod or host that an address belongs to.
+    /// The pod or host that owns an address.
     @inline(__always)
     private func owner(of address: IPAddress) -> Endpoint? {
         owners[address]
@@ -141,7 +145,7 @@ public struct InventorySnapshot: EndpointResolver {
         return network(of: address)
     }
 
-    /// The private or the public network, whatever network sets have the address.
+    /// The private or the public network of an address, regardless of network sets.
     public func network(of address: IPAddress) -> Endpoint {
         address.isPrivate ? privateNetwork : publicNetwork
     }

@@ -1,30 +1,30 @@
 public import ClusterModel
 
-/// The numbers of an inventory's objects.
+/// Counts of an inventory's objects and tables.
 public struct InventoryStatistics: Sendable, Hashable {
-    /// Objects, by kind and by source.
+    /// The number of objects by kind and source.
     public var objects: [ObjectKind: [SourceID: Int]] = [:]
     /// Addresses with a claim, now or within the last ten seconds.
     public var addresses = 0
-    /// Addresses that several objects claim.
+    /// Addresses with several claims.
     public var contestedAddresses = 0
-    /// Addresses that keep the name of an owner that is gone.
+    /// Addresses whose owner has ended and is kept.
     public var keptAddresses = 0
-    /// Places where services are called by addresses of their own: address, port and protocol.
+    /// Places where clients reach services by their own addresses: address, port and protocol.
     public var servicePorts = 0
-    /// Ports of every node at which services are called.
+    /// Node ports of services.
     public var nodePorts = 0
-    /// Places that services send connections to.
+    /// Places that are backends of services.
     public var backends = 0
-    /// Different prefixes of network sets, in each namespace and in none; as of the last snapshot.
+    /// Distinct prefixes of network sets, counted for each namespace; as of the last snapshot.
     public var prefixes = 0
-    /// Different identities of endpoints: labels, and what policies see besides.
+    /// Distinct identities of endpoints: labels, and the other traits that policies use.
     public var identities = 0
     /// Texts that several objects may share: labels, namespaces, aggregated names.
     public var sharedTexts = 0
-    /// Claims that are to be looked at when their time is over.
+    /// Kept claims that wait for their expiry.
     public var pendingExpiries = 0
-    /// Times that an object named more addresses and ports than are taken (65,536), and was cut.
+    /// Times that an object listed more addresses and ports than the limit (65,536), so that some were ignored.
     public var oversizedObjects = 0
 
     /// Creates an empty value.
@@ -37,10 +37,10 @@ public struct InventoryStatistics: Sendable, Hashable {
 }
 
 extension Inventory {
-    /// Whether nodes are known, and none of them has this host's name.
+    /// Whether there are Node objects, but none has this host's name.
     public var lacksOwnNode: Bool { host.nodes.isEmpty && !nodes.counts.isEmpty }
 
-    /// The numbers of known objects; O(sources).
+    /// The counts of the present objects; O(sources).
     public var statistics: InventoryStatistics {
         var statistics = InventoryStatistics()
         statistics.objects = [

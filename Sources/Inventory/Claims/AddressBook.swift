@@ -3,23 +3,23 @@ import FlowModel
 
 /// The claims to addresses, and the winning claim of each.
 struct AddressBook: Sendable {
-    /// The winners by address; apart from the claims, because each byte between two of these makes lookups slower.
+    /// The owners by address; separate from the claims, because larger entries slow down lookups.
     private(set) var owners = ShardedTable<IPAddress, Endpoint>()
     /// The claims by address.
     private(set) var entries = ShardedTable<IPAddress, AddressEntry>()
     /// The addresses of pods that run on this host.
     private(set) var localWorkloads: Set<IPAddress> = []
-    /// The times when the kept claims ended, monotonic ns.
+    /// The times when the kept claims ended, by address, in monotonic ns.
     private(set) var endings: [IPAddress: Int64] = [:]
-    /// The number of addresses that have several claims.
+    /// The number of addresses with several claims.
     private(set) var contested = 0
-    /// The number of addresses that are known only by a claim that has ended.
+    /// The number of addresses whose only claim has ended and is kept.
     private(set) var kept = 0
-    /// Grows with every change.
+    /// A counter that grows with every change.
     private(set) var edits: UInt64 = 0
     private var lastSequence: UInt64 = 0
 
-    /// Adds a claim to an address; one that was kept there after its end is over.
+    /// Adds a claim to an address, and removes a kept one.
     mutating func add(_ claim: AddressClaim, at address: IPAddress) {
         var claims = claims(at: address)
         claims.removeAll { $0.isKept || $0.isBy(claim.endpoint.object, claim.source, claim.standing) }
@@ -30,7 +30,7 @@ struct AddressBook: Sendable {
         store(claims, at: address)
     }
 
-    /// Replaces the claimant of a claim in force by its newest version.
+    /// Updates the endpoint, seniority and locality of a claim that has not ended.
     mutating func renew(_ claim: AddressClaim, at address: IPAddress) {
         var claims = claims(at: address)
         guard let index = index(of: claim, in: claims), !claims[index].shows(claim) else { return }
@@ -40,7 +40,7 @@ struct AddressBook: Sendable {
         store(claims, at: address)
     }
 
-    /// Ends a claim at once.
+    /// Removes a claim.
     mutating func release(_ claim: AddressClaim, at address: IPAddress) {
         var claims = claims(at: address)
         guard let index = index(of: claim, in: claims) else { return }
@@ -48,16 +48,16 @@ struct AddressBook: Sendable {
         store(claims, at: address)
     }
 
-    /// Ends a claim at once unless it wins.
+    /// Removes a claim unless it wins.
     mutating func releaseLoser(_ claim: AddressClaim, at address: IPAddress) {
         guard let entry = entries[address], !entry.others.isEmpty else { return }
         if entry.winner.isBy(claim.endpoint.object, claim.source, claim.standing) { return }
         release(claim, at: address)
     }
 
-    /// Ends a claim, and keeps it unless there is another claim to the address.
+    /// Ends a claim; keeps it if it is the only claim to the address, else removes it.
     ///
-    /// - Returns: the number of the claim that is kept, for ``expire(_:at:)``; nil if there is none.
+    /// - Returns: the sequence number of the kept claim, for ``expire(_:at:)``; nil if none is kept.
     mutating func keep(_ claim: AddressClaim, at address: IPAddress, endedAt time: Int64) -> UInt64? {
         var claims = claims(at: address)
         guard let index = index(of: claim, in: claims) else { return nil }
@@ -72,7 +72,7 @@ struct AddressBook: Sendable {
         return claims[index].sequence
     }
 
-    /// Ends a claim that was kept, if it still is.
+    /// Removes the kept claim with a sequence number, if it still exists.
     mutating func expire(_ sequence: UInt64, at address: IPAddress) {
         guard let winner = entries[address]?.winner, winner.isKept, winner.sequence == sequence else { return }
         store([], at: address)
@@ -82,7 +82,7 @@ struct AddressBook: Sendable {
         entries[address]?.claims ?? []
     }
 
-    /// The claim of the same object that holds.
+    /// The index of the same object's claim that has not ended.
     private func index(of claim: AddressClaim, in claims: [AddressClaim]) -> Int? {
         claims.firstIndex { $0.isBy(claim.endpoint.object, claim.source, claim.standing) && !$0.isKept }
     }

@@ -1,12 +1,12 @@
 import FlowModel
 
-/// The addresses of an object; one, as nearly all pods have, needs no memory of its own.
+/// The addresses of an object; a single address, the usual case for pods, needs no heap allocation.
 enum AddressList: Sendable {
     case none
     case one(IPAddress)
     case several([IPAddress])
 
-    /// Takes addresses, each once.
+    /// Takes addresses without duplicates.
     init(_ addresses: [IPAddress]) {
         switch addresses.count {
         case 0: self = .none
@@ -26,14 +26,14 @@ enum AddressList: Sendable {
 }
 
 extension Array where Element: Hashable {
-    /// The elements, each once, at its first place.
+    /// The elements without duplicates, in the order of their first occurrence.
     var unique: [Element] {
         guard count > 1 else { return self }
         var seen = Set<Element>(minimumCapacity: count)
         return filter { seen.insert($0).inserted }
     }
 
-    /// The elements that another array does not have.
+    /// The elements that are not in another array.
     func without(_ other: [Element]) -> [Element] {
         guard !isEmpty, !other.isEmpty else { return self }
         guard count > 4 || other.count > 4 else { return filter { !other.contains($0) } }

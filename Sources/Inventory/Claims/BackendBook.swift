@@ -1,11 +1,11 @@
 import ClusterModel
 import FlowModel
 
-/// An EndpointSlice or Endpoints object, as the origin of backends.
+/// The identity of an EndpointSlice or Endpoints object whose backends are recorded.
 final class BackendOrigin: Sendable {
-    /// The service's namespace and name.
+    /// The namespace and name of the service.
     let service: ObjectName
-    /// Its source.
+    /// The source of the object.
     let source: SourceID
 
     init(service: ObjectName, source: SourceID) {
@@ -14,9 +14,9 @@ final class BackendOrigin: Sendable {
     }
 }
 
-/// The objects that make an address and port a backend of services.
+/// The objects that list an address and port as a backend of their services.
 ///
-/// One or two as a rule, a service and a headless one of the same pods: these need no memory of their own.
+/// Usually there are one or two, for a service and a headless service of the same pods; these need no heap allocation.
 struct BackendEntry: Sendable {
     private var first: BackendOrigin
     private var second: BackendOrigin?
@@ -26,7 +26,7 @@ struct BackendEntry: Sendable {
         first = origin
     }
 
-    /// All of them, in no order.
+    /// All origins, in no particular order.
     var origins: [BackendOrigin] {
         [first] + (second.map { [$0] } ?? []) + others
     }
@@ -39,9 +39,9 @@ struct BackendEntry: Sendable {
         }
     }
 
-    /// Takes one out, if it is there.
+    /// Removes an origin, if it is present.
     ///
-    /// - Returns: whether there is another one left.
+    /// - Returns: whether an origin remains.
     mutating func remove(_ origin: BackendOrigin) -> Bool {
         if let index = others.firstIndex(where: { $0 === origin }) {
             others.remove(at: index)
@@ -58,12 +58,12 @@ struct BackendEntry: Sendable {
 
 /// The backends of services.
 struct BackendBook: Sendable {
-    /// The origins, by place: what snapshots share.
+    /// The origins by place; snapshots share this table.
     private(set) var entries = ShardedTable<ServicePlace, BackendEntry>()
-    /// Grows with every change.
+    /// A counter that grows with every change.
     private(set) var edits: UInt64 = 0
 
-    /// Adds an origin of a place that had not named it before.
+    /// Adds an origin to a place that it did not list before.
     mutating func add(_ origin: BackendOrigin, at place: ServicePlace) {
         edits += 1
         guard var entry = entries[place] else {

@@ -1,33 +1,33 @@
 import FlowModel
 
-/// Claims that are kept after their end, in the order in which that is over.
+/// Kept claims that expire, in the order of their deadlines.
 struct ExpiryQueue: Sendable {
     /// A claim that is kept.
     struct Item: Sendable {
-        /// The time when it is over, monotonic ns.
+        /// The time when the claim expires, in monotonic ns.
         let deadline: Int64
         let address: IPAddress
-        /// The claim's number.
+        /// The sequence number of the claim.
         let sequence: UInt64
     }
 
     private var items: [Item] = []
     private var start = 0
 
-    /// The number of items that wait.
+    /// The number of pending items.
     var count: Int { items.count - start }
 
-    /// The time when the first is over; nil if there is none.
+    /// The earliest deadline; nil if there are no items.
     var nextDeadline: Int64? {
         start < items.count ? items[start].deadline : nil
     }
 
-    /// Adds a claim; deadlines must not decrease.
+    /// Adds an item; deadlines must not decrease.
     mutating func append(_ item: Item) {
         items.append(item)
     }
 
-    /// Takes the first claim out if it is over by now.
+    /// Removes and returns the first item if its deadline has passed.
     mutating func popFirst(at now: Int64) -> Item? {
         guard start < items.count, items[start].deadline <= now else { return nil }
         defer {

@@ -1,9 +1,9 @@
 import ClusterModel
 import FlowModel
 
-/// The claim of a service to a place (address, port and protocol): it is called there.
+/// A claim of a service to a place (address, port and protocol) where clients reach it.
 struct ServiceClaim: Sendable {
-    /// The service's port as records show it.
+    /// The service port as it appears in records.
     var port: ServicePort
     /// The service's number, unique among all services of all sources.
     let object: UInt64
@@ -11,34 +11,34 @@ struct ServiceClaim: Sendable {
     let source: SourceID
 }
 
-/// The services that are called at a place, and the one that records show.
+/// The services that clients reach at a place, and the service port that records show.
 struct ServiceEntry: Sendable {
-    /// The service port that records show; of several services `*`.
+    /// The service port that records show; `*` for several services.
     let answer: ServicePort
-    /// The service that is called, of the first source.
+    /// The claim of the first source.
     private let first: ServiceClaim
-    /// The other services; nearly always none, which needs no memory.
+    /// The other claims; usually none, which needs no heap allocation.
     private let others: [ServiceClaim]
 
-    /// Takes claims in order.
+    /// Takes claims in the order of their sources.
     init(answer: ServicePort, first: ServiceClaim, others: [ServiceClaim]) {
         self.answer = answer
         self.first = first
         self.others = others
     }
 
-    /// The services that are called, by source.
+    /// All claims, in the order of their sources.
     var claims: [ServiceClaim] { [first] + others }
 }
 
-/// The services by the places where they are called.
+/// The services by the places where clients reach them.
 struct ServiceBook: Sendable {
-    /// The claims by place: what snapshots share.
+    /// The claims by place; snapshots share this table.
     private(set) var entries = ShardedTable<ServicePlace, ServiceEntry>()
-    /// Grows with every change.
+    /// A counter that grows with every change.
     private(set) var edits: UInt64 = 0
 
-    /// Adds the claim of a service, or lets it show another port.
+    /// Adds a claim of a service, or changes its service port.
     mutating func put(_ claim: ServiceClaim, at place: ServicePlace) {
         var claims = entries[place]?.claims ?? []
         if let index = claims.firstIndex(where: { $0.object == claim.object }) {
@@ -51,7 +51,7 @@ struct ServiceBook: Sendable {
         store(claims, at: place)
     }
 
-    /// Ends the claim of a service.
+    /// Removes the claim of a service.
     mutating func remove(_ object: UInt64, at place: ServicePlace) {
         var claims = entries[place]?.claims ?? []
         guard let index = claims.firstIndex(where: { $0.object == object }) else { return }
@@ -69,10 +69,9 @@ struct ServiceBook: Sendable {
         entries[place] = ServiceEntry(answer: answer, first: first, others: Array(claims.dropFirst()))
     }
 
-    /// Returns the service port that records show of claims: the first, or `*` for what differs where these are different
-    /// services.
+    /// Returns the service port that records show for claims: the first one, or `*` for the parts that differ.
     ///
-    /// The same service of two sources is one.
+    /// The same service from two sources counts as one service.
     private static func answer(_ claims: [ServiceClaim], _ first: ServicePort, earlier: ServicePort?) -> ServicePort {
         guard claims.contains(where: { !$0.port.isOfSameService(as: first) }) else { return first }
         let portName = claims.allSatisfy { $0.port.portName == first.portName } ? first.portName : "*"
@@ -82,7 +81,7 @@ struct ServiceBook: Sendable {
 }
 
 extension ServicePort {
-    /// Whether both are ports of one service.
+    /// Whether both ports belong to the same service.
     func isOfSameService(as other: ServicePort) -> Bool {
         name == other.name && namespace == other.namespace
     }

@@ -1,9 +1,9 @@
-/// Counts services whose backends no source has.
+/// Counts services for which no source has EndpointSlices or Endpoints objects.
 ///
-/// In a cluster every service with a selector has EndpointSlices, if only empty ones; in files they may be left out.
+/// In a cluster every service with a selector has EndpointSlices, even if they are empty; files may omit them.
 struct ServiceCoverage: Sendable {
     private struct Count {
-        /// Services of the name that have an address: one for each source.
+        /// Services of this name that have an address, one for each source.
         var services: Int32 = 0
         /// EndpointSlices and Endpoints objects of the service.
         var slices: Int32 = 0
@@ -11,12 +11,12 @@ struct ServiceCoverage: Sendable {
         var isUncovered: Bool { services > 0 && slices == 0 }
     }
 
-    /// By a seeded hash of namespace and name: a mistake once in 2⁶⁴ costs a question.
+    /// The counts by a seeded hash of namespace and name; collisions, once in 2⁶⁴, are negligible.
     private var counts: [Int: Count] = [:]
-    /// The number of services that have no backends from any source.
+    /// The number of services without backends from any source.
     private(set) var uncovered = 0
 
-    /// Counts more or less services and slices of a name.
+    /// Adds to the numbers of services and slices of a name; negative values subtract.
     mutating func change(_ service: ObjectName, services: Int32 = 0, slices: Int32 = 0) {
         guard services != 0 || slices != 0 else { return }
         let key = service.hashValue

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// The place where a service is called, or answers: address, port and protocol.
+/// A place where clients reach a service, or where a backend listens: address, port and protocol.
 struct ServicePlace: TableKey, Hashable {
     let address: IPAddress
     let port: UInt16

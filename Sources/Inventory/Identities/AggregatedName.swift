@@ -1,17 +1,17 @@
 import ClusterModel
 
-/// The name that an object shares with others like it.
+/// The rule that gives the aggregated name of an object, which similar objects share.
 enum AggregatedName {
-    /// Its own name.
+    /// The object's own name.
     case itself
-    /// The prefix from which the server made its name, and `*`.
+    /// The `generateName` prefix of the object, followed by `*`.
     case generated(String)
     /// Another name.
     case given(String)
 
     /// The rule for pods: `metadata.generateName` and `*` if there is one, else the name.
     ///
-    /// No guessing from the name.
+    /// The name itself is never parsed.
     init(_ metadata: ObjectMetadata) {
         if let prefix = metadata.generateName, !prefix.isEmpty {
             self = .generated(prefix)
@@ -20,7 +20,7 @@ enum AggregatedName {
         }
     }
 
-    /// The text, for an object of a name.
+    /// The aggregated name of an object with a name.
     func text(of name: String) -> String {
         switch self {
         case .itself: name
@@ -29,7 +29,7 @@ enum AggregatedName {
         }
     }
 
-    /// Whether a text is this, without making it.
+    /// Whether a text equals the aggregated name; does not create the name.
     func isText(_ text: String, of name: String) -> Bool {
         switch self {
         case .itself: text == name

@@ -1,9 +1,9 @@
 import FlowModel
 
-/// The properties that an endpoint may share with others: its labels, and its identity for policies.
+/// The properties that several endpoints may share: labels, and the identity for policies.
 struct EndpointTraits {
     let kind: Endpoint.Kind
-    /// The namespace, or nil where it is in none.
+    /// The namespace; nil for kinds without one.
     let namespace: String?
     /// All labels of the object.
     let labels: [Label]
@@ -12,11 +12,11 @@ struct EndpointTraits {
     var profiles: [String] = []
     /// The node of a host endpoint.
     var node: String?
-    /// Whether policies see it; they do not see a node without a HostEndpoint.
+    /// Whether policies apply to it; they do not apply to a node without a HostEndpoint.
     var hasIdentity = true
 }
 
-/// Names traits in an ``IdentityTable``: 128 bits of a seeded hash, so that different ones never share one.
+/// The key of traits in an ``IdentityTable``: 128 bits of a seeded hash, so that collisions are negligible.
 struct TraitsFingerprint: TableKey {
     private let first: UInt64
     private let second: UInt64

@@ -1,17 +1,17 @@
 import FlowModel
 
-/// Keeps equal traits of endpoints once, for as long as an object has them: the pods of a controller mostly have the same.
+/// Stores equal traits of endpoints only once, and counts their users; the pods of a controller usually have equal traits.
 struct IdentityTable: Sendable {
-    /// Traits as endpoints share them.
+    /// The shared form of traits.
     struct Group: Sendable {
         /// The labels that records show.
         let labels: LabelSet
-        /// The identity for policies; nil where they do not apply.
+        /// The identity for policies; nil if policies do not apply.
         let identity: EndpointIdentity?
         fileprivate var users = 0
     }
 
-    /// Calico's own labels, which records never show.
+    /// The prefix of Calico's own labels, which records do not show.
     private static let hiddenPrefix = "projectcalico.org/"
 
     private var groups = ShardedTable<TraitsFingerprint, Group>()
@@ -20,10 +20,10 @@ struct IdentityTable: Sendable {
 
     /// The number of groups in use.
     var count: Int { groups.count }
-    /// The number of texts that they share.
+    /// The number of shared texts.
     var textCount: Int { texts.count }
 
-    /// The group with some traits, in use by the caller until ``release(_:)``.
+    /// Returns the group with some traits and adds one user; ``release(_:)`` removes it.
     mutating func acquire(_ traits: EndpointTraits) -> (fingerprint: TraitsFingerprint, group: Group) {
         let fingerprint = TraitsFingerprint(traits)
         var group = groups[fingerprint] ?? makeGroup(traits)
@@ -32,7 +32,7 @@ struct IdentityTable: Sendable {
         return (fingerprint, group)
     }
 
-    /// Ends one use of a group.
+    /// Removes one user of a group, and the group after its last user.
     mutating func release(_ fingerprint: TraitsFingerprint) {
         guard var group = groups[fingerprint] else { return }
         group.users -= 1
@@ -50,7 +50,7 @@ struct IdentityTable: Sendable {
     }
 
     private mutating func makeGroup(_ traits: EndpointTraits) -> Group {
-        // Keys are ascending, which is another order than that of the texts: there the key is followed by `=`.
+        // The labels are sorted by key; the texts sort differently, because the key is followed by `=`.
         let shown = traits.labels.filter { !$0.key.hasPrefix(Self.hiddenPrefix) }.map { "\($0.key)=\($0.value)" }
             .unique.sorted()
         let labels = shown.isEmpty ? LabelSet.empty : LabelSet(sorted: shown.map { texts.acquire($0) })

@@ -1,19 +1,19 @@
 import FlowModel
 
-/// A value that shares its memory with equal values.
+/// A value whose equal instances can share storage.
 protocol Internable: TableKey {
-    /// Whether it has memory of its own that could be shared.
+    /// Whether the value has heap storage that is worth sharing.
     var isWorthSharing: Bool { get }
 }
 
-/// Keeps equal values once, as long as they are used.
+/// Stores equal values only once, and counts their users.
 struct InternPool<Value: Internable>: Sendable {
     private var users = ShardedTable<Value, Int>()
 
     /// The number of values in use.
     var count: Int { users.count }
 
-    /// The shared instance of a value, in use by the caller until ``release(_:)``.
+    /// Returns the shared instance of a value and adds one user; ``release(_:)`` removes it.
     mutating func acquire(_ value: Value) -> Value {
         guard value.isWorthSharing else { return value }
         guard let shared = users.stored(value) else {
@@ -24,7 +24,7 @@ struct InternPool<Value: Internable>: Sendable {
         return shared
     }
 
-    /// Ends one use of a value.
+    /// Removes one user of a value.
     mutating func release(_ value: Value) {
         guard value.isWorthSharing, let count = users[value] else { return }
         users[value] = count > 1 ? count - 1 : nil
@@ -32,7 +32,7 @@ struct InternPool<Value: Internable>: Sendable {
 }
 
 extension String: Internable {
-    /// A text of 15 bytes lies in the String itself.
+    /// A String stores up to 15 bytes inline.
     var isWorthSharing: Bool { utf8.count > 15 }
 }
 

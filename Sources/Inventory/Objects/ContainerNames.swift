@@ -1,19 +1,19 @@
 import ClusterModel
 
-/// The names of the containers of this host's pods, by their identifiers.
+/// The names of the containers of this host's pods, by identifier.
 ///
-/// A container that is gone keeps its name for a while: its last connections are reported after its end.
+/// A removed container keeps its name for a while, because its last connections are reported after its end.
 struct ContainerNames: Sendable {
-    /// The number of removed containers that are kept.
+    /// The most removed containers that are kept.
     private static let pastLimit = 256
 
-    /// The names.
+    /// The names by identifier.
     private(set) var names: [String: String] = [:]
     private var byPod: [ObjectName: Set<String>] = [:]
-    /// Identifiers of those that are gone, the oldest first.
+    /// Identifiers of removed containers, the oldest first.
     private var past: [String] = []
 
-    /// Replaces the containers of a pod; whether anything changed.
+    /// Replaces the containers of a pod; returns whether anything changed.
     mutating func replace(_ containers: [PodContainer], of pod: ObjectName) -> Bool {
         let known = byPod[pod] ?? []
         let new = Set(containers.map(\.identifier))

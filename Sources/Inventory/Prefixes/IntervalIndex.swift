@@ -1,6 +1,6 @@
-/// Finds the smallest of nested ranges that a number is in: disjoint intervals in a sorted array, searched in halves.
+/// Finds the smallest of nested ranges that contains a number, by binary search over sorted disjoint intervals.
 struct IntervalIndex<Word: FixedWidthInteger & UnsignedInteger & Sendable>: Sendable {
-    /// A range of numbers; of two ranges one holds the other, or they have nothing in common.
+    /// A range of numbers; two ranges are either disjoint, or one contains the other.
     struct Range {
         let first: Word
         let last: Word
@@ -12,7 +12,7 @@ struct IntervalIndex<Word: FixedWidthInteger & UnsignedInteger & Sendable>: Send
     private var starts: [Word] = []
     private var values: [Int32] = []
 
-    /// Takes ranges, no two of them equal; O(n log n).
+    /// Takes ranges without duplicates; O(n log n).
     init(_ ranges: [Range]) {
         var open: [Range] = []
         for range in ranges.sorted(by: { ($0.first, $1.last) < ($1.first, $0.last) }) {
@@ -23,10 +23,10 @@ struct IntervalIndex<Word: FixedWidthInteger & UnsignedInteger & Sendable>: Send
         while let inner = open.last { close(&open, inner) }
     }
 
-    /// The value of the smallest range that a number is in, nil if it is in none; O(log n).
+    /// The value of the smallest range that contains a number; nil if there is none; O(log n).
     @inline(__always)
     func value(at word: Word) -> Int? {
-        // How many intervals start at or before the number.
+        // The number of intervals that start at or before the number.
         var low = 0
         var count = starts.count
         while count > 0 {
@@ -42,7 +42,7 @@ struct IntervalIndex<Word: FixedWidthInteger & UnsignedInteger & Sendable>: Send
         return Int(values[low - 1])
     }
 
-    /// Ends the innermost range: behind it is the one around it.
+    /// Ends the innermost range; the enclosing range continues after it.
     private mutating func close(_ open: inout [Range], _ inner: Range) {
         open.removeLast()
         guard inner.last < .max else { return }

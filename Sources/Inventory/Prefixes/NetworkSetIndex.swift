@@ -3,35 +3,35 @@ import FlowModel
 
 /// Finds the network set of an address.
 ///
-/// The rule is that of Calico since v3.32: sets in the preferred namespace, then sets in none, then sets in other
-/// namespaces; among these the longest prefix, then the least key (`namespace/name` or `name`).
+/// The rule is that of Calico since v3.32: sets in the preferred namespace come first, then global sets, then sets in
+/// other namespaces. Among these the longest prefix wins, then the least key (`namespace/name` or `name`).
 struct NetworkSetIndex: Sendable {
-    /// A set.
+    /// A network set.
     struct Member: Sendable {
-        /// The set as records show it.
+        /// The set as it appears in records.
         let endpoint: Endpoint
-        /// Its source.
+        /// The source of the set.
         let source: SourceID
-        /// Its ranges.
+        /// The prefixes of the set.
         let nets: [IPPrefix]
 
-        /// The key by which it is ordered.
+        /// The sort key of the set.
         var key: String {
             endpoint.namespace.map { "\($0)/\(endpoint.name)" } ?? endpoint.name
         }
     }
 
-    /// The sets, ascending by key; of the same key by source.
+    /// The sets, sorted by key, then by source.
     let members: [Member]
-    /// The number of different prefixes, in each namespace and in none.
+    /// The number of distinct prefixes, counted for each namespace.
     let prefixCount: Int
     private let global: PrefixIndex
     private let namespaced: PrefixIndex
     private let byNamespace: [String: PrefixIndex]
-    /// The position of an object in ``members``.
+    /// The index in ``members`` by object number.
     private let positions: [UInt64: Int]
 
-    /// Takes sets in any order; O(n log n) in their prefixes.
+    /// Takes sets in any order; O(n log n) in the number of prefixes.
     init(_ sets: [Member] = []) {
         members = sets.map { (member: $0, key: $0.key) }
             .sorted { ($0.key, $0.member.source.rawValue) < ($1.key, $1.member.source.rawValue) }
@@ -51,7 +51,7 @@ struct NetworkSetIndex: Sendable {
         positions = Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1.endpoint.object, $0) })
     }
 
-    /// The set that an address is in, with the position in ``members`` and the category it was found in.
+    /// The set that an address belongs to, as an index in ``members``, with its category.
     @inline(__always)
     func best(_ address: IPAddress, preferring namespace: String?) -> (member: Int, category: NetworkSetCategory)? {
         guard !members.isEmpty else { return nil }
@@ -63,7 +63,7 @@ struct NetworkSetIndex: Sendable {
         return nil
     }
 
-    /// The newest version of a set, as long as an address is in it.
+    /// The newest version of a set if it still contains an address; else nil.
     func newest(_ set: Endpoint, at address: IPAddress) -> Endpoint? {
         if let best = best(address, preferring: set.namespace), members[best.member].endpoint.object == set.object {
             return members[best.member].endpoint
@@ -74,12 +74,12 @@ struct NetworkSetIndex: Sendable {
     }
 }
 
-/// The reason why a network set was chosen, and the order in which sets are searched.
+/// The relation of a set's namespace to the preferred one; the cases are in the order of the search.
 public enum NetworkSetCategory: Sendable, Hashable {
     /// The set is in the namespace of the other end of the connection.
     case preferredNamespace
-    /// The set is in no namespace (GlobalNetworkSet).
+    /// The set has no namespace (GlobalNetworkSet).
     case global
-    /// The set is in a namespace that is not the other end's.
+    /// The set is in another namespace.
     case otherNamespace
 }

@@ -1,18 +1,18 @@
 import FlowModel
 
-/// Finds the longest prefix that an address is in, for both families, which never mix: `::/0` holds no IPv4 address.
+/// Finds the longest prefix that contains an address; the families are separate, so `::/0` contains no IPv4 address.
 struct PrefixIndex: Sendable {
     private var ipv4 = IntervalIndex<UInt32>([])
     private var ipv6 = IntervalIndex<UInt128>([])
     /// The number of different prefixes.
     let count: Int
 
-    /// No prefixes.
+    /// Creates an empty index.
     init() {
         count = 0
     }
 
-    /// Takes prefixes with values, of equal prefixes the least value; O(n log n).
+    /// Takes prefixes with values; for equal prefixes the least value counts; O(n log n).
     init(_ prefixes: [(prefix: IPPrefix, value: Int32)]) {
         var values: [IPPrefix: Int32] = [:]
         for (prefix, value) in prefixes { values[prefix] = min(values[prefix] ?? .max, value) }
@@ -31,7 +31,7 @@ struct PrefixIndex: Sendable {
         )
     }
 
-    /// The value of the longest prefix that an address is in, nil if it is in none.
+    /// The value of the longest prefix that contains an address; nil if there is none.
     @inline(__always)
     func value(at address: IPAddress) -> Int? {
         if let word = address.ipv4 { ipv4.value(at: word) } else { ipv6.value(at: address.value) }

@@ -1,15 +1,15 @@
-/// A hash table that is copied in pieces: a copy shares all memory with its original, and a change copies one small piece.
+/// A hash table with copy-on-write in small pieces: a copy shares all memory, and a change copies one piece.
 ///
-/// That is what snapshots need: the writer goes on changing its table while readers keep theirs, at the cost of what
-/// changes. Entries are split by hash into shards of some dozens (``TableShard``); the outer array has one element for
-/// each. The number of shards follows the number of entries in steps of four, so growth is O(entries) at five points of
-/// a table's life and small otherwise.
+/// Snapshots need this: the writer changes its table while readers keep theirs, and only changes cost time. Entries are
+/// split by hash into shards (``TableShard``), and the outer array has one element for each shard. The number of shards
+/// grows with the number of entries by factors of four, so growth costs O(entries) a few times in the life of a table and
+/// little otherwise.
 struct ShardedTable<Key: TableKey, Value: Sendable>: Sendable {
     typealias Shard = TableShard<Key, Value>
 
-    /// The most entries that a shard has on average before there are more shards.
+    /// The average number of entries in a shard above which the number of shards grows.
     private static var shardSize: Int { 128 }
-    /// The most shards, which bounds what the outer array of a copy costs.
+    /// The most shards, which limits the cost of copying the outer array.
     private static var maximumShards: Int { 4096 }
 
     private var shards = [Shard()]
@@ -17,7 +17,9 @@ struct ShardedTable<Key: TableKey, Value: Sendable>: Sendable {
     /// The number of entries.
     private(set) var count = 0
 
-    /// The value of a key, nil if it has none; O(1), and the cost of copying a shard for a change of a shared table.
+    /// The value of a key; nil if there is none; O(1).
+    ///
+    /// A change of a shared table also copies one shard.
     subscript(key: Key) -> Value? {
         get { read(key) { $0 } }
         set {
@@ -29,7 +31,7 @@ struct ShardedTable<Key: TableKey, Value: Sendable>: Sendable {
         }
     }
 
-    /// Returns what a closure reads of the value of a key, nil if it has none; copies nothing else of the value.
+    /// Returns the result of a closure that borrows the value of a key, without a copy; nil if there is none.
     @inline(__always)
     func read<Result>(_ key: Key, _ body: (borrowing Value) -> Result) -> Result? {
         let hash = key.hash(seed)
@@ -45,7 +47,7 @@ struct ShardedTable<Key: TableKey, Value: Sendable>: Sendable {
         return shards[Int(truncatingIfNeeded: hash) & (shards.count - 1)].position(of: key, hash: hash) != nil
     }
 
-    /// The instance of a key that the table keeps, nil if it has none.
+    /// The stored instance of a key; nil if there is none.
     func stored(_ key: Key) -> Key? {
         let hash = key.hash(seed)
         let shard = Int(truncatingIfNeeded: hash) & (shards.count - 1)
@@ -53,7 +55,7 @@ struct ShardedTable<Key: TableKey, Value: Sendable>: Sendable {
         return shards[shard].entries[position].key
     }
 
-    /// Calls for each entry, in no order.
+    /// Calls a closure for each entry, in no particular order.
     func forEach(_ body: (Key, Value) -> Void) {
         for shard in shards {
             for entry in shard.entries { body(entry.key, entry.value) }
@@ -80,7 +82,7 @@ struct ShardedTable<Key: TableKey, Value: Sendable>: Sendable {
         count -= 1
     }
 
-    /// Deals the entries out to four times as many shards.
+    /// Distributes the entries to four times as many shards.
     private mutating func spread() {
         let old = shards
         shards = Array(repeating: Shard(), count: old.count * 4)
@@ -95,10 +97,10 @@ struct ShardedTable<Key: TableKey, Value: Sendable>: Sendable {
 }
 
 extension ShardedTable where Value: AnyObject {
-    /// The values of two keys, nil for one that has none.
+    /// The values of two keys; nil for a key without a value.
     ///
-    /// Each value is mostly a cache miss, and counting a reference to it waits for that and lets nothing overtake it. So
-    /// both are looked up before a reference is counted.
+    /// Each value is usually a cache miss, and retaining it waits for the cache line and orders later loads. So both keys
+    /// are looked up before either value is retained.
     @inline(__always)
     func read(_ left: Key, _ right: Key) -> (Value?, Value?) {
         let found = (unretained(left), unretained(right))

@@ -2,11 +2,11 @@ import FlowModel
 
 /// A key of a ``ShardedTable``.
 protocol TableKey: Equatable, Sendable {
-    /// A 64-bit hash that cannot be steered without the seed; all of its bits are used.
+    /// A 64-bit hash that is unpredictable without the seed; callers use all bits.
     func hash(_ seed: TableSeed) -> UInt64
 }
 
-/// Random numbers, drawn once a process, that make hashes unpredictable: addresses in a cluster are chosen by its users.
+/// Random numbers, drawn once for each process, that make hashes unpredictable: users of a cluster choose its addresses.
 struct TableSeed: Sendable {
     let first: UInt64
     let second: UInt64
@@ -14,7 +14,7 @@ struct TableSeed: Sendable {
     /// The seed of this process.
     static let process = TableSeed(first: UInt64.random(in: 1...UInt64.max), second: UInt64.random(in: 1...UInt64.max))
 
-    /// Mixes two words by a seeded full multiplication, and another time so that every bit depends on all.
+    /// Mixes two words by a seeded full multiplication, and a second one so that every bit depends on all others.
     @inline(__always)
     func mix(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let product = (left ^ first).multipliedFullWidth(by: right ^ second)

@@ -1,8 +1,8 @@
-/// A piece of a ``ShardedTable``: entries without gaps, and an index that finds them by hash.
+/// A piece of a ``ShardedTable``: a dense array of entries, and an index that finds them by hash.
 ///
-/// The index is open addressing with linear probing over words of 4 bytes, at most two thirds full: 12 bits of the hash, so that
-/// a probe reads an entry only when it is very likely the right one, and 20 bits of position. A key that is not there
-/// mostly costs one cache line.
+/// The index uses open addressing with linear probing over 4-byte words and is at most two thirds full. A word has 12
+/// bits of the hash, so that a probe rarely reads a wrong entry, and 20 bits of the position. A lookup of a missing key
+/// usually costs one cache line.
 struct TableShard<Key: TableKey, Value: Sendable>: Sendable {
     struct Entry: Sendable {
         let key: Key
@@ -13,9 +13,9 @@ struct TableShard<Key: TableKey, Value: Sendable>: Sendable {
     private static var positionMask: UInt32 { 0xf_ffff }
 
     private var index: [UInt32] = []
-    /// The length of the index, here because reading it there would cost a cache line for each lookup.
+    /// The length of the index, stored here because reading it from the array would cost a cache line for each lookup.
     private var slots: UInt32 = 0
-    /// The entries, in no order.
+    /// The entries, in no particular order.
     var entries: [Entry] = []
 
     /// Returns the position of a key's entry; nil if there is none.
@@ -24,7 +24,7 @@ struct TableShard<Key: TableKey, Value: Sendable>: Sendable {
         guard slots > 0 else { return nil }
         var slot = home(of: hash)
         let tag = Self.tag(hash)
-        // Without checks of bounds, for the same reason: slots are below the length, positions below the count.
+        // Without bounds checks for the same reason: slots are less than the length, positions less than the count.
         return index.withUnsafeBufferPointer { index in
             entries.withUnsafeBufferPointer { entries in
                 while true {
@@ -40,10 +40,10 @@ struct TableShard<Key: TableKey, Value: Sendable>: Sendable {
         }
     }
 
-    /// Adds an entry whose key has none.
+    /// Adds an entry; the key must not have one yet.
     mutating func insert(_ key: Key, _ value: Value, hash: UInt64, seed: TableSeed) {
         precondition(entries.count < Self.positionMask, "a shard of entries that fit into memory")
-        // Always asked for: left to itself, an array that is shared takes twice the room when it is appended to.
+        // Reserve explicitly: appending to a shared array would double its capacity.
         let spare = entries.count == entries.capacity ? max(2, entries.count / 16) : 1
         entries.reserveCapacity(entries.count + spare)
         entries.append(Entry(key: key, value: value))
@@ -54,7 +54,7 @@ struct TableShard<Key: TableKey, Value: Sendable>: Sendable {
         }
     }
 
-    /// Takes an entry out; the last one moves to its place.
+    /// Removes an entry; the last entry moves to its position.
     mutating func remove(at position: Int, hash: UInt64, seed: TableSeed) {
         vacate(slot(of: position, hash: hash), seed)
         let last = entries.count - 1
@@ -98,7 +98,7 @@ struct TableShard<Key: TableKey, Value: Sendable>: Sendable {
         return slot
     }
 
-    /// Empties a slot; words behind it move towards their homes, so that there are no tombstones.
+    /// Empties a slot; later words move towards their home slots, so that no tombstones are needed.
     private mutating func vacate(_ slot: Int, _ seed: TableSeed) {
         var hole = slot
         var candidate = successor(of: hole)
@@ -119,7 +119,7 @@ struct TableShard<Key: TableKey, Value: Sendable>: Sendable {
         for position in entries.indices { place(position, hash: entries[position].key.hash(seed)) }
     }
 
-    /// Gives memory back when most of it is unused.
+    /// Releases memory if most of it is unused.
     private mutating func shrink(_ seed: TableSeed) {
         if entries.capacity > max(8, entries.count * 4) {
             var fresh: [Entry] = []
