@@ -4,11 +4,11 @@ public import FlowModel
 public struct NetworkSet: Sendable, Hashable {
     /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// Its ranges (`spec.nets`).
+    /// The ranges of addresses (`spec.nets`).
     public var nets: [IPPrefix]
-    /// Its domain names (`spec.allowedEgressDomains`).
+    /// The domain names (`spec.allowedEgressDomains`).
     public var domains: [String]
-    /// Members that its API does not have.
+    /// Members that the API does not define.
     public var unknownFields: UnknownFields
 
     /// Takes all members.
@@ -33,13 +33,13 @@ public struct HostEndpoint: Sendable, Hashable {
     public var node: String
     /// The interface (`spec.interfaceName`); nil or `*` for all.
     public var interfaceName: String?
-    /// Its addresses (`spec.expectedIPs`).
+    /// The addresses (`spec.expectedIPs`).
     public var addresses: [IPAddress]
-    /// Its profiles in order (`spec.profiles`).
+    /// The profiles, in order (`spec.profiles`).
     public var profiles: [String]
-    /// Its named ports (`spec.ports`).
+    /// The named ports (`spec.ports`).
     public var namedPorts: [NamedPort]
-    /// Members that its API does not have.
+    /// Members that the API does not define.
     public var unknownFields: UnknownFields
 
     /// Takes all members.
@@ -62,15 +62,15 @@ public struct HostEndpoint: Sendable, Hashable {
     }
 }
 
-/// A Calico FelixConfiguration, as far as it decides what policies are asked about.
+/// The fields of a Calico FelixConfiguration that affect which policies apply to a connection.
 public struct FelixConfiguration: Sendable, Hashable {
-    /// A port that Felix lets through before the policies of host endpoints.
+    /// A port whose traffic Felix allows before it evaluates policies of host endpoints.
     public struct FailsafePort: Sendable, Hashable {
         /// The protocol.
         public var proto: IPProtocol
         /// The destination port.
         public var port: UInt16
-        /// The addresses of the other end; nil for all.
+        /// The addresses of the other end; nil for all addresses.
         public var net: IPPrefix?
 
         /// Takes all members.
@@ -81,13 +81,13 @@ public struct FelixConfiguration: Sendable, Hashable {
         }
     }
 
-    /// Its metadata; the name is `default`, or `node.` and the name of the node that it is for.
+    /// The object's metadata; the name is `default`, or `node.` and the name of the node that it applies to.
     public var metadata: ObjectMetadata
-    /// Ports of what the host gets (`spec.failsafeInboundHostPorts`); nil where it does not say.
+    /// Ports of traffic to the host (`spec.failsafeInboundHostPorts`); nil if the field is absent.
     public var failsafeInbound: [FailsafePort]?
-    /// Ports of what the host sends (`spec.failsafeOutboundHostPorts`); nil where it does not say.
+    /// Ports of traffic from the host (`spec.failsafeOutboundHostPorts`); nil if the field is absent.
     public var failsafeOutbound: [FailsafePort]?
-    /// Values of these that its API does not have.
+    /// Members of these ports that the API does not define.
     public var unknownFields: UnknownFields
 
     /// Takes all members.

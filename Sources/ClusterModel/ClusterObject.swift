@@ -32,22 +32,25 @@ public enum ClusterObject: Sendable {
 
 /// A change of the objects of a source.
 public enum ClusterChange: Sendable {
-    /// An object is there, in this state, whether or not it was before.
+    /// An object was added or updated; this is its present state.
     case upsert(ClusterObject)
-    /// An object is gone. With a uid, only if it is the one with that uid.
+    /// An object was deleted.
+    ///
+    /// If there is a UID, the change applies only to the object with that UID.
     case delete(ObjectReference, uid: String?)
-    /// All objects of a kind follow, from the beginning.
+    /// A complete delivery of all objects of a kind begins.
     case beginReplace(ObjectKind)
-    /// All objects of a kind have been delivered since `beginReplace`; others are gone.
+    /// All objects of a kind were delivered since `beginReplace`; other objects of the kind no longer exist.
     case endReplace(ObjectKind)
-    /// The objects of a kind may be wrong by now, and nothing is known of it until the next `endReplace`: not even that
-    /// there are no objects.
+    /// The objects of a kind may be outdated, and their state is unknown until the next `endReplace`.
+    ///
+    /// An empty set is unknown, too.
     case forget(ObjectKind)
 }
 
 /// Identifies a source of objects: the API server, or a file.
 ///
-/// The same object from two of them is two.
+/// Objects with the same name from two sources are distinct objects.
 public struct SourceID: RawRepresentable, Sendable, Hashable {
     /// The number.
     public var rawValue: UInt32

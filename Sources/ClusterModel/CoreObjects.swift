@@ -22,11 +22,11 @@ public struct ServiceAccount: Sendable, Hashable {
     }
 }
 
-/// A container of a pod that has begun.
+/// A started container of a pod.
 public struct PodContainer: Sendable, Hashable {
-    /// The identifier that the container runtime has given it, without the runtime's name.
+    /// The identifier from the container runtime, without the name of the runtime.
     public var identifier: String
-    /// The name in the pod.
+    /// The name of the container in the pod.
     public var name: String
 
     /// Takes all members.
@@ -38,39 +38,44 @@ public struct PodContainer: Sendable, Hashable {
 
 /// A Pod (`v1`).
 public struct Pod: Sendable, Hashable {
-    /// The phase of the pod's life (`status.phase`).
+    /// The phase of the pod (`status.phase`).
     public enum Phase: Sendable, Hashable {
         /// Pending, Running, Unknown, or no phase: it may use its addresses.
         case live
-        /// Succeeded or Failed, or being deleted and without the network that Calico gave it: its addresses may be
-        /// another's.
+        /// Succeeded or Failed; or being deleted, and Calico has removed its network.
+        ///
+        /// Another pod may have its addresses.
         case ended
     }
 
     /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// Its addresses: `status.podIPs`, else `status.podIP`, else those in the annotations of Calico
-    /// (`cni.projectcalico.org/podIPs`, `…/podIP`) or Amazon (`vpc.amazonaws.com/pod-ips`), which come first in time; none
-    /// before it has a network.
+    /// The addresses of the pod; empty before it has a network.
+    ///
+    /// They are `status.podIPs`, else `status.podIP`, else the addresses in the annotations of Calico
+    /// (`cni.projectcalico.org/podIPs`, `…/podIP`) or Amazon (`vpc.amazonaws.com/pod-ips`), which are set earlier than
+    /// the status.
     public var addresses: [IPAddress]
-    /// The node it runs on (`spec.nodeName`); nil before it is scheduled.
+    /// The node that the pod runs on (`spec.nodeName`); nil before it is scheduled.
     public var node: String?
-    /// Whether it uses the node's network, and so the node's addresses (`spec.hostNetwork`).
+    /// Whether the pod uses the node's network, and so the node's addresses (`spec.hostNetwork`).
     public var usesHostNetwork: Bool
-    /// The phase of its life.
+    /// The phase of the pod.
     public var phase: Phase
-    /// The service account it runs as (`spec.serviceAccountName`).
+    /// The service account of the pod (`spec.serviceAccountName`).
     public var serviceAccount: String?
-    /// The ports of its containers that have a name (`spec.containers[].ports`, and those of init containers that
-    /// restart).
+    /// The named ports of its containers (`spec.containers[].ports`, and those of init containers that restart).
     public var namedPorts: [NamedPort]
-    /// The time when its node accepted it (`status.startTime`), before which it has no network; seconds since 1970 in UTC, nil
-    /// where that is not given.
+    /// The time when the node accepted the pod (`status.startTime`), in seconds since 1970 in UTC; nil if the field is
+    /// absent.
+    ///
+    /// The pod has no network before this time.
     public var started: Int64?
-    /// Whether Calico has taken its network away (an empty annotation `cni.projectcalico.org/podIP`), so that the addresses
-    /// in its status may be another's.
+    /// Whether Calico has removed the pod's network, so that another pod may have the addresses in its status.
+    ///
+    /// Calico marks this by an empty annotation `cni.projectcalico.org/podIP`.
     public var hasReleasedNetwork: Bool
-    /// Its containers that have begun (`status.containerStatuses`, and those of init and ephemeral containers).
+    /// The started containers (`status.containerStatuses`, and those of init and ephemeral containers).
     public var containers: [PodContainer]
 
     /// Takes all members.
@@ -103,9 +108,9 @@ public struct Pod: Sendable, Hashable {
 public struct Node: Sendable, Hashable {
     /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// Its addresses (`status.addresses` that are addresses and not names).
+    /// The addresses of the node (`status.addresses`, without host names).
     public var addresses: [IPAddress]
-    /// The ranges of the addresses of its pods (`spec.podCIDRs`, else `spec.podCIDR`).
+    /// The ranges of the addresses of the node's pods (`spec.podCIDRs`, else `spec.podCIDR`).
     public var podRanges: [IPPrefix]
 
     /// Takes all members.
@@ -122,9 +127,9 @@ public struct Service: Sendable, Hashable {
     public struct Port: Sendable, Hashable {
         /// The name; nil if it has none.
         public var name: String?
-        /// The number that is called.
+        /// The port number at the service's addresses.
         public var port: UInt16
-        /// The number that is called on any node's address; nil if there is none.
+        /// The port number at the addresses of nodes; nil if there is none.
         public var nodePort: UInt16?
         /// TCP, UDP or SCTP.
         public var proto: IPProtocol
@@ -140,15 +145,16 @@ public struct Service: Sendable, Hashable {
 
     /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// The addresses it is called at: `spec.clusterIPs` (else `spec.clusterIP`), `spec.externalIPs`,
-    /// `status.loadBalancer.ingress[].ip`, and the deprecated `spec.loadBalancerIP`; none for a headless service.
+    /// The addresses where clients reach the service; empty for a headless service.
+    ///
+    /// They are `spec.clusterIPs` (else `spec.clusterIP`), `spec.externalIPs`, `status.loadBalancer.ingress[].ip`, and
+    /// the deprecated `spec.loadBalancerIP`.
     public var addresses: [IPAddress]
-    /// Its ports.
+    /// The ports of the service.
     public var ports: [Port]
-    /// The name of the host that DNS answers with, empty without one (`spec.externalName`); nil if the service is not of
-    /// type `ExternalName`.
+    /// The host name in DNS answers (`spec.externalName`), which may be empty; nil if the type is not `ExternalName`.
     public var externalName: String?
-    /// Whether it selects its backends (`spec.selector`); otherwise its EndpointSlices are written by hand or by a controller.
+    /// Whether the service has a selector (`spec.selector`); without one, users or controllers write its EndpointSlices.
     public var hasSelector: Bool
 
     /// Takes all members.
@@ -169,7 +175,7 @@ public struct Service: Sendable, Hashable {
 
 /// The backends of a service: an EndpointSlice (`discovery.k8s.io`), or an Endpoints object (`v1`).
 public struct ServiceEndpoints: Sendable, Hashable {
-    /// Whether an endpoint gets new connections (`conditions` of an EndpointSlice).
+    /// Whether an endpoint receives new connections (`conditions` of an EndpointSlice).
     public enum Readiness: UInt8, Sendable, Hashable {
         /// The endpoint is ready.
         case ready
@@ -179,13 +185,13 @@ public struct ServiceEndpoints: Sendable, Hashable {
         case notReady
     }
 
-    /// Addresses that all answer on the same ports.
+    /// Addresses that share the same ports.
     public struct Group: Sendable, Hashable {
         /// The addresses.
         public var addresses: [IPAddress]
         /// The ports.
         public var ports: [NamedPort]
-        /// The readiness of addresses that are not ready; the others are.
+        /// The readiness of the addresses that are not ready.
         public var unready: [IPAddress: Readiness]
 
         /// Takes all members.
@@ -203,11 +209,11 @@ public struct ServiceEndpoints: Sendable, Hashable {
     public var kind: ObjectKind
     /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// The service's name (label `kubernetes.io/service-name`, or the object's own name); nil if it is of none.
+    /// The service's name (label `kubernetes.io/service-name`, or the object's own name); nil if there is none.
     public var service: String?
-    /// The backends; one group for a slice, one a subset for Endpoints.
+    /// The backends: one group for a slice, one for each subset of an Endpoints object.
     ///
-    /// Endpoints that are not ready are among them: a connection may still run to them.
+    /// Endpoints that are not ready are included, because they may still have connections.
     public var groups: [Group]
 
     /// Takes all members.

@@ -24,7 +24,7 @@ public enum ObjectKind: String, Sendable, Hashable, CaseIterable, Codable {
     case clusterNetworkPolicy = "ClusterNetworkPolicy"
     /// Calico Tier.
     case tier = "Tier"
-    /// Calico NetworkPolicy; its resource has the same name as Kubernetes' and another group.
+    /// Calico NetworkPolicy; the Kubernetes kind has the same name in another group.
     case calicoNetworkPolicy = "Calico NetworkPolicy"
     /// Calico GlobalNetworkPolicy.
     case globalNetworkPolicy = "GlobalNetworkPolicy"
@@ -45,16 +45,16 @@ public enum ObjectKind: String, Sendable, Hashable, CaseIterable, Codable {
 }
 
 extension ObjectKind {
-    /// Whether policies cannot be evaluated without the objects of this kind.
+    /// Whether the evaluation of policies requires the objects of this kind.
     public var decidesPolicies: Bool {
         switch self {
-        // Without a FelixConfiguration Felix' defaults are in force.
+        // Without a FelixConfiguration, Felix's defaults apply.
         case .node, .service, .endpointSlice, .endpoints, .felixConfiguration: false
         default: true
         }
     }
 
-    /// Whether the last write of such an object is read: there are few of them, and what they say decides for many connections.
+    /// Whether the last write of such objects is read; there are few of them, and each affects many connections.
     public var hasLastWrite: Bool {
         switch self {
         case .pod, .serviceAccount: false
@@ -64,7 +64,7 @@ extension ObjectKind {
 
     /// Whether an unseen object of this kind could reverse the decision of enforced policies for known endpoints.
     ///
-    /// Of staged policies only pending hits depend, and of service accounts' labels few policies.
+    /// Staged policies affect only pending hits, and labels of service accounts affect few policies.
     public var mayTurnPolicies: Bool {
         switch self {
         case .pod, .serviceAccount: false
@@ -78,7 +78,7 @@ extension ObjectKind {
 public struct ObjectReference: Sendable, Hashable {
     /// The kind.
     public var kind: ObjectKind
-    /// The namespace; nil for kinds that are not in one.
+    /// The namespace; nil for kinds without one.
     public var namespace: String?
     /// The name.
     public var name: String
@@ -92,21 +92,22 @@ public struct ObjectReference: Sendable, Hashable {
 }
 
 extension ObjectReference: CustomStringConvertible {
-    /// A text such as `Pod shop/frontend-1`; control and format characters of names that came from outside are escaped.
+    /// A text such as `Pod shop/frontend-1`; control and format characters of the names are escaped.
     public var description: String {
         "\(kind.rawValue) \(namespace.map { "\($0.printable)/" } ?? "")\(name.printable)"
     }
 }
 
 extension String {
-    /// The text with control and format characters as `\u{…}`, so that it cannot forge lines of a log, write to a terminal
-    /// or turn its direction.
+    /// The text with control and format characters as `\u{…}`.
+    ///
+    /// Such text cannot forge log lines, control a terminal or change the text direction.
     public var printable: String {
         if utf8.allSatisfy({ 0x20..<0x7f ~= $0 }) { return self }
         return unicodeScalars.map { scalar in
             switch scalar.properties.generalCategory {
             case .control, .format, .lineSeparator, .paragraphSeparator: "\\u{\(String(scalar.value, radix: 16))}"
-            // Fillers and selectors of variants are letters and marks, and show nothing.
+            // Fillers and variation selectors are letters or marks in Unicode, but invisible.
             case _ where scalar.properties.isDefaultIgnorableCodePoint: "\\u{\(String(scalar.value, radix: 16))}"
             default: String(Character(scalar))
             }

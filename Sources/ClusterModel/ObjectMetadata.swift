@@ -2,23 +2,23 @@ public import FlowModel
 
 /// The metadata that every object has (`metadata`).
 public struct ObjectMetadata: Sendable, Hashable {
-    /// The name; empty in the hollow objects of bookmarks.
+    /// The name; empty in the objects of bookmarks.
     public var name: String
-    /// The namespace; nil for kinds that are not in one.
+    /// The namespace; nil for kinds without one.
     public var namespace: String?
     /// Distinguishes this object from an earlier one of the same name.
     public var uid: String?
-    /// The prefix from which the server made the name; nil if the name was given.
+    /// The prefix from which the server generated the name; nil if the name was given.
     public var generateName: String?
-    /// Labels, ascending by key, each key once.
+    /// The labels, sorted by key, without duplicates.
     public var labels: [Label]
     /// The version of this state of the object.
     public var resourceVersion: String?
     /// Whether the object is marked to be deleted (`deletionTimestamp`).
     public var isDeleting: Bool
-    /// The time when the object was created (`creationTimestamp`), seconds since 1970 in UTC; nil without that field.
+    /// The creation time (`creationTimestamp`), in seconds since 1970 in UTC; nil if the field is absent.
     public var created: Int64?
-    /// The last write, for the kinds whose objects decide what policies say; nil where the object does not have it.
+    /// The last write, for kinds that affect policies; nil if the object does not record it.
     public var lastWrite: LastWrite?
 
     /// Takes all members.
@@ -45,13 +45,13 @@ public struct ObjectMetadata: Sendable, Hashable {
     }
 }
 
-/// The last write of an object, but for its status (`managedFields`): a program, not a user.
+/// The last write of an object except its status (`managedFields`); it identifies a program, not a user.
 public final class LastWrite: Sendable, Hashable {
-    /// The name that the program gave itself, such as `kubectl-edit`.
+    /// The name that the program reports, such as `kubectl-edit`.
     public let manager: String
     /// `Apply` or `Update`.
     public let operation: String
-    /// The time, seconds since 1970 in UTC.
+    /// The time in seconds since 1970 in UTC.
     public let time: Int64
 
     /// Takes all members.
@@ -64,7 +64,7 @@ public final class LastWrite: Sendable, Hashable {
         (left.manager, left.operation, left.time) == (right.manager, right.operation, right.time)
     }
 
-    /// Adds all members.
+    /// Hashes all members.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(manager)
         hasher.combine(operation)

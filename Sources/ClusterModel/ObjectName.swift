@@ -1,27 +1,31 @@
 /// The forms of names, labels and ports that API servers accept (Kubernetes, `apimachinery/pkg/util/validation`).
 public enum ObjectName {
-    /// A DNS label: at most 63 of a-z, 0-9 and `-` (RFC 1123).
+    /// Whether a name is a DNS label: at most 63 of a-z, 0-9 and `-` (RFC 1123).
     public static func isLabel(_ name: String) -> Bool {
         name.utf8.count <= 63 && isWord(Array(name.utf8)[...])
     }
 
-    /// DNS labels of any length with dots between them, at most 253 characters in all.
+    /// Whether a name is a DNS subdomain: labels separated by dots, at most 253 characters in all.
+    ///
+    /// Labels may have any length.
     public static func isSubdomain(_ name: String) -> Bool {
         name.utf8.count <= 253
             && Array(name.utf8).split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
                 .allSatisfy { isWord($0) }
     }
 
-    /// The key of a label or annotation: at most 63 letters, digits, `-`, `_` and `.`, with a subdomain and `/` in front
-    /// or not.
+    /// Whether a text is a key of a label or annotation: at most 63 letters, digits, `-`, `_` and `.`.
+    ///
+    /// An optional prefix is a subdomain and `/`.
     public static func isQualified(_ key: String) -> Bool {
         let parts = key.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard let name = parts.last, parts.count <= 2, !name.isEmpty, isLabelValue(name) else { return false }
         return parts.count == 1 || isSubdomain(parts[0])
     }
 
-    /// The value of a label: at most 63 letters, digits, `-`, `_` and `.`, which begin and end with a letter or digit; or
-    /// nothing.
+    /// Whether a text is a label value: at most 63 letters, digits, `-`, `_` and `.`, or empty.
+    ///
+    /// It must begin and end with a letter or digit.
     public static func isLabelValue(_ value: String) -> Bool {
         let bytes = Array(value.utf8)
         guard let first = bytes.first, let last = bytes.last else { return true }
@@ -29,14 +33,14 @@ public enum ObjectName {
             && bytes.allSatisfy { isAlphanumeric($0) || "-_.".utf8.contains($0) }
     }
 
-    /// The name of a port: at most 15 of a-z, 0-9 and `-`, with a letter among them (RFC 6335, section 5.1).
+    /// Whether a name is a port name: at most 15 of a-z, 0-9 and `-`, with at least one letter (RFC 6335, section 5.1).
     public static func isPort(_ name: String) -> Bool {
         let bytes = Array(name.utf8)
         return bytes.count <= 15 && isWord(bytes[...]) && bytes.contains { 0x61...0x7a ~= $0 }
             && !zip(bytes, bytes.dropFirst()).contains { $0 == UInt8(ascii: "-") && $1 == UInt8(ascii: "-") }
     }
 
-    /// Some of a-z, 0-9 and `-`, which is neither first nor last.
+    /// Whether bytes are one or more of a-z, 0-9 and `-`, with `-` neither first nor last.
     private static func isWord(_ bytes: ArraySlice<UInt8>) -> Bool {
         guard let first = bytes.first, let last = bytes.last else { return false }
         return first != UInt8(ascii: "-") && last != UInt8(ascii: "-")

@@ -1,12 +1,12 @@
 import FlowModel
 
-/// The values that API servers give to members that an object leaves out.
+/// The defaults of API servers for members that an object omits.
 ///
-/// What an API server sends has them already, and is not changed by them; objects in files get them here. Sources: the
-/// defaulting, conversion and admission code of Kubernetes (`pkg/apis/*/v1/defaults.go` and `conversion.go`, the
-/// ServiceAccount admission plugin), and `defaultPolicyTypesField` of Calico's clientv3.
+/// Objects from an API server already have these values; objects from files get them here. Sources: the defaulting,
+/// conversion and admission code of Kubernetes (`pkg/apis/*/v1/defaults.go` and `conversion.go`, the ServiceAccount
+/// admission plugin), and `defaultPolicyTypesField` of Calico's clientv3.
 enum APIDefaults {
-    /// The namespace of an object that should be in one and names none.
+    /// The namespace of a namespaced object without one.
     static let namespace = "default"
     /// The service account of a pod (`spec.serviceAccountName`).
     static let serviceAccount = "default"
@@ -14,10 +14,10 @@ enum APIDefaults {
     static let proto = IPProtocol.tcp
     /// The tier of a Calico policy (`spec.tier`).
     static let tier = "default"
-    /// The label that every Namespace has, with its name; API servers overwrite any other value.
+    /// The label that contains the name of a Namespace; API servers overwrite any other value.
     static let namespaceNameLabel = "kubernetes.io/metadata.name"
 
-    /// The labels of a Namespace, ascending by key.
+    /// The labels of a Namespace including its name label, sorted by key.
     static func labels(_ labels: [Label], ofNamespace name: String) -> [Label] {
         let added = Label(key: namespaceNameLabel, value: name)
         var labels = labels
@@ -30,8 +30,9 @@ enum APIDefaults {
         return labels
     }
 
-    /// The values of a member that has a singular and a plural form (`podIP` and `podIPs`, `podCIDR` and `podCIDRs`): the
-    /// singular one says which is the first, and stands alone where both differ.
+    /// The values of a member with a singular and a plural form (`podIP` and `podIPs`, `podCIDR` and `podCIDRs`).
+    ///
+    /// The singular value replaces the plural values if it differs from their first one.
     static func values<Value: Equatable>(one: Value?, all: [Value]) -> [Value] {
         guard let one, all.first != one else { return all }
         return [one]
@@ -48,7 +49,7 @@ enum APIDefaults {
         return policy.ingress.isEmpty ? .egress : [.ingress, .egress]
     }
 
-    /// Gives a protocol to the ports of a Kubernetes NetworkPolicy that name none.
+    /// Sets the protocol of the ports of a Kubernetes NetworkPolicy that have none.
     static func setProtocols(_ rules: inout [NetworkPolicyRule]) {
         for rule in rules.indices {
             rules[rule].ports = rules[rule].ports?.map { port in

@@ -39,8 +39,9 @@ extension ClusterObject {
         }
     }
 
-    /// Fields that the object's API does not have; searched for in policies, tiers, network sets, host endpoints and Felix'
-    /// configurations.
+    /// Fields that the object's API does not define.
+    ///
+    /// Only policies, tiers, network sets, host endpoints and FelixConfigurations are checked.
     public internal(set) var unknownFields: UnknownFields {
         get {
             switch self {

@@ -1,23 +1,23 @@
-/// The members that an object of an API may have, whether Weir uses them or not.
+/// The members that an API defines for an object, whether Weir uses them or not.
 ///
 /// Sources: `projectcalico.org/v3` (policy_common.go, networkpolicy.go, globalnetworkpolicy.go, tier.go, networkset.go,
-/// hostendpoint.go), with what only Calico Enterprise has; `networking.k8s.io/v1`; `policy.networking.k8s.io`
-/// v1alpha1 to v1beta1.
+/// hostendpoint.go), with the fields of Calico Enterprise; `networking.k8s.io/v1`; `policy.networking.k8s.io` v1alpha1 to
+/// v1beta1.
 package struct FieldSet: Sendable {
-    /// Their names.
+    /// The names of the members.
     let names: [StaticString]
 
     init(_ names: StaticString...) {
         self.names = names
     }
 
-    /// Whether a key is one of them.
+    /// Whether the set contains a key.
     func contains(_ key: borrowing JSONText) -> Bool {
         for name in names where name ~= key { return true }
         return false
     }
 
-    /// Whether a key is one of them.
+    /// Whether the set contains a key.
     package func contains(_ key: String) -> Bool {
         names.contains { $0.description == key }
     }
@@ -26,7 +26,7 @@ package struct FieldSet: Sendable {
 // MARK: - All kinds
 
 extension FieldSet {
-    /// An object; what an API server sets is among it.
+    /// An object, including the fields that an API server sets.
     package static let object = FieldSet("apiVersion", "kind", "metadata", "spec", "status")
     /// `metadata` of an object.
     package static let metadata = FieldSet(
@@ -55,9 +55,9 @@ extension FieldSet {
         "controller",
         "blockOwnerDeletion"
     )
-    /// A selector of Kubernetes.
+    /// A Kubernetes LabelSelector.
     package static let labelSelector = FieldSet("matchLabels", "matchExpressions")
-    /// An expression of a selector of Kubernetes.
+    /// A requirement of a Kubernetes LabelSelector.
     package static let requirement = FieldSet("key", "operator", "values")
 }
 
@@ -138,9 +138,9 @@ extension FieldSet {
         "destination",
         "metadata"
     )
-    /// `metadata` of a rule, which has no name and no labels.
+    /// `metadata` of a rule, which contains only annotations.
     package static let ruleMetadata = FieldSet("annotations")
-    /// An end of a rule; only Enterprise has `domains`.
+    /// `source` or `destination` of a rule; only Enterprise has `domains`.
     package static let entityRule = FieldSet(
         "nets",
         "notNets",
@@ -194,16 +194,16 @@ extension FieldSet {
     package static let egressRule = FieldSet("to", "ports")
     /// A peer.
     package static let networkPolicyPeer = FieldSet("podSelector", "namespaceSelector", "ipBlock")
-    /// A range with exceptions.
+    /// An `ipBlock`.
     package static let ipBlock = FieldSet("cidr", "except")
     /// A port.
     package static let networkPolicyPort = FieldSet("protocol", "port", "endPort")
 }
 
-// MARK: - The cluster's own policies
+// MARK: - Cluster-wide policies
 
 extension FieldSet {
-    /// The `spec` of a policy of a kind.
+    /// The `spec` of an admin policy of a kind.
     package static func adminPolicy(_ kind: ObjectKind) -> FieldSet {
         switch kind {
         case .clusterNetworkPolicy: clusterPolicy
@@ -215,9 +215,9 @@ extension FieldSet {
     private static let prioritizedPolicy = FieldSet("priority", "subject", "ingress", "egress")
     private static let baselinePolicy = FieldSet("subject", "ingress", "egress")
     private static let clusterPolicy = FieldSet("tier", "priority", "subject", "ingress", "egress")
-    /// The endpoints that a policy applies to.
+    /// The `subject` of a policy.
     package static let subject = FieldSet("namespaces", "pods")
-    /// Pods of some namespaces.
+    /// `pods` of a subject or peer.
     package static let namespacedPods = FieldSet("namespaceSelector", "podSelector")
     /// A rule of `ingress`; a ClusterNetworkPolicy has `protocols`, the others have `ports`.
     package static func adminIngressRule(_ kind: ObjectKind) -> FieldSet {
@@ -236,7 +236,7 @@ extension FieldSet {
 
     /// A peer of a rule of `ingress`.
     package static let adminIngressPeer = FieldSet("namespaces", "pods")
-    /// A peer of a rule of `egress`; a BaselineAdminNetworkPolicy has no domain names.
+    /// A peer of a rule of `egress`; a BaselineAdminNetworkPolicy has no `domainNames`.
     package static func adminEgressPeer(_ kind: ObjectKind) -> FieldSet {
         kind == .baselineAdminNetworkPolicy ? baselineEgressPeer : adminEgressPeer
     }

@@ -1,16 +1,16 @@
 import FlowModel
 
 extension FieldSet {
-    /// The longest name of a field, in bytes; keys that are longer have no field like them.
+    /// The longest name of a field, in bytes; longer keys get no suggestion.
     private static let longestName = 32
 
-    /// Words of one API for which another one has the second word.
+    /// Field names of one API that correspond to another name in a second API.
     private static let otherWords: [(written: String, meant: String)] = [
         ("from", "to"), ("to", "from"), ("policyTypes", "types"), ("types", "policyTypes"), ("podSelector", "selector"),
         ("cidr", "nets"), ("cidrs", "nets"), ("number", "port"),
     ]
 
-    /// The field that was probably meant by a key; nil if there is none.
+    /// The field name that is most similar to a key; nil if none is.
     func suggestion(for key: String) -> String? {
         guard !key.isEmpty, key.utf8.count <= Self.longestName else { return nil }
         let names = names.map(\.description)

@@ -171,7 +171,7 @@ extension JSONReader {
 
     // MARK: - Ports
 
-    /// The ports of a rule, each with one member of `fields`: `adminPort` in v1alpha1, `adminProtocol` in v1alpha2.
+    /// The ports of a rule: `adminPort` elements in v1alpha1, `adminProtocol` elements in v1alpha2.
     private mutating func adminPolicyPorts(_ fields: FieldSet) throws(JSONError) -> [PolicyPort]? {
         guard try enterArray() else { return nil }
         var ports: [PolicyPort] = []
@@ -206,7 +206,7 @@ extension JSONReader {
         try nonEmptyString().map { PolicyPort(proto: nil, port: .name($0)) }
     }
 
-    /// `{protocol, port}` or `{protocol, start, end}`; TCP by default.
+    /// Reads `{protocol, port}` or `{protocol, start, end}`; the default protocol is TCP.
     private mutating func numberedPort(_ fields: FieldSet) throws(JSONError) -> PolicyPort? {
         guard try enterObject() else { return nil }
         let isRange = fields.contains("start")
@@ -230,7 +230,7 @@ extension JSONReader {
         }
     }
 
-    /// `{destinationPort: {number}}` or `{destinationPort: {range: {start, end}}}`; every port by default.
+    /// Reads `{destinationPort: {number}}` or `{destinationPort: {range: {start, end}}}`; the default is every port.
     private mutating func destinationPort(_ proto: IPProtocol) throws(JSONError) -> PolicyPort? {
         guard try enterObject() else { return nil }
         var port = PolicyPort(proto: proto, port: nil)

@@ -61,7 +61,7 @@ extension JSONReader {
         return endpoint
     }
 
-    /// A FelixConfiguration; of its many settings only those that Weir uses are looked at.
+    /// Reads the fields of a FelixConfiguration that Weir uses.
     mutating func felixConfiguration() throws(JSONError) -> FelixConfiguration {
         var configuration = FelixConfiguration(metadata: ObjectMetadata(name: ""))
         guard try enterObject() else { return configuration }
@@ -90,7 +90,9 @@ extension JSONReader {
         return ports
     }
 
-    /// Nil for null; what is no port is noted and left out.
+    /// Reads failsafe ports; nil for null.
+    ///
+    /// Invalid ports are noted and left out.
     private mutating func failsafePortList() throws(JSONError) -> [FelixConfiguration.FailsafePort]? {
         guard try enterArray() else { return nil }
         var ports: [FelixConfiguration.FailsafePort] = []
@@ -152,7 +154,7 @@ extension JSONReader {
         return tier
     }
 
-    /// Reads a word of an enumeration; nil for null and the empty word, and an error for any other.
+    /// Reads a case of an enumeration; nil for null and the empty string; throws for any other text.
     mutating func word<Word: ListedWord>(_ type: Word.Type) throws(JSONError) -> Word? {
         let start = offset
         guard let text = try nonEmptyString() else { return nil }
@@ -161,7 +163,7 @@ extension JSONReader {
     }
 }
 
-/// The words of an enumeration, and how a message lists them.
+/// An enumeration of words, with the text that lists them in messages.
 protocol ListedWord: RawRepresentable<String> {
     /// A text such as `expected Deny or Pass`.
     static var expectation: StaticString { get }

@@ -89,7 +89,7 @@ extension JSONReader {
         return rule
     }
 
-    /// The action of a rule; objects of the first API write it in lower case.
+    /// The action of a rule; the old v1 API writes it in lower case.
     private mutating func ruleAction() throws(JSONError) -> CalicoRule.Action? {
         let start = offset
         guard let text = try text() else { return nil }
@@ -154,7 +154,7 @@ extension JSONReader {
         return paths
     }
 
-    // MARK: - Ends
+    // MARK: - Source and destination
 
     private mutating func entityRule() throws(JSONError) -> EntityRule {
         var rule = EntityRule()

@@ -1,9 +1,9 @@
 import FlowModel
 
 extension JSONReader {
-    /// A selector of labels; nil for null.
+    /// Reads a label selector; nil for null.
     ///
-    /// One of a custom resource is nil, too, if it has unknown members: if it says nothing else, it would select
+    /// A selector of a custom resource with unknown members is nil, too, because without these members it could select
     /// everything.
     mutating func labelSelector(isOfCustomResource: Bool = false) throws(JSONError) -> LabelSelector? {
         guard try enterObject() else { return nil }

@@ -3,13 +3,13 @@ import FlowModel
 extension JSONReader {
     /// Reads the metadata of an object (`metadata`).
     ///
-    /// An object of a kind that lives in namespaces and says none is in `default`, where `kubectl` would put it.
+    /// A namespaced object without a namespace is in `default`, as with `kubectl`.
     mutating func metadata(of kind: ObjectKind) throws(JSONError) -> ObjectMetadata {
         var annotations = PodAnnotations()
         return try metadata(of: kind, &annotations)
     }
 
-    /// The same, and for a pod what its annotations say.
+    /// Reads the metadata of an object, and the annotations of a pod.
     mutating func metadata(
         of kind: ObjectKind,
         _ annotations: inout PodAnnotations
@@ -29,7 +29,7 @@ extension JSONReader {
             case "deletionTimestamp": metadata.isDeleting = try nonEmptyString() != nil
             case "managedFields" where kind.hasLastWrite: metadata.lastWrite = try lastWrite()
             case "annotations" where kind == .pod: annotations = try podAnnotations()
-            // Notes are for files: an API server's objects have no misspelt fields.
+            // Unknown fields are noted only for files: objects from an API server have no misspelt fields.
             default: if takesNotes { try skip(key, of: .metadata) } else { try skip() }
             }
         }
@@ -45,7 +45,7 @@ extension JSONReader {
         return metadata
     }
 
-    /// The newest entry of managed fields that is not one of a part of the object, such as its status.
+    /// The newest entry of `managedFields` that is not about a subresource such as the status.
     private mutating func lastWrite() throws(JSONError) -> LastWrite? {
         guard try enterArray() else { return nil }
         var last: LastWrite?
@@ -73,9 +73,10 @@ extension JSONReader {
         return LastWrite(manager: manager ?? "", operation: operation ?? "", time: time)
     }
 
-    /// The members of an object as labels, ascending by key; of a key that is there twice the last one.
+    /// Reads the members of an object as labels, sorted by key; of duplicate keys the last one counts.
     ///
-    /// A label that is null has an empty value, or counts as absent, as in the `spec` of custom resources.
+    /// A label with the value null has an empty value. With `dropsNulls`, as in the `spec` of custom resources, it is
+    /// left out.
     mutating func labels(dropsNulls: Bool = false) throws(JSONError) -> [Label] {
         guard try enterObject() else { return [] }
         var labels: [Label] = []
@@ -91,7 +92,7 @@ extension JSONReader {
         return isAscending ? labels : Self.sorted(labels)
     }
 
-    /// Servers write labels in order; files that people write need not.
+    /// Sorts labels; servers write them in order, but files need not.
     private static func sorted(_ labels: [Label]) -> [Label] {
         let places = labels.enumerated().sorted { ($0.element.key, $0.offset) < ($1.element.key, $1.offset) }
         var result: [Label] = []

@@ -58,7 +58,7 @@ extension JSONReader {
         return (spec, action)
     }
 
-    /// The directions that are named by `policyTypes` or `types`; none if nothing is written.
+    /// Reads the directions of `policyTypes` or `types`; empty if the list is absent or empty.
     mutating func directions() throws(JSONError) -> PolicyDirections {
         var directions: PolicyDirections = []
         guard try enterArray() else { return directions }
@@ -177,7 +177,9 @@ extension JSONReader {
         }
     }
 
-    /// A port by number or name, or by a text that is a range as in `8080:8090` or a number; nil for null.
+    /// Reads a port number or name; with `allowsRanges` also a text such as `8080:8090` or `8080`.
+    ///
+    /// Nil for null.
     mutating func portMatch(allowsRanges: Bool) throws(JSONError) -> PortMatch? {
         let start = offset
         if isAtNumber {
@@ -196,7 +198,7 @@ extension JSONReader {
     private static var portName: StaticString { "expected a port or its name" }
 }
 
-/// The fields that a NetworkPolicy and a staged one share.
+/// The fields that a NetworkPolicy and a StagedKubernetesNetworkPolicy share.
 private struct NetworkPolicyParts {
     var metadata = ObjectMetadata(name: "")
     var spec = NetworkPolicySpec()
@@ -204,7 +206,7 @@ private struct NetworkPolicyParts {
 }
 
 extension PortMatch {
-    /// A port as Calico writes it: `8080`, `8080:8090` or `http`; nil for anything else.
+    /// Parses a port in Calico's form: `8080`, `8080:8090` or `http`; nil for anything else.
     fileprivate init?(rangeOrName text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard let first = parts.first, !text.isEmpty else { return nil }

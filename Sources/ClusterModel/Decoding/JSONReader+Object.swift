@@ -1,7 +1,7 @@
 extension JSONReader {
-    /// An object of a kind.
+    /// Reads an object of a kind.
     ///
-    /// - Throws: also if it is no object, or has no name.
+    /// - Throws: also if the value is not an object, or has no name.
     mutating func clusterObject(as kind: ObjectKind) throws(JSONError) -> ClusterObject {
         guard peek() == UInt8(ascii: "{") else {
             let start = offset

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// The values that network plugins and the kubelet write into the annotations of a pod.
+/// The values of pod annotations that network plugins and the kubelet write.
 struct PodAnnotations {
     /// Addresses in `cni.projectcalico.org/podIPs`.
     var calicoAddresses: [IPAddress] = []
@@ -8,12 +8,12 @@ struct PodAnnotations {
     var calicoAddress: [IPAddress] = []
     /// Addresses in `vpc.amazonaws.com/pod-ips`.
     var amazonAddresses: [IPAddress] = []
-    /// Whether Calico has taken the pod's network away: its annotations are there, and empty.
+    /// Whether Calico has removed the pod's network: its annotation exists and is empty.
     var hasReleasedNetwork = false
-    /// Whether the pod stands for one that a kubelet reads from a file (`kubernetes.io/config.mirror`).
+    /// Whether the pod is a mirror of a static pod (`kubernetes.io/config.mirror`).
     var isMirror = false
 
-    /// The addresses of a pod whose status has none yet, by the first annotation that has any, as Calico has it.
+    /// The addresses of a pod whose status has none yet: the first annotation with addresses, in Calico's order.
     var addresses: [IPAddress] {
         if !calicoAddresses.isEmpty { return calicoAddresses }
         return calicoAddress.isEmpty ? amazonAddresses : calicoAddress
@@ -40,7 +40,7 @@ extension JSONReader {
         return annotations
     }
 
-    /// Addresses with commas between them, each with or without the length of its prefix.
+    /// Parses comma-separated addresses, each with or without a prefix length.
     private static func addresses(_ text: String?) -> [IPAddress] {
         guard let text, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return [] }
         return text.split(separator: ",").compactMap { element in

@@ -45,7 +45,7 @@ extension JSONReader {
         return spec
     }
 
-    /// Whether an object has members.
+    /// Reads a value; whether it is an object with members.
     private mutating func hasMembers() throws(JSONError) -> Bool {
         var hasMembers = false
         guard try enterObject() else { return false }
@@ -65,7 +65,7 @@ extension JSONReader {
         }
     }
 
-    /// The cluster addresses; `None` stands for a service without one.
+    /// Reads the cluster addresses; `None` marks a headless service.
     private mutating func clusterAddresses() throws(JSONError) -> [IPAddress] {
         var addresses: [IPAddress] = []
         guard try enterArray() else { return addresses }
@@ -171,7 +171,7 @@ extension JSONReader {
         )
     }
 
-    /// Whether the slice's addresses are names (`addressType: FQDN`).
+    /// Reads `addressType`; whether the addresses are host names (`FQDN`).
     private mutating func isFullNames() throws(JSONError) -> Bool {
         guard let text = try text() else { return false }
         switch text {
@@ -199,7 +199,7 @@ extension JSONReader {
         return result
     }
 
-    /// The conditions of an endpoint; of those that are absent, the meaning that the API gives them.
+    /// Reads the conditions of an endpoint, with the API's defaults for absent ones.
     private mutating func readiness() throws(JSONError) -> ServiceEndpoints.Readiness {
         var ready: Bool?
         var serving: Bool?
@@ -260,10 +260,10 @@ extension JSONReader {
     }
 }
 
-/// The endpoints of a slice.
+/// The addresses of a slice with their readiness.
 private struct SliceEndpoints {
     private(set) var addresses: [IPAddress] = []
-    /// The places of the addresses that are not ready, ascending.
+    /// The indices of the addresses that are not ready, ascending.
     private var waiting: [(places: Range<Int>, readiness: ServiceEndpoints.Readiness)] = []
 
     /// Adds the addresses of an endpoint.
@@ -273,7 +273,7 @@ private struct SliceEndpoints {
         if readiness != .ready { waiting.append((start..<addresses.count, readiness)) }
     }
 
-    /// The readiness of those that are not ready; of an address that is in several endpoints, the best counts.
+    /// The addresses that are not ready; for an address of several endpoints, the best readiness counts.
     var unready: [IPAddress: ServiceEndpoints.Readiness] {
         var result: [IPAddress: ServiceEndpoints.Readiness] = [:]
         for (places, readiness) in waiting {
@@ -291,9 +291,9 @@ private struct SliceEndpoints {
     }
 }
 
-/// The used fields of a service's `spec`.
+/// The fields of a service's `spec` that are used.
 private struct ServiceSpec {
-    /// The types that make a difference.
+    /// The service types that are distinguished.
     enum Kind {
         case loadBalancer
         case externalName
@@ -309,12 +309,12 @@ private struct ServiceSpec {
     var externalName: String?
     var hasSelector = false
 
-    /// All addresses that the service is called at, each once.
+    /// The addresses where clients reach the service, without duplicates.
     func addresses(balancers: [IPAddress]) -> [IPAddress] {
         guard type != .externalName else { return [] }
         var result = clusterAddresses
         if result.isEmpty, let clusterAddress { result.append(clusterAddress) }
-        // What a service asked for when it still was a load balancer may be another's by now.
+        // A service that is no longer a load balancer may still request an address that another one has.
         let asked = type == .loadBalancer ? balancerAddress.map { [$0] } ?? [] : []
         for address in externalAddresses + balancers + asked where !result.contains(address) {
             result.append(address)

@@ -1,9 +1,10 @@
 import FlowModel
 
-// The values that objects of several kinds are made of.
+// Values that occur in objects of several kinds.
 extension JSONReader {
-    /// An address; nil for null, the empty text and the text that is said to mean none, and if the value is no address,
-    /// which is noted.
+    /// Reads an address; nil for null, the empty string, and the given word for "none".
+    ///
+    /// Other values are noted, and nil is returned.
     mutating func address(except word: StaticString = "") throws(JSONError) -> IPAddress? {
         let start = offset
         guard let text = try text(), !text.isEmpty, !(word ~= text) else { return nil }
@@ -42,7 +43,7 @@ extension JSONReader {
         return addresses
     }
 
-    /// A range of addresses; nil if the value is none, which is noted.
+    /// Reads a range of addresses; nil if the value is none, with a note.
     mutating func prefix() throws(JSONError) -> IPPrefix? {
         let start = offset
         guard let text = try text() else { return nil }
@@ -53,7 +54,9 @@ extension JSONReader {
         return prefix
     }
 
-    /// A range of addresses, nil for null and the empty text; and false if the value is none, which is noted.
+    /// Reads an optional range of addresses; nil for null and the empty string.
+    ///
+    /// If the value is not a range, it is noted and `isReadable` is false.
     mutating func optionalPrefix() throws(JSONError) -> (net: IPPrefix?, isReadable: Bool) {
         let start = offset
         guard let text = try text(), !text.isEmpty else { return (nil, true) }
@@ -64,7 +67,7 @@ extension JSONReader {
         return (prefix, true)
     }
 
-    /// The ranges of an array of strings, and how many elements the array has.
+    /// Reads the ranges of an array of strings, and the number of its elements.
     mutating func prefixes() throws(JSONError) -> (prefixes: [IPPrefix], count: Int) {
         var prefixes: [IPPrefix] = []
         var count = 0
@@ -76,7 +79,9 @@ extension JSONReader {
         return (prefixes, count)
     }
 
-    /// A port's number, 1 to 65535; nil for a zero that may be there, and if the value is no port, which is noted.
+    /// Reads a port number, 1 to 65535; nil for other values, with a note.
+    ///
+    /// With `orZero`, zero is nil without a note.
     mutating func port(orZero: Bool = false) throws(JSONError) -> UInt16? {
         let start = offset
         guard let number = try integer(), number != 0 || !orZero else { return nil }
@@ -87,7 +92,7 @@ extension JSONReader {
         return port
     }
 
-    /// A protocol by its name in any case, or by its number from 1 to 255; nil for null.
+    /// Reads a protocol by its name in any case, or by its number from 1 to 255; nil for null.
     mutating func proto() throws(JSONError) -> ProtocolMatch? {
         let start = offset
         var found: ProtocolMatch?
@@ -102,9 +107,9 @@ extension JSONReader {
         return found ?? .unreadable
     }
 
-    /// A port with name and protocol, its number under the given key; nil if it has no number that can be read.
+    /// Reads a port with name and protocol, and its number under the given key; nil if the number or protocol is unreadable.
     ///
-    /// What a port of these fields may not have is noted; without fields nothing is.
+    /// With `fields`, members that they do not contain are noted.
     mutating func namedPort(
         number member: StaticString,
         of fields: FieldSet? = nil
@@ -145,9 +150,9 @@ extension JSONReader {
 }
 
 extension JSONText {
-    /// Whether it is made of what addresses and ranges are made of.
+    /// Whether the text contains only characters of addresses and ranges.
     ///
-    /// A zero byte within would end the address for the C library, and hide what is behind it.
+    /// The C library would end the address at a zero byte, and ignore the rest.
     fileprivate var isAddressLike: Bool {
         guard !hasEscapes else { return false }
         for index in bytes.indices {
@@ -162,7 +167,7 @@ extension JSONText {
         return true
     }
 
-    /// The protocol that it names, in the case that servers write or any other; or its number in digits.
+    /// The protocol with this name in any case, or with this number in digits.
     fileprivate var proto: IPProtocol? {
         switch self {
         case "TCP": .tcp

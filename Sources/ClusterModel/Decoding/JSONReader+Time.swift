@@ -1,6 +1,7 @@
 extension JSONReader {
-    /// A time as objects have it (RFC 3339), in seconds since 1970 in UTC without the fraction; nil for null and the empty
-    /// text, and if the value is no time, which is noted.
+    /// Reads a time (RFC 3339) as seconds since 1970 in UTC without the fraction; nil for null and the empty string.
+    ///
+    /// Other values are noted, and nil is returned.
     mutating func time() throws(JSONError) -> Int64? {
         let start = offset
         guard let text = try text(), !text.isEmpty else { return nil }
@@ -13,7 +14,7 @@ extension JSONReader {
 }
 
 extension JSONText {
-    /// The time that it is (RFC 3339); nil if it is none.
+    /// The text as a time (RFC 3339), in seconds since 1970 in UTC; nil if it is not a time.
     package var time: Int64? {
         guard !hasEscapes, bytes.count >= 20,
             let year = number(0, 4), let month = number(5, 2), let day = number(8, 2),
@@ -27,7 +28,7 @@ extension JSONText {
         return ((days * 24 + hour) * 60 + minute) * 60 + second - offset
     }
 
-    /// The seconds that the local time is ahead of UTC, behind the seconds and their fraction.
+    /// The offset of the local time from UTC in seconds, which follows the seconds and their fraction.
     private var offsetFromUTC: Int64? {
         var place = 19
         if bytes[place] == UInt8(ascii: ".") {
@@ -48,7 +49,7 @@ extension JSONText {
         }
     }
 
-    /// The number that some digits are.
+    /// The number in some decimal digits.
     private func number(_ start: Int, _ count: Int) -> Int64? {
         var number: Int64 = 0
         for place in start..<start + count {
@@ -58,7 +59,7 @@ extension JSONText {
         return number
     }
 
-    /// The days from 1970-01-01 to a day of the Gregorian calendar, by years that begin in March.
+    /// The days from 1970-01-01 to a day of the Gregorian calendar, computed with years that begin in March.
     private static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
         let year = month <= 2 ? year - 1 : year
         let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1

@@ -1,7 +1,7 @@
 import FlowModel
 
 extension JSONReader {
-    /// A Namespace, a ServiceAccount or any other object; only its metadata is used.
+    /// Reads only the metadata of an object.
     mutating func metadataOnly(of kind: ObjectKind) throws(JSONError) -> ObjectMetadata {
         var metadata = ObjectMetadata(name: "")
         guard try enterObject() else { return metadata }
@@ -32,9 +32,9 @@ extension JSONReader {
             }
         }
         let addresses = APIDefaults.values(one: status.address, all: status.addresses)
-        // So Calico says that a pod is finished before its containers are gone.
+        // Calico marks a finished pod in this way before its containers end.
         let isFinished = metadata.isDeleting && annotations.hasReleasedNetwork
-        // What a kubelet runs from a file has none.
+        // A static pod has no service account.
         let missingAccount = annotations.isMirror ? nil : APIDefaults.serviceAccount
         return Pod(
             metadata: metadata,
@@ -84,7 +84,7 @@ extension JSONReader {
         return status
     }
 
-    /// Reads an array of statuses of containers, and adds those that have begun.
+    /// Reads an array of container statuses, and adds the started containers.
     private mutating func containers(into containers: inout [PodContainer]) throws(JSONError) {
         guard try enterArray() else { return }
         while try nextElement() {
@@ -111,7 +111,7 @@ extension JSONReader {
         }
     }
 
-    /// The ports with a name of an array of containers; of init containers only those that run on beside the others.
+    /// Reads the named ports of an array of containers; of init containers only those that restart (sidecars).
     private mutating func containerPorts(onlyRestarting: Bool) throws(JSONError) -> [NamedPort] {
         var result: [NamedPort] = []
         guard try enterArray() else { return result }
@@ -183,7 +183,7 @@ extension JSONReader {
         return result
     }
 
-    /// The addresses among `status.addresses`; a name among them, as of type `Hostname`, is no mistake.
+    /// Reads the addresses in `status.addresses`; host names, as of type `Hostname`, are ignored without a note.
     private mutating func nodeAddresses() throws(JSONError) -> [IPAddress] {
         var result: [IPAddress] = []
         guard try enterArray() else { return result }
@@ -205,18 +205,18 @@ extension JSONReader {
     }
 }
 
-/// The used fields of a pod's `spec`.
+/// The fields of a pod's `spec` that are used.
 private struct PodSpec {
     var node: String?
     var usesHostNetwork = false
     var serviceAccount: String?
-    /// The member's name before `serviceAccountName`; servers write both.
+    /// The deprecated name of `serviceAccountName`; servers write both.
     var oldServiceAccount: String?
     var namedPorts: [NamedPort] = []
     var initPorts: [NamedPort] = []
 }
 
-/// The used fields of a pod's `status`.
+/// The fields of a pod's `status` that are used.
 private struct PodStatus {
     var phase = Pod.Phase.live
     var address: IPAddress?

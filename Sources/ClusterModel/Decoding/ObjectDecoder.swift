@@ -1,29 +1,29 @@
-/// Turns the JSON text of Kubernetes and Calico objects into the values that Weir uses.
+/// Decodes the JSON text of Kubernetes and Calico objects.
 ///
-/// Only what is used is decoded. A field of an unexpected type counts as absent, but in the rules of policies, where
-/// that would widen them; an object without a name, or with a rule that cannot be understood, cannot be used.
+/// Only used fields are decoded. A field of the wrong type counts as absent, except in policy rules, where this would
+/// widen the rule. An object without a name, or with a rule that cannot be decoded, is unusable.
 public enum ObjectDecoder {
     /// Decodes one object.
     ///
     /// - Parameters:
-    ///   - json: the text of the object, and nothing else but white space.
-    ///   - kind: its kind where that is known from elsewhere (items of a list do not name it); nil to go by the
+    ///   - json: the text of the object; only white space may surround it.
+    ///   - kind: the kind of the object if it is known, as for items of a list, which do not contain it; nil to use the
     ///     object's own `apiVersion` and `kind`.
-    /// - Returns: nil for a kind that Weir does not use.
-    /// - Throws: if the object cannot be used.
+    /// - Returns: the object; nil for a kind that Weir does not use.
+    /// - Throws: an error if the object is unusable.
     public static func object(from json: Span<UInt8>, as kind: ObjectKind?) throws(ObjectIssue) -> ClusterObject? {
         var reader = JSONReader(json)
         return try object(&reader, as: kind)
     }
 
-    /// Decodes one object and reports the parts that it passed over.
+    /// Decodes one object, and reports the parts that it skipped.
     ///
     /// - Parameters:
-    ///   - json: the text of the object, and nothing else but white space.
-    ///   - kind: its kind where that is known from elsewhere; nil to go by the object's own.
-    ///   - findings: what was passed over is appended here, 100 for an object at most.
-    /// - Returns: nil for a kind that Weir does not use.
-    /// - Throws: if the object cannot be used.
+    ///   - json: the text of the object; only white space may surround it.
+    ///   - kind: the kind of the object if it is known; nil to use the object's own `apiVersion` and `kind`.
+    ///   - findings: the skipped parts are appended here, at most 100 for an object.
+    /// - Returns: the object; nil for a kind that Weir does not use.
+    /// - Throws: an error if the object is unusable.
     public static func object(
         from json: Span<UInt8>,
         as kind: ObjectKind?,
@@ -36,12 +36,12 @@ public enum ObjectDecoder {
         return object
     }
 
-    /// Decodes an object, or all objects of a list (`List`, `PodList` and so on, also in one another).
+    /// Decodes an object, or all objects of a list (`List`, `PodList` and so on, also nested).
     ///
-    /// - Parameter json: JSON values, none, one or several.
-    /// - Returns: the objects in the order of the text, each one that cannot be used as its error; none for kinds that
-    ///   Weir does not use.
-    /// - Throws: if the text is not JSON.
+    /// - Parameter json: any number of JSON values.
+    /// - Returns: the objects in the order of the text, with an error for each unusable one; kinds that Weir does not use
+    ///   are left out.
+    /// - Throws: an error if the text is not JSON.
     public static func objects(
         in json: Span<UInt8>
     ) throws(ObjectIssue) -> [Result<ClusterObject, ObjectIssue>] {
@@ -50,13 +50,13 @@ public enum ObjectDecoder {
         return walk.results
     }
 
-    /// Decodes an object, or all objects of a list, and reports the parts that it passed over.
+    /// Decodes an object, or all objects of a list, and reports the parts that it skipped.
     ///
     /// - Parameters:
-    ///   - json: JSON values, none, one or several.
-    ///   - findings: what was passed over is appended here, 100 for an object at most.
-    /// - Returns: the objects in the order of the text, each one that cannot be used as its error.
-    /// - Throws: if the text is not JSON.
+    ///   - json: any number of JSON values.
+    ///   - findings: the skipped parts are appended here, at most 100 for an object.
+    /// - Returns: the objects in the order of the text, with an error for each unusable one.
+    /// - Throws: an error if the text is not JSON.
     public static func objects(
         in json: Span<UInt8>,
         findings: inout [ObjectIssue]
@@ -67,15 +67,15 @@ public enum ObjectDecoder {
         return walk.results
     }
 
-    /// Does the same, and keeps the whole trees of objects of some kinds, to be checked.
+    /// Decodes objects like ``objects(in:findings:)``, and also returns the JSON trees of some kinds, for validation.
     ///
     /// - Parameters:
-    ///   - json: JSON values, none, one or several.
-    ///   - kinds: the kinds.
-    ///   - findings: what was passed over is appended here, 100 for an object at most.
-    ///   - trees: the objects of these kinds are appended here, also those that cannot be used.
-    /// - Returns: the objects in the order of the text, each one that cannot be used as its error.
-    /// - Throws: if the text is not JSON.
+    ///   - json: any number of JSON values.
+    ///   - kinds: the kinds whose trees are returned.
+    ///   - findings: the skipped parts are appended here, at most 100 for an object.
+    ///   - trees: the trees of objects of these kinds are appended here, also of unusable ones.
+    /// - Returns: the objects in the order of the text, with an error for each unusable one.
+    /// - Throws: an error if the text is not JSON.
     public static func objects(
         in json: Span<UInt8>,
         keeping kinds: Set<ObjectKind>,
@@ -125,16 +125,16 @@ public enum ObjectDecoder {
     }
 }
 
-/// Goes through a text of objects and lists of them.
+/// Walks through a text of objects and lists of objects.
 private struct ObjectWalk {
     /// The greatest depth of nested lists.
     private static let listLimit = 16
 
     /// The objects so far.
     private(set) var results: [Result<ClusterObject, ObjectIssue>] = []
-    /// The fields that were skipped so far.
+    /// The findings so far.
     private(set) var findings: [ObjectIssue] = []
-    /// The whole trees of objects of the kept kinds.
+    /// The JSON trees of objects of the kept kinds.
     private(set) var trees: [ObjectTree] = []
     private let takesFindings: Bool
     private let keptKinds: Set<ObjectKind>
@@ -145,7 +145,7 @@ private struct ObjectWalk {
         self.keptKinds = keptKinds
     }
 
-    /// Reads one value after the other; a byte order mark before the first one is no part of it.
+    /// Reads all values; skips a byte order mark before the first one.
     mutating func walk(_ json: Span<UInt8>) throws(ObjectIssue) {
         let hasMark = json.count >= 3 && json[0] == 0xef && json[1] == 0xbb && json[2] == 0xbf
         var reader = JSONReader(json, at: hasMark ? 3 : 0, takesNotes: takesFindings)
@@ -159,7 +159,7 @@ private struct ObjectWalk {
         }
     }
 
-    /// An object or a list; of a kind that is known from the list around it, or that it names itself.
+    /// Reads an object or a list; the kind is known from the enclosing list, or else declared by the value.
     private mutating func value(_ reader: inout JSONReader, of known: ObjectKind?) throws(JSONError) {
         _ = reader.peek()
         if let known { return try object(&reader, of: known) }

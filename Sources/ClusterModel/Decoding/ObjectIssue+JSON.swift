@@ -1,15 +1,15 @@
-/// The place of an object in a text, for messages.
+/// The position of an object in a text, for messages.
 struct ObjectPlace {
-    /// The start of the object.
+    /// The offset of the object.
     var start: Int
-    /// The path to it from the value that was to be decoded.
+    /// The path to the object from the decoded value.
     var path: [PathComponent] = []
-    /// Its kind, where that is known.
+    /// The kind of the object; nil if it is unknown.
     var kind: ObjectKind?
 }
 
 extension ObjectIssue {
-    /// Describes an error of the reader: its place in the text, and the text there.
+    /// Describes an error of the reader, with its path and the text at its offset.
     init(_ error: JSONError, in bytes: Span<UInt8>, of object: ObjectPlace) {
         var finder = JSONPathFinder(bytes, from: object.start)
         self.init(
@@ -20,7 +20,7 @@ extension ObjectIssue {
         )
     }
 
-    /// The reader's notes of an object as findings; the places of all of them are found in one go through the object.
+    /// The reader's notes on an object as findings; one pass over the object finds all their paths.
     static func findings(_ notes: [JSONNote], in bytes: Span<UInt8>, of object: ObjectPlace) -> [ObjectIssue] {
         guard !notes.isEmpty else { return [] }
         let reference = object.kind.flatMap { ObjectReference(kind: $0, at: object.start, in: bytes) }
@@ -41,7 +41,7 @@ extension ObjectIssue {
         }
     }
 
-    /// Returns the fault, with what is found in the text where something else was expected.
+    /// Returns the reason; after "expected …" it adds the text that was found.
     private static func reason(_ reason: StaticString, at offset: Int, in bytes: Span<UInt8>) -> String {
         let text = "\(reason)"
         guard text.hasPrefix("expected"), let excerpt = JSONReader.excerpt(at: offset, in: bytes) else { return text }
@@ -50,7 +50,7 @@ extension ObjectIssue {
 }
 
 extension ObjectReference {
-    /// The name of an object, as far as it can be read; nil if it has none that can.
+    /// A reference to an object whose name is readable; nil if it is not.
     init?(kind: ObjectKind, at start: Int, in bytes: Span<UInt8>) {
         let metadata = JSONReader.legibleMetadata(of: kind, at: start, in: bytes)
         guard !metadata.name.isEmpty else { return nil }
@@ -59,7 +59,7 @@ extension ObjectReference {
 }
 
 extension JSONReader {
-    /// The metadata of an object that cannot be used, as far as it can be read.
+    /// The readable part of the metadata of an unusable object.
     static func legibleMetadata(of kind: ObjectKind, at start: Int, in bytes: Span<UInt8>) -> ObjectMetadata {
         var metadata = ObjectMetadata(name: "")
         var reader = JSONReader(bytes, at: start)
@@ -72,7 +72,7 @@ extension JSONReader {
                 }
             }
         } catch {
-            // What was read before the error is all that there is.
+            // The metadata that was read before the error is returned.
         }
         return metadata
     }

@@ -15,7 +15,7 @@ extension PathComponent {
             case .index(let index):
                 text += "[\(index)]"
             case .key(let key):
-                // A key with a dot or a bracket, as labels have, would read as several steps.
+                // A key with a dot or a bracket, as in labels, would look like several steps.
                 let isPlain =
                     !key.isEmpty && key.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && !".[]\"".utf8.contains($0) }
                 if isPlain {
@@ -29,18 +29,18 @@ extension PathComponent {
     }
 }
 
-/// Something wrong in an object.
+/// A fault in an object.
 ///
-/// Thrown where the object cannot be used; in a list of findings where it was passed over, and the object can be used
+/// It is thrown if the object is unusable. In a list of findings, the faulty part was skipped and the object is usable
 /// without it.
 public struct ObjectIssue: Error, Sendable, Hashable {
-    /// The object, where its kind and name are known.
+    /// The object; nil if its kind or name is unknown.
     public var reference: ObjectReference?
-    /// The path to it, from the value that was to be decoded.
+    /// The path to the fault from the decoded value.
     public var path: [PathComponent]
-    /// The same place in bytes from the beginning of the text; in a list that is streamed, of the whole body.
+    /// The offset of the fault in bytes from the beginning of the text; in a stream, from the beginning of the body.
     public var offset: Int
-    /// The fault, in words.
+    /// The reason, as a text for people.
     public var reason: String
 
     /// Takes all members.

@@ -15,21 +15,20 @@ extension ObjectKind {
     }
 }
 
-/// The kind that a text declares by its own `apiVersion` and `kind`.
+/// The kind that a value declares by its `apiVersion` and `kind`.
 enum DeclaredKind {
-    /// An object that Weir uses.
+    /// An object of a kind that Weir uses.
     case object(ObjectKind)
-    /// A list of objects that name their kinds, or else are of this one.
+    /// A list; its items have this kind, or declare their own kinds if it is nil.
     case list(ObjectKind?)
-    /// Something that Weir does not use.
+    /// A kind that Weir does not use.
     case unused
-    /// A kind that its group does not have, and that one of the kinds that Weir uses has probably become by mistake; with
-    /// the reason.
+    /// A kind that does not exist in its group and is probably a misspelt kind that Weir uses; with the reason.
     case misspelt(String)
-    /// The text has no kind.
+    /// The value has no kind.
     case missing
 
-    /// Goes by the group of the `apiVersion` and by the `kind`; versions of a group are not distinguished.
+    /// Uses the group of the `apiVersion` and the `kind`; versions of a group are not distinguished.
     init(apiVersion: String, kind: String) {
         guard !kind.isEmpty else {
             self = .missing
@@ -54,8 +53,8 @@ enum DeclaredKind {
         KindGroup.all.first { $0.names.contains(group) }?.kinds[kind]
     }
 
-    /// Returns the message that there is no such kind, with the one that was probably meant; nil if it may be one that Weir
-    /// does not use.
+    /// Returns a message about a kind that does not exist, with a suggestion; nil if the kind may exist and be unused by
+    /// Weir.
     private static func misspelling(_ apiVersion: String, group: String, kind: String) -> String? {
         guard let own = KindGroup.all.first(where: { $0.names.contains(group) }) else { return nil }
         let others = KindGroup.all.filter { $0.kinds[kind] != nil }.map(\.version)
@@ -67,9 +66,9 @@ enum DeclaredKind {
     }
 }
 
-/// The kinds that Weir uses of one API group.
+/// The kinds of one API group that Weir uses.
 private struct KindGroup {
-    /// The group's names: the current one and others under which it is, or was, served.
+    /// The group's names: the current one, and others under which servers serve or served it.
     var names: [String]
     /// The current `apiVersion`.
     var version: String
@@ -118,8 +117,9 @@ private struct KindGroup {
 }
 
 extension JSONReader {
-    /// The kind that an object declares; stops as soon as it is known, which mostly is at once, and leaves the reader
-    /// anywhere within the object.
+    /// Reads the kind that an object declares; it stops as soon as the kind is known, usually after two members.
+    ///
+    /// The reader may then be anywhere within the object.
     mutating func declaredKind() throws(JSONError) -> DeclaredKind {
         var apiVersion: String?
         var kind: String?

@@ -1,10 +1,10 @@
-/// The reason why the reader stopped at a place in the text.
+/// The reason why the reader stopped, and the offset in the text.
 package struct JSONError: Error {
-    /// The place, in bytes from the beginning of the text.
+    /// The offset in bytes from the beginning of the text.
     package var offset: Int
-    /// The fault, in words; after one that begins with "expected" the message adds what is found there.
+    /// The reason; if it begins with "expected", the message adds the text that was found.
     package var reason: StaticString
-    /// Whether the text is not JSON, so that nothing behind the place can be read either.
+    /// Whether the text is not JSON, so that the rest is unreadable, too.
     var isSyntax: Bool
 
     /// The text is not JSON.
@@ -12,24 +12,24 @@ package struct JSONError: Error {
         JSONError(offset: offset, reason: reason, isSyntax: true)
     }
 
-    /// The text is JSON, and says what cannot be used.
+    /// The text is JSON, but its content is unusable.
     static func unusable(_ reason: StaticString, at offset: Int) -> JSONError {
         JSONError(offset: offset, reason: reason, isSyntax: false)
     }
 }
 
-/// Something that the reader passed over.
+/// A part of the text that the reader skipped.
 struct JSONNote {
     /// The kind of note.
     enum What {
-        /// A value that is not used; after a reason that begins with "expected" the message adds what is found there.
+        /// A value that is not used; if the reason begins with "expected", the message adds the text that was found.
         case passedOver(StaticString)
-        /// A member that is not in the set of known fields; the place is its value's.
+        /// A member that the field set does not contain; the offset is that of its value.
         case unknownField(FieldSet)
     }
 
-    /// The place, in bytes from the beginning of the text.
+    /// The offset in bytes from the beginning of the text.
     var offset: Int
-    /// The kind.
+    /// The kind of note.
     var what: What
 }

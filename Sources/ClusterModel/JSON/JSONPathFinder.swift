@@ -1,32 +1,32 @@
-/// Finds the path to a place in a text afterwards.
+/// Finds the path to an offset in a text, after the text was read.
 ///
-/// A reader that kept it up to date would do so for every value of every object, and it is rarely needed.
+/// Paths are rarely needed, and a reader that tracked them would do so for every value of every object.
 struct JSONPathFinder: ~Escapable {
-    /// An object or array that the finder is in.
+    /// An enclosing object or array.
     private enum Level {
-        /// An object, with the key of the member that it is at and whether a key comes next.
+        /// An object, with the key of the current member, and whether a key comes next.
         case object(key: Range<Int>?, isAtKey: Bool)
-        /// An array, with the number of its element.
+        /// An array, with the index of the current element.
         case array(index: Int)
     }
 
     /// The most bytes of a key in a path.
     private static let longestKey = 64
-    /// The longest path, in steps: a text that is too deeply nested would have a path of hundreds.
+    /// The longest path, in steps; deeply nested text could have a path of hundreds.
     private static let longestPath = 32
 
     private let bytes: Span<UInt8>
     private var offset: Int
     private var levels: [Level] = []
 
-    /// Begins where the value begins from which paths are to count.
+    /// Begins at the value from which paths are counted.
     @_lifetime(copy bytes)
     init(_ bytes: Span<UInt8>, from start: Int) {
         self.bytes = bytes
         offset = start
     }
 
-    /// The path to a place, which must not lie before the one that was asked for last.
+    /// The path to an offset, which must not be less than the previous one.
     mutating func path(to target: Int) -> [PathComponent] {
         while offset < min(target, bytes.count) {
             let end = endOfToken()
@@ -49,7 +49,7 @@ struct JSONPathFinder: ~Escapable {
         return shown.count < key.count ? "\(text)…" : text
     }
 
-    /// The end of what begins here: a string, or a single byte.
+    /// The end of the token at the current offset: a string, or a single byte.
     private func endOfToken() -> Int {
         guard bytes[offset] == UInt8(ascii: "\"") else { return offset + 1 }
         var end = offset + 1
@@ -83,7 +83,7 @@ struct JSONPathFinder: ~Escapable {
 }
 
 extension JSONReader {
-    /// Returns the value at a place, short enough for a message: a string or number itself, of others the type.
+    /// Returns the value at an offset for a message: a string or number itself, or the type of another value.
     static func excerpt(at offset: Int, in bytes: Span<UInt8>) -> String? {
         var reader = JSONReader(bytes, at: min(max(offset, 0), bytes.count))
         switch reader.peek() {

@@ -1,5 +1,5 @@
 extension JSONReader {
-    /// Goes over a value of any type, which is checked as much as one that is read.
+    /// Skips a value of any type; checks its syntax like that of a value that is read.
     package mutating func skip() throws(JSONError) {
         switch peek() {
         case UInt8(ascii: "\""):
@@ -19,7 +19,7 @@ extension JSONReader {
         }
     }
 
-    /// Reads a string; the reader is at its opening quote.
+    /// Reads a string; the reader must be at its opening quote.
     @_lifetime(copy self)
     mutating func readText() throws(JSONError) -> JSONText {
         let start = offset &+ 1
@@ -30,7 +30,7 @@ extension JSONReader {
 
     // MARK: - Objects and arrays
 
-    /// Goes over an object or array with all that is in it, in one loop: what it is in lies in a bit for each level.
+    /// Skips an object or array in one loop; one bit for each level tells objects from arrays.
     private mutating func skipContainer() throws(JSONError) {
         var levels = LevelStack()
         let limit = Self.depthLimit &- depth
@@ -49,7 +49,7 @@ extension JSONReader {
             } else {
                 try skip()
             }
-            // The value has ended, or an empty object or array is about to.
+            // The value has ended; or the object or array is empty, and its closing bracket comes next.
             while true {
                 let next = peek()
                 if next == UInt8(ascii: ",") {
@@ -77,8 +77,9 @@ extension JSONReader {
 
     // MARK: - Strings
 
-    /// Finds the end of a string from the place after its opening quote: the place of the closing quote, and whether there
-    /// are escapes before it.
+    /// Finds the end of a string from the offset after its opening quote.
+    ///
+    /// Returns the offset of the closing quote, and whether there are escapes before it.
     @inline(__always)
     private func scanString(from start: Int) throws(JSONError) -> (end: Int, hasEscapes: Bool) {
         var index = start
@@ -99,8 +100,9 @@ extension JSONReader {
         }
     }
 
-    /// The place of the next byte that is, or may be, a quote, a backslash or a control character, eight at a time; in
-    /// the last seven bytes of a text each byte is one that may be.
+    /// The offset of the next byte that may be a quote, a backslash or a control character; searches eight bytes at a time.
+    ///
+    /// In the last seven bytes of a text every byte is returned.
     @inline(__always)
     static func nextSpecial(in bytes: Span<UInt8>, from start: Int) -> Int {
         var index = start
@@ -113,9 +115,9 @@ extension JSONReader {
         return index
     }
 
-    /// The highest bit of each of eight bytes that is a quote, a backslash or a control character.
+    /// Sets the highest bit of each of eight bytes that is a quote, a backslash or a control character.
     ///
-    /// The lowest bit that is set is exact; above it there may be bits too many, from the borrow of the subtraction.
+    /// The lowest set bit is exact; higher bits may be false positives, from the borrow of the subtraction.
     @inline(__always)
     private static func specialBytes(of word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
@@ -126,7 +128,7 @@ extension JSONReader {
         return found & (ones &* 0x80)
     }
 
-    /// The place behind an escape (RFC 8259 section 7).
+    /// The offset after an escape (RFC 8259 section 7).
     private func endOfEscape(at index: Int) throws(JSONError) -> Int {
         guard index &+ 1 < bytes.count else { throw .syntax("a string does not end", at: index) }
         switch bytes[index &+ 1] {
@@ -145,7 +147,7 @@ extension JSONReader {
         }
     }
 
-    /// The value of a hexadecimal digit; nil if it is none.
+    /// The value of a hexadecimal digit; nil for other bytes.
     static func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte &- UInt8(ascii: "0")
@@ -157,7 +159,7 @@ extension JSONReader {
 
     // MARK: - Numbers and literals
 
-    /// Goes over a number (RFC 8259 section 6).
+    /// Skips a number (RFC 8259 section 6).
     mutating func skipNumber() throws(JSONError) {
         if byteHere == UInt8(ascii: "-") { offset &+= 1 }
         if byteHere == UInt8(ascii: "0") {
@@ -182,7 +184,7 @@ extension JSONReader {
         while Self.isDigit(byteHere) { offset &+= 1 }
     }
 
-    /// The byte at the place, 0 at the end of the text.
+    /// The byte at the current offset; 0 at the end of the text.
     @inline(__always)
     private var byteHere: UInt8 { offset < bytes.count ? bytes[offset] : 0 }
 
@@ -199,7 +201,7 @@ extension JSONReader {
     }
 }
 
-/// For each level of nesting whether it is an object; as many levels as ``JSONReader/depthLimit``.
+/// A stack with one bit for each level of nesting, set for objects; it has room for ``JSONReader/depthLimit`` levels.
 private struct LevelStack {
     private var words = InlineArray<8, UInt64>(repeating: 0)
     private(set) var count = 0

@@ -1,11 +1,11 @@
-/// Unknown members of an object, collected while it is read: as much as later messages need.
+/// The unknown members of an object, collected during reading with the data that messages need.
 struct UnknownMembers {
-    /// A member: where its value is, and what it could have been.
+    /// The members: the offsets of their values, and the field sets that do not contain them.
     private(set) var members: [(offset: Int, fields: FieldSet)] = []
-    /// The number of further members.
+    /// The number of members beyond the limit.
     private(set) var omitted = 0
 
-    /// Takes one; false if it is only counted.
+    /// Adds a member; false if it is only counted.
     mutating func add(_ offset: Int, _ fields: FieldSet) -> Bool {
         guard members.count < UnknownFields.limit else {
             omitted += 1
@@ -17,15 +17,15 @@ struct UnknownMembers {
 }
 
 extension JSONReader {
-    /// Skips the value of a member that is not used, and notes the member if its API has none of that name.
+    /// Skips the value of an unused member, and notes the member if its API does not define it.
     ///
-    /// Costs nothing where all members are used, and for others a comparison with each name.
+    /// The cost is a comparison with each defined name; used members cost nothing.
     mutating func skip(_ key: borrowing JSONText, of fields: FieldSet) throws(JSONError) {
         if !fields.contains(key) { noteUnknown(at: offset, fields) }
         try skip()
     }
 
-    /// The noted members, with paths from the beginning of the object, which one pass over it finds.
+    /// Returns and removes the noted members, with their paths in the object, which one pass over it finds.
     mutating func takeUnknownFields(from start: Int) -> UnknownFields {
         defer { unknownMembers = UnknownMembers() }
         guard !unknownMembers.members.isEmpty else { return UnknownFields() }
@@ -38,7 +38,7 @@ extension JSONReader {
 }
 
 extension UnknownField {
-    /// A field at a path that should have been one of some.
+    /// Creates an unknown field at a path, with a suggestion from the defined fields.
     package init(path: [PathComponent], among fields: FieldSet) {
         var key = ""
         if case .key(let last)? = path.last { key = last }

@@ -1,5 +1,5 @@
 extension JSONReader {
-    /// A string as it stands in the text; nil if the value is none, and has been passed over.
+    /// Reads a string without a copy; skips a value of another type and returns nil.
     @_lifetime(copy self)
     package mutating func text() throws(JSONError) -> JSONText? {
         guard peek() == UInt8(ascii: "\"") else {
@@ -9,19 +9,19 @@ extension JSONReader {
         return try readText()
     }
 
-    /// A string; nil if the value is none.
+    /// Reads a string; skips a value of another type and returns nil.
     package mutating func string() throws(JSONError) -> String? {
         guard let text = try text() else { return nil }
         return text.string
     }
 
-    /// A string; nil if the value is none, or empty, which in Kubernetes' objects is the same as not there.
+    /// Reads a string; nil also for an empty one, which means an absent one in Kubernetes objects.
     mutating func nonEmptyString() throws(JSONError) -> String? {
         guard let text = try text() else { return nil }
         return text.nonEmptyString
     }
 
-    /// The strings of an array, null as an empty one, as API servers read it; none if the value is none.
+    /// Reads the strings of an array; null elements are empty strings, as in API servers.
     package mutating func strings() throws(JSONError) -> [String] {
         guard try enterArray() else { return [] }
         var strings: [String] = []
@@ -35,7 +35,7 @@ extension JSONReader {
         return strings
     }
 
-    /// A truth value; nil if the value is none.
+    /// Reads a Boolean; skips a value of another type and returns nil.
     mutating func bool() throws(JSONError) -> Bool? {
         switch peek() {
         case UInt8(ascii: "t"):
@@ -50,19 +50,19 @@ extension JSONReader {
         }
     }
 
-    /// Whether the value is null, which is then read.
+    /// Skips a null and returns true; returns false before any other value.
     package mutating func readNull() throws(JSONError) -> Bool {
         guard peek() == UInt8(ascii: "n") else { return false }
         try skip()
         return true
     }
 
-    /// Whether a string comes next.
+    /// Whether the next value is a string.
     package var isAtString: Bool {
         mutating get { peek() == UInt8(ascii: "\"") }
     }
 
-    /// Whether a number comes next.
+    /// Whether the next value is a number.
     package var isAtNumber: Bool {
         mutating get {
             let byte = peek()
@@ -70,7 +70,7 @@ extension JSONReader {
         }
     }
 
-    /// A whole number, also if it is written with a fraction of zeros or an exponent; nil if the value is none.
+    /// Reads a whole number, which may have a fraction of zeros or an exponent; nil for other values.
     package mutating func integer() throws(JSONError) -> Int? {
         let start = offset
         guard let number = try number() else { return nil }
@@ -82,7 +82,7 @@ extension JSONReader {
         return integer
     }
 
-    /// A number; nil if the value is none.
+    /// Reads a number; nil for other values.
     mutating func double() throws(JSONError) -> Double? {
         let start = offset
         guard let number = try number() else { return nil }
@@ -94,7 +94,7 @@ extension JSONReader {
         return number.value
     }
 
-    /// A number: its value, and the same as a whole number if it is written as one and fits.
+    /// Reads a number: its value, and its integer value if it is written as an integer and fits.
     private mutating func number() throws(JSONError) -> (value: Double, integer: Int?)? {
         guard isAtNumber else {
             try skipMismatch("expected a number")

@@ -1,31 +1,31 @@
-/// Reads a JSON text (RFC 8259) value by value in the order of the text; nothing is built that is not asked for.
+/// Reads a JSON text (RFC 8259) value by value, in the order of the text, without building a tree.
 ///
 /// An object is read with ``enterObject()`` and then ``nextKey()`` until nil, an array with ``enterArray()`` and
-/// ``nextElement()`` until false. After each key or element exactly one value is to be read or skipped. Values of
-/// another type than the one asked for are passed over and noted.
+/// ``nextElement()`` until false. After each key or element the caller must read or skip exactly one value. Values of an
+/// unexpected type are skipped and noted.
 package struct JSONReader: ~Escapable {
-    /// The greatest depth of nested values; deeper text is refused, whatever its content.
+    /// The greatest depth of nested values; deeper text is an error.
     static let depthLimit = 512
-    /// The number of notes that are kept of one text.
+    /// The most notes that are kept for one text.
     static let noteLimit = 100
 
     /// The text.
     package let bytes: Span<UInt8>
-    /// The place of the reader.
+    /// The offset of the reader.
     package var offset: Int
-    /// The number of objects and arrays around that place.
+    /// The number of objects and arrays that enclose the offset.
     private(set) var depth = 0
-    /// Whether the object or array that was entered last has not been looked into yet.
+    /// Whether nothing was read yet from the object or array that was entered last.
     private var isFresh = false
-    /// Whether a value of the wrong type is an error and not passed over: where a missing condition would widen a rule.
+    /// Whether a value of the wrong type is an error and not skipped, because an absent condition would widen a rule.
     var isStrict = false
-    /// The values and members that were passed over, in the order of reading.
+    /// The skipped values and members, in the order of reading.
     private(set) var notes: [JSONNote] = []
-    /// The members so far of the object that is read which its API does not have.
+    /// The unknown members of the current object so far.
     var unknownMembers = UnknownMembers()
     let takesNotes: Bool
 
-    /// Begins at a place of a text.
+    /// Begins at an offset of a text.
     @_lifetime(copy bytes)
     package init(_ bytes: Span<UInt8>, at offset: Int = 0, takesNotes: Bool = false) {
         self.bytes = bytes
@@ -33,16 +33,16 @@ package struct JSONReader: ~Escapable {
         self.takesNotes = takesNotes
     }
 
-    /// A place that the reader can go back to: where a value begins.
+    /// The state of the reader before a value, to return to.
     struct Place {
         fileprivate var offset: Int
         fileprivate var depth: Int
     }
 
-    /// The place of the reader, before a value.
+    /// The present state of the reader, which must be before a value.
     var place: Place { Place(offset: offset, depth: depth) }
 
-    /// Goes back to a place, also after an error within the value that begins there.
+    /// Returns to a state, also after an error within the value.
     mutating func go(to place: Place) {
         offset = place.offset
         depth = place.depth
@@ -52,7 +52,7 @@ package struct JSONReader: ~Escapable {
 
     // MARK: - Places
 
-    /// Goes over white space and gives the byte that is there; 0 at the end of the text.
+    /// Skips white space and returns the next byte; 0 at the end of the text.
     ///
     /// Valid JSON has no zero byte outside of strings, so that 0 is an error wherever a value is expected.
     @inline(__always)
@@ -67,13 +67,13 @@ package struct JSONReader: ~Escapable {
         return 0
     }
 
-    /// Goes over eight spaces at a time: the indentation of lists that are written for people.
+    /// Skips eight spaces at a time, which is fast for indented text.
     @inline(__always)
     private mutating func skipSpaces() {
         while offset &+ 8 <= bytes.count, word(at: offset) == 0x2020_2020_2020_2020 { offset &+= 8 }
     }
 
-    /// Eight bytes of the text, the first one lowest.
+    /// Eight bytes of the text; the first one is the least significant.
     @inline(__always)
     func word(at offset: Int) -> UInt64 {
         unsafe UInt64(littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
@@ -85,24 +85,24 @@ package struct JSONReader: ~Escapable {
         byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09
     }
 
-    /// Whether nothing but white space is left.
+    /// Whether only white space is left.
     package var isAtEnd: Bool {
         mutating get { peek() == 0 && offset == bytes.count }
     }
 
-    /// Makes sure that nothing but white space is left.
+    /// Throws if more than white space is left.
     package mutating func expectEnd() throws(JSONError) {
         if !isAtEnd { throw .syntax("more text after the value", at: offset) }
     }
 
     // MARK: - Notes
 
-    /// Notes something that is passed over.
+    /// Notes a skipped value.
     mutating func note(_ reason: StaticString, at offset: Int) {
         note(.passedOver(reason), at: offset)
     }
 
-    /// Notes a member that the object's API does not have; of many, the first ones.
+    /// Notes a member that the object's API does not define; only the first ones are kept.
     mutating func noteUnknown(at offset: Int, _ fields: FieldSet) {
         if unknownMembers.add(offset, fields) { note(.unknownField(fields), at: offset) }
     }
@@ -112,23 +112,23 @@ package struct JSONReader: ~Escapable {
         notes.append(JSONNote(offset: offset, what: what))
     }
 
-    /// Takes back notes that turned out to be none.
+    /// Removes the notes after an index, which proved wrong.
     mutating func dropNotes(after count: Int) {
         dropNotes(in: count..<notes.count)
     }
 
-    /// Takes back some notes that turned out to be none.
+    /// Removes some notes, which proved wrong.
     mutating func dropNotes(in range: Range<Int>) {
         if !range.isEmpty { notes.removeSubrange(range) }
     }
 
-    /// Hands out the notes that were taken since the last time.
+    /// Returns and removes all notes.
     mutating func takeNotes() -> [JSONNote] {
         defer { notes.removeAll() }
         return notes
     }
 
-    /// Passes over a value of the wrong type; null is no value and needs no note.
+    /// Skips a value of the wrong type, and notes it; null needs no note.
     mutating func skipMismatch(_ reason: StaticString) throws(JSONError) {
         let start = offset
         let byte = peek()
@@ -140,7 +140,7 @@ package struct JSONReader: ~Escapable {
 
     // MARK: - Objects and arrays
 
-    /// Enters an object; false if the value is none, and has been passed over.
+    /// Enters an object; skips a value of another type and returns false.
     package mutating func enterObject() throws(JSONError) -> Bool {
         guard peek() == UInt8(ascii: "{") else {
             try skipMismatch("expected an object")
@@ -150,7 +150,7 @@ package struct JSONReader: ~Escapable {
         return true
     }
 
-    /// Enters an array; false if the value is none, and has been passed over.
+    /// Enters an array; skips a value of another type and returns false.
     package mutating func enterArray() throws(JSONError) -> Bool {
         guard peek() == UInt8(ascii: "[") else {
             try skipMismatch("expected a list")
@@ -167,8 +167,8 @@ package struct JSONReader: ~Escapable {
         isFresh = true
     }
 
-    /// Goes to the first byte of the value of the object's next member and gives its key; nil at the end of the object,
-    /// which is left.
+    /// Goes to the value of the next member and returns its key; at the end of the object it leaves the object and
+    /// returns nil.
     @_lifetime(copy self)
     package mutating func nextKey() throws(JSONError) -> JSONText? {
         var byte = peek()
@@ -191,7 +191,7 @@ package struct JSONReader: ~Escapable {
         return key
     }
 
-    /// Goes to the first byte of the array's next element; false at the end of the array, which is left.
+    /// Goes to the next element of the array; at the end of the array it leaves the array and returns false.
     package mutating func nextElement() throws(JSONError) -> Bool {
         let byte = peek()
         if byte == UInt8(ascii: "]") {

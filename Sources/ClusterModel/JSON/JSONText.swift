@@ -1,35 +1,36 @@
 import Glibc
 
-/// A string of a JSON text as it stands there, between its quotes; nothing is copied before ``string`` is asked for.
+/// The raw text of a JSON string between its quotes; only ``string`` copies it.
 package struct JSONText: ~Escapable {
     /// The bytes between the quotes.
     package let bytes: Span<UInt8>
-    /// Whether there are escapes among them.
+    /// Whether the bytes contain escapes.
     package let hasEscapes: Bool
 
-    /// Takes what a reader has found.
+    /// Takes the bytes that a reader has found.
     @_lifetime(copy bytes)
     init(_ bytes: Span<UInt8>, hasEscapes: Bool) {
         self.bytes = bytes
         self.hasEscapes = hasEscapes
     }
 
-    /// Whether nothing is between the quotes.
+    /// Whether the string is empty.
     package var isEmpty: Bool { bytes.isEmpty }
 
-    /// The text itself: escapes resolved (RFC 8259 section 7), and U+FFFD in place of what is not UTF-8 and of
-    /// surrogates without their other half.
+    /// The text with escapes resolved (RFC 8259 section 7).
+    ///
+    /// U+FFFD replaces invalid UTF-8 and unpaired surrogates.
     package var string: String {
         if hasEscapes { return String(decoding: unescaped, as: UTF8.self) }
         return unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The same, or nil if it is empty.
+    /// The text; nil if it is empty.
     var nonEmptyString: String? { isEmpty ? nil : string }
 
-    /// Whether it is this text; lets a `switch` go by keys and words without making strings.
+    /// Whether the text equals a literal; a `switch` can match keys and words without creating strings.
     ///
-    /// Inlined so that the comparison with a literal becomes a few instructions.
+    /// It is inlined so that the comparison with a literal takes only a few instructions.
     @inline(__always)
     package static func ~= (pattern: StaticString, text: JSONText) -> Bool {
         if text.hasEscapes { return text.isEqualUnescaped(pattern) }
@@ -48,7 +49,7 @@ package struct JSONText: ~Escapable {
 // MARK: - Escapes
 
 extension JSONText {
-    /// The bytes with escapes resolved; the reader has checked that each escape is one.
+    /// The bytes with escapes resolved; the reader has already validated the escapes.
     private var unescaped: [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)
@@ -71,7 +72,7 @@ extension JSONText {
         return result
     }
 
-    /// Resolves `\uXXXX`, and the other half of a surrogate pair with it.
+    /// Resolves `\uXXXX`, together with the second half of a surrogate pair.
     private func appendCodePoint(at index: inout Int, to result: inout [UInt8]) {
         var value = codeUnit(at: index) ?? 0xfffd
         index += 6
@@ -79,7 +80,7 @@ extension JSONText {
             value = 0x10000 + (value - 0xd800) << 10 + (low - 0xdc00)
             index += 6
         }
-        // A surrogate that is left alone is no scalar.
+        // An unpaired surrogate is not a Unicode scalar.
         let scalar = Unicode.Scalar(value) ?? "\u{fffd}"
         result.append(contentsOf: UTF8.encode(scalar).map { Array($0) } ?? [])
     }
@@ -97,7 +98,7 @@ extension JSONText {
         return value
     }
 
-    /// Returns the byte for which a backslash and this letter stand.
+    /// Returns the byte that a backslash and a letter stand for.
     private static func byte(of escape: UInt8) -> UInt8 {
         switch escape {
         case UInt8(ascii: "b"): 0x08
@@ -113,9 +114,9 @@ extension JSONText {
 // MARK: - Writing
 
 extension JSONText {
-    /// A text as a JSON string with its quotes (RFC 8259 section 7): quote, backslash and control characters escaped.
+    /// A text as a JSON string with its quotes (RFC 8259 section 7); quotes, backslashes and control characters are escaped.
     ///
-    /// For short texts; the encoder of records appends to its buffer without a `String`.
+    /// It is for short texts; the encoder of records appends to its buffer without a `String`.
     package static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

@@ -1,4 +1,4 @@
-/// A JSON value with all that is in it, for checks that need the whole of an object and not only what Weir uses.
+/// A complete JSON value, for checks that need more of an object than the fields that Weir uses.
 public struct JSONTree: Sendable, Hashable {
     /// A value with its type.
     public enum Value: Sendable, Hashable {
@@ -6,7 +6,7 @@ public struct JSONTree: Sendable, Hashable {
         case null
         /// True or false.
         case bool(Bool)
-        /// A number, as it is written.
+        /// A number in its original form.
         case number(String)
         /// A string.
         case string(String)
@@ -18,20 +18,20 @@ public struct JSONTree: Sendable, Hashable {
 
     /// A member of an object.
     public struct Member: Sendable, Hashable {
-        /// Its key.
+        /// The key of the member.
         public var key: String
-        /// Its value.
+        /// The value of the member.
         public var value: JSONTree
     }
 
     /// The value.
     public var value: Value
-    /// The place of the value, in bytes from the beginning of the text.
+    /// The offset of the value, in bytes from the beginning of the text.
     public var offset: Int
 }
 
 extension JSONTree {
-    /// The value, short enough for a message: a string or number itself, of others the type.
+    /// The value for a message: a string or number itself, or the type of another value.
     public var excerpt: String {
         switch value {
         case .null: "null"
@@ -45,20 +45,20 @@ extension JSONTree {
     }
 }
 
-/// An object with all that it says.
+/// The complete JSON tree of an object.
 public struct ObjectTree: Sendable {
-    /// Its kind.
+    /// The kind of the object.
     public var kind: ObjectKind
-    /// Its name; nil if it has none that can be read.
+    /// A reference to the object; nil if its name is unreadable.
     public var reference: ObjectReference?
-    /// The path in its text, as in `items[3]`.
+    /// The path to the object in its text, as in `items[3]`.
     public var path: [PathComponent]
-    /// The value of the whole text.
+    /// The tree of the object.
     public var root: JSONTree
 }
 
 extension JSONReader {
-    /// A value with all that is in it; no deeper than ``depthLimit``.
+    /// Reads a complete value; its depth is at most ``depthLimit``.
     mutating func tree() throws(JSONError) -> JSONTree {
         switch peek() {
         case UInt8(ascii: "{"):

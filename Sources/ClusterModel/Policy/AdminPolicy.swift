@@ -2,11 +2,11 @@ public import FlowModel
 
 /// An AdminNetworkPolicy, a BaselineAdminNetworkPolicy or a ClusterNetworkPolicy (`policy.networking.k8s.io`).
 public struct AdminPolicy: Sendable, Hashable {
-    /// Whether it is asked before or after the policies of the namespaces.
+    /// Whether the policy is evaluated before or after the policies of namespaces.
     public enum Tier: String, Sendable, Hashable {
-        /// Before: AdminNetworkPolicy, and ClusterNetworkPolicy of this tier.
+        /// Evaluated before: AdminNetworkPolicy, and ClusterNetworkPolicy of this tier.
         case admin = "Admin"
-        /// After: BaselineAdminNetworkPolicy, and ClusterNetworkPolicy of this tier.
+        /// Evaluated after: BaselineAdminNetworkPolicy, and ClusterNetworkPolicy of this tier.
         case baseline = "Baseline"
     }
 
@@ -16,25 +16,25 @@ public struct AdminPolicy: Sendable, Hashable {
         case namespaces(LabelSelector)
         /// The selected pods of the selected namespaces.
         case pods(namespaces: LabelSelector, pods: LabelSelector)
-        /// None of the ways that there are to name them: it applies to nothing.
+        /// The subject has no known form; the policy applies to no pods.
         case unknown
     }
 
-    /// The kind, one of the three.
+    /// The kind: one of the three.
     public var kind: ObjectKind
     /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// Its tier.
+    /// The tier.
     public var tier: Tier
-    /// Its place in the tier, the lowest first, 0 to 1000; 0 for the one BaselineAdminNetworkPolicy.
+    /// The priority in the tier, 0 to 1000, the lowest first; 0 for the single BaselineAdminNetworkPolicy.
     public var priority: Int
-    /// The pods that it applies to; pods on the host's network are never among them.
+    /// The pods that the policy applies to; it never applies to pods on the host's network.
     public var subject: Subject
-    /// Rules for what comes in, in order; with none it says nothing of what comes in.
+    /// The ingress rules, in order; without rules the policy does not affect ingress.
     public var ingress: [AdminPolicyRule]
-    /// Rules for what goes out, in order; with none it says nothing of what goes out.
+    /// The egress rules, in order; without rules the policy does not affect egress.
     public var egress: [AdminPolicyRule]
-    /// Members that its API does not have.
+    /// Members that the API does not define.
     public var unknownFields: UnknownFields
 
     /// Takes all members.
@@ -63,23 +63,25 @@ public struct AdminPolicy: Sendable, Hashable {
 public struct AdminPolicyRule: Sendable, Hashable {
     /// The action of a rule on the connections that it matches.
     public enum Action: String, Sendable, Hashable {
-        /// Lets it through (`Accept`; `Allow` before v1alpha2).
+        /// Allows the connection (`Accept`; `Allow` before v1alpha2).
         case accept = "Accept"
-        /// Drops it.
+        /// Denies the connection.
         case deny = "Deny"
-        /// Leaves it to the next tier.
+        /// Passes the connection to the next tier.
         case pass = "Pass"
     }
 
-    /// Its name, for people; nil if it has none.
+    /// The name, for people; nil if there is none.
     public var name: String?
     /// The action.
     public var action: Action
-    /// The peers (`from`, `to`): any of these; without peers the rule matches nothing.
-    public var peers: [AdminPolicyPeer]
-    /// The ports (`ports`, from v1alpha2 `protocols`): any of these.
+    /// The peers (`from`, `to`); one must match.
     ///
-    /// Nil where nothing is written, and empty for an empty list: both mean every protocol and port.
+    /// Without peers the rule matches nothing.
+    public var peers: [AdminPolicyPeer]
+    /// The ports (`ports`, from v1alpha2 `protocols`); one must match.
+    ///
+    /// Nil if the field is absent, empty for an empty list; both match every protocol and port.
     public var ports: [PolicyPort]?
 
     /// Takes all members.
@@ -99,11 +101,12 @@ public enum AdminPolicyPeer: Sendable, Hashable {
     case pods(namespaces: LabelSelector, pods: LabelSelector)
     /// The addresses of the selected nodes.
     case nodes(LabelSelector)
-    /// Addresses; ranges that cannot be read are left out.
+    /// Ranges of addresses; unreadable ranges are left out.
     case networks([IPPrefix])
-    /// Domain names, `*.` in front for all below.
+    /// Domain names; `*.` in front matches all subdomains.
     case domainNames([String])
-    /// A kind of peer that Weir does not support. A rule that accepts then matches nothing; one that denies or
-    /// passes on denies everything.
+    /// A kind of peer that Weir does not support.
+    ///
+    /// A rule that accepts then matches nothing; a rule that denies or passes denies everything.
     case unknown
 }

@@ -1,20 +1,20 @@
 /// A Calico Tier.
 public struct Tier: Sendable, Hashable {
-    /// The action for traffic that no rule of a tier has decided.
+    /// The action for traffic that no rule of a tier decides.
     public enum DefaultAction: String, Sendable, Hashable {
-        /// The traffic is dropped.
+        /// Denies the traffic.
         case deny = "Deny"
-        /// The next tier decides.
+        /// Passes the traffic to the next tier.
         case pass = "Pass"
     }
 
     /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// Its place among the tiers, the lowest first (`spec.order`); nil for the last place.
+    /// The order among the tiers, the lowest first (`spec.order`); nil for the last.
     public var order: Double?
-    /// The action on traffic of an endpoint that the tier's policies apply to and do not decide on.
+    /// The action for traffic of endpoints that the tier's policies select but do not decide.
     public var defaultAction: DefaultAction
-    /// Members that its API does not have.
+    /// Members that the API does not define.
     public var unknownFields: UnknownFields
 
     /// Takes all members.
@@ -33,37 +33,37 @@ public struct Tier: Sendable, Hashable {
 
 /// A Calico policy: NetworkPolicy, GlobalNetworkPolicy, or a staged one of these.
 ///
-/// Selectors are kept as they are written.
+/// Selectors are kept as text.
 public struct CalicoPolicy: Sendable, Hashable {
-    /// The kind, one of the four.
+    /// The kind: one of the four.
     public var kind: ObjectKind
     /// The object's metadata.
     public var metadata: ObjectMetadata
-    /// The tier it is in (`spec.tier`).
+    /// The tier (`spec.tier`).
     public var tier: String
-    /// Its place among the policies of its tier, the lowest first (`spec.order`); nil for the last place.
+    /// The order among the policies of the tier, the lowest first (`spec.order`); nil for the last.
     public var order: Double?
-    /// The endpoints that it applies to; empty for all.
+    /// The selector of endpoints that the policy applies to; empty for all.
     public var selector: String
-    /// The namespaces of these, for a global policy; empty for all.
+    /// The selector of their namespaces, for a global policy; empty for all.
     public var namespaceSelector: String
-    /// The service accounts of these; empty for all.
+    /// The selector of their service accounts; empty for all.
     public var serviceAccountSelector: String
-    /// The directions that it governs: `types`, or where that is empty those with rules, and ingress if there are none.
+    /// The directions that the policy applies to: `types`; if that is empty, those with rules, or ingress without rules.
     public var directions: PolicyDirections
-    /// Rules for what comes in, in order.
+    /// The ingress rules, in order.
     public var ingress: [CalicoRule]
-    /// Rules for what goes out, in order.
+    /// The egress rules, in order.
     public var egress: [CalicoRule]
-    /// Whether it comes before connection tracking (global policies on host endpoints).
+    /// Whether it applies before connection tracking (global policies on host endpoints).
     public var doNotTrack: Bool
-    /// Whether it comes before destination NAT (global policies on host endpoints).
+    /// Whether it applies before destination NAT (global policies on host endpoints).
     public var preDNAT: Bool
-    /// Whether it applies to what a host endpoint forwards, too.
+    /// Whether it also applies to traffic that a host endpoint forwards.
     public var applyOnForward: Bool
-    /// The staged action; nil for a policy that is in force.
+    /// The staged action; nil for an enforced policy.
     public var stagedAction: StagedAction?
-    /// Members that its API does not have.
+    /// Members that the API does not define.
     public var unknownFields: UnknownFields
 
     /// Takes all members.

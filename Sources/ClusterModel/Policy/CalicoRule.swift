@@ -1,36 +1,38 @@
 public import FlowModel
 
-/// A rule of a Calico policy (`projectcalico.org/v3` Rule): all that it says must hold.
+/// A rule of a Calico policy (`projectcalico.org/v3` Rule); all of its conditions must hold.
 public struct CalicoRule: Sendable, Hashable {
     /// The action of a rule on the packets that it matches.
     public enum Action: String, Sendable, Hashable {
-        /// Lets it through.
+        /// Allows the packet.
         case allow = "Allow"
-        /// Drops it.
+        /// Denies the packet.
         case deny = "Deny"
-        /// Notes it, and goes on with the next rule.
+        /// Logs the packet, and continues with the next rule.
         case log = "Log"
-        /// Leaves it to the next tier.
+        /// Passes the packet to the next tier.
         case pass = "Pass"
     }
 
     /// The action.
     public var action: Action
-    /// 4 or 6; any other number matches nothing, nil both.
+    /// The IP version, 4 or 6; nil for both.
+    ///
+    /// Any other number matches nothing.
     public var ipVersion: Int?
     /// The protocol; nil for all.
     public var proto: ProtocolMatch?
-    /// The protocol that it must not be.
+    /// The protocol that must not match.
     public var notProto: ProtocolMatch?
-    /// Type and code of an ICMP message.
+    /// The type and code of an ICMP message.
     public var icmp: ICMPMatch?
-    /// Type and code that it must not have.
+    /// The type and code that must not match.
     public var notICMP: ICMPMatch?
     /// The condition for an HTTP request.
     public var http: HTTPMatch?
-    /// The end that began.
+    /// The conditions for the source, which opened the connection.
     public var source: EntityRule
-    /// The end that was called.
+    /// The conditions for the destination.
     public var destination: EntityRule
 
     /// Takes all members.
@@ -57,7 +59,7 @@ public struct CalicoRule: Sendable, Hashable {
     }
 }
 
-/// Type and code of ICMP messages (`icmp`, `notICMP`).
+/// The type and code of ICMP messages (`icmp`, `notICMP`).
 public struct ICMPMatch: Sendable, Hashable {
     /// The type; nil for all.
     public var type: UInt8?
@@ -75,17 +77,17 @@ public struct ICMPMatch: Sendable, Hashable {
 public struct HTTPMatch: Sendable, Hashable {
     /// A path of a request.
     public enum Path: Sendable, Hashable {
-        /// This one.
+        /// Exactly this path.
         case exact(String)
-        /// This one and all below it.
+        /// This path and all paths that begin with it.
         case prefix(String)
-        /// Neither of the two is written: it matches nothing.
+        /// The path has no known form; it matches nothing.
         case unknown
     }
 
-    /// The methods, as in `GET`; none, or `*`, for all.
+    /// The methods, as in `GET`; empty or `*` for all.
     public var methods: [String]
-    /// The paths; none for all.
+    /// The paths; empty for all.
     public var paths: [Path]
 
     /// Takes all members.
@@ -95,30 +97,30 @@ public struct HTTPMatch: Sendable, Hashable {
     }
 }
 
-/// The conditions for one end of a connection (`source`, `destination`), which must all hold.
+/// The conditions for one end of a connection (`source`, `destination`); all of them must hold.
 public struct EntityRule: Sendable, Hashable {
-    /// Ranges; one must contain the address.
+    /// Ranges of which one must contain the address; nil for no condition.
     ///
-    /// Nil for no condition, which an empty list is too; empty if not one of those that are written can be read, so that
+    /// An empty list in the object is nil, too. The value is empty if all ranges in the object are unreadable, so that
     /// nothing matches.
     public var nets: [IPPrefix]?
-    /// Ranges; none may contain the address.
+    /// Ranges that must not contain the address.
     public var notNets: [IPPrefix]
     /// The selector that must select the endpoint or network set; empty for no condition.
     public var selector: String
-    /// The selector that must not select it; empty for no condition.
+    /// The selector that must not select the endpoint or network set; empty for no condition.
     public var notSelector: String
-    /// The selector that must select its namespace; empty for no condition of its own.
+    /// The selector that must select the namespace of the endpoint; empty for no condition.
     public var namespaceSelector: String
-    /// Ports; one must match; empty for no condition.
+    /// Ports of which one must match; empty for no condition.
     public var ports: [PortMatch]
-    /// Ports; none may match.
+    /// Ports that must not match.
     public var notPorts: [PortMatch]
-    /// Service accounts; one must match.
+    /// Service accounts of which one must match; nil for no condition.
     public var serviceAccounts: ServiceAccountMatch?
-    /// The service for which it must answer.
+    /// The service that the end must be a backend of; nil for no condition.
     public var service: ServiceMatch?
-    /// Domain names; one must resolve to the address; empty for no condition.
+    /// Domain names of which one must resolve to the address; empty for no condition.
     public var domains: [String]
 
     /// Takes all members.
@@ -147,11 +149,11 @@ public struct EntityRule: Sendable, Hashable {
     }
 }
 
-/// Service accounts by name and by label (`serviceAccounts`): where both are set, both must match.
+/// Service accounts by name and by label (`serviceAccounts`); if both are set, both must match.
 public struct ServiceAccountMatch: Sendable, Hashable {
-    /// The names; none for no condition.
+    /// The names; empty for no condition.
     public var names: [String]
-    /// The selector that must select it; empty for no condition.
+    /// The selector that must select the service account; empty for no condition.
     public var selector: String
 
     /// Takes all members.

@@ -1,16 +1,16 @@
 public import FlowModel
 
-/// A selector of labels as Kubernetes writes it (`meta/v1` LabelSelector); one that says nothing selects everything.
+/// A label selector of Kubernetes (`meta/v1` LabelSelector); an empty one selects everything.
 public struct LabelSelector: Sendable, Hashable {
     /// The condition of a requirement on a label.
     public enum Operator: String, Sendable, Hashable {
-        /// The label is there, with one of the values.
+        /// The label exists with one of the values.
         case `in` = "In"
-        /// The label is not there, or has none of the values.
+        /// The label does not exist, or has another value.
         case notIn = "NotIn"
-        /// The label is there.
+        /// The label exists.
         case exists = "Exists"
-        /// The label is not there.
+        /// The label does not exist.
         case doesNotExist = "DoesNotExist"
     }
 
@@ -31,12 +31,12 @@ public struct LabelSelector: Sendable, Hashable {
         }
     }
 
-    /// Labels that must all be there with these values (`matchLabels`), ascending by key.
+    /// Labels that must exist with these values (`matchLabels`), sorted by key.
     public var labels: [Label]
-    /// The requirements that must all hold (`matchExpressions`).
+    /// Requirements that must hold (`matchExpressions`).
     public var requirements: [Requirement]
 
-    /// Whether it says nothing, and so selects everything.
+    /// Whether there are no conditions, so that the selector selects everything.
     public var isEmpty: Bool { labels.isEmpty && requirements.isEmpty }
 
     /// Takes all members.

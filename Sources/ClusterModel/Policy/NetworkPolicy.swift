@@ -6,7 +6,7 @@ public struct NetworkPolicy: Sendable, Hashable {
     public var metadata: ObjectMetadata
     /// The specification.
     public var spec: NetworkPolicySpec
-    /// Members that its API does not have.
+    /// Members that the API does not define.
     public var unknownFields: UnknownFields
 
     /// Takes all members.
@@ -21,7 +21,7 @@ public struct NetworkPolicy: Sendable, Hashable {
     }
 }
 
-/// A Calico StagedKubernetesNetworkPolicy: what a NetworkPolicy would do.
+/// A Calico StagedKubernetesNetworkPolicy: a NetworkPolicy that is not enforced yet.
 public struct StagedKubernetesPolicy: Sendable, Hashable {
     /// The object's metadata.
     public var metadata: ObjectMetadata
@@ -29,7 +29,7 @@ public struct StagedKubernetesPolicy: Sendable, Hashable {
     public var spec: NetworkPolicySpec
     /// The staged action.
     public var stagedAction: StagedAction
-    /// Members that its API does not have.
+    /// Members that the API does not define.
     public var unknownFields: UnknownFields
 
     /// Takes all members.
@@ -48,14 +48,14 @@ public struct StagedKubernetesPolicy: Sendable, Hashable {
 
 /// The specification of a NetworkPolicy (`spec`).
 public struct NetworkPolicySpec: Sendable, Hashable {
-    /// The pods of its namespace that it applies to; an empty selector selects them all.
+    /// The pods of the policy's namespace that it applies to; an empty selector selects all of them.
     public var podSelector: LabelSelector
-    /// The directions that it governs: `policyTypes`, or where that is empty ingress, and egress if there are rules for
-    /// it.
+    /// The directions that the policy applies to: `policyTypes`; if that is empty, ingress, and egress if it has egress
+    /// rules.
     public var directions: PolicyDirections
-    /// The rules of ingress; without any, nothing is allowed in.
+    /// The ingress rules; without rules, no ingress is allowed.
     public var ingress: [NetworkPolicyRule]
-    /// The rules of egress; without any, nothing is allowed out.
+    /// The egress rules; without rules, no egress is allowed.
     public var egress: [NetworkPolicyRule]
 
     /// Takes all members.
@@ -72,15 +72,15 @@ public struct NetworkPolicySpec: Sendable, Hashable {
     }
 }
 
-/// A rule of a NetworkPolicy: what it lets through.
+/// A rule of a NetworkPolicy, which allows connections.
 public struct NetworkPolicyRule: Sendable, Hashable {
-    /// The peers (`from`, `to`): any of these.
+    /// The peers (`from`, `to`); one must match.
     ///
-    /// Nil where nothing is written, and empty for an empty list: both mean any peer.
+    /// Nil if the field is absent, empty for an empty list; both match any peer.
     public var peers: [NetworkPolicyPeer]?
-    /// The ports (`ports`): any of these.
+    /// The ports (`ports`); one must match.
     ///
-    /// Nil where nothing is written, and empty for an empty list: both mean every port.
+    /// Nil if the field is absent, empty for an empty list; both match every port.
     public var ports: [PolicyPort]?
 
     /// Takes all members.
@@ -92,20 +92,21 @@ public struct NetworkPolicyRule: Sendable, Hashable {
 
 /// The peer of a connection.
 public enum NetworkPolicyPeer: Sendable, Hashable {
-    /// Pods. Without a selector of namespaces those of the policy's own, without a selector of pods all of them; one of
-    /// the two is there.
+    /// Selected pods; at least one selector is set.
+    ///
+    /// Without a namespace selector, pods of the policy's namespace; without a pod selector, all pods.
     case pods(namespaces: LabelSelector?, pods: LabelSelector?)
-    /// Addresses.
+    /// A range of addresses.
     case block(IPBlock)
-    /// None of the ways that there are to name a peer: it matches nothing.
+    /// The peer has no known form; it matches nothing.
     case unknown
 }
 
-/// A range of addresses with holes (`ipBlock`).
+/// A range of addresses with exceptions (`ipBlock`).
 public struct IPBlock: Sendable, Hashable {
-    /// The range; nil if it cannot be read, so that the block matches nothing.
+    /// The range; nil if it is unreadable, so that the block matches nothing.
     public var range: IPPrefix?
-    /// Ranges within it that do not belong to it.
+    /// Ranges within it that are excluded.
     public var except: [IPPrefix]
 
     /// Takes all members.

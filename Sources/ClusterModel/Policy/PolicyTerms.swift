@@ -1,6 +1,6 @@
 public import FlowModel
 
-/// The directions that a policy governs, as the selected endpoint sees them.
+/// The directions that a policy applies to, from the view of the selected endpoint.
 public struct PolicyDirections: OptionSet, Sendable, Hashable {
     /// The bits.
     public var rawValue: UInt8
@@ -16,31 +16,33 @@ public struct PolicyDirections: OptionSet, Sendable, Hashable {
     public static let egress = PolicyDirections(rawValue: 2)
 }
 
-/// A port that a rule names.
+/// A port in a rule.
 public enum PortMatch: Sendable, Hashable {
-    /// All numbers of a range; of a single number, a range of one.
+    /// A range of port numbers; a single number is a range of one.
     case range(ClosedRange<UInt16>)
-    /// The port that the endpoint calls so.
+    /// The port of the endpoint with this name.
     case name(String)
-    /// The text is not a port: it matches nothing.
+    /// The text is not a port; it matches nothing.
     case unreadable
 }
 
-/// A protocol that a rule names.
+/// A protocol in a rule.
 public enum ProtocolMatch: Sendable, Hashable {
     /// A protocol by its number, 1 to 255.
     case number(IPProtocol)
-    /// The text is not a protocol: it matches nothing.
+    /// The text is not a protocol; it matches nothing.
     case unreadable
 }
 
-/// A protocol with or without a port, as the rules of Kubernetes' policies name them.
+/// A protocol with an optional port, as in rules of Kubernetes policies.
 public struct PolicyPort: Sendable, Hashable {
-    /// The protocol; nil where none is written.
+    /// The protocol; nil if it is absent.
     ///
-    /// With a port, nil stands for TCP; with a named port of an ``AdminPolicy`` for any protocol.
+    /// With a port, nil means TCP; with a named port of an ``AdminPolicy``, any protocol.
     public var proto: IPProtocol?
-    /// The port; nil for every port of the protocol, and with no protocol either for everything.
+    /// The port; nil for every port of the protocol.
+    ///
+    /// Protocol and port are both nil for all traffic.
     public var port: PortMatch?
 
     /// Takes all members.
@@ -52,12 +54,12 @@ public struct PolicyPort: Sendable, Hashable {
 
 /// The action of a staged policy (`spec.stagedAction`).
 public enum StagedAction: String, Sendable, Hashable {
-    /// The policy would be put in force, in place of the enforced one of the same name if there is one.
+    /// The policy would be enforced; it would replace an enforced policy of the same name.
     case set = "Set"
     /// The enforced policy of the same name would be removed.
     case delete = "Delete"
-    /// The policy is there to be learned from.
+    /// The policy is for learning.
     case learn = "Learn"
-    /// The policy is left alone.
+    /// The policy is ignored.
     case ignore = "Ignore"
 }

@@ -1,4 +1,4 @@
-/// An error answer of the API server (`v1` Status, or a body of plain text).
+/// An error response of the API server (`v1` Status, or a plain-text body).
 public struct APIStatus: Error, Sendable, Hashable {
     /// A cause of the status (`details.causes`).
     public struct Cause: Sendable, Hashable {
@@ -6,7 +6,7 @@ public struct APIStatus: Error, Sendable, Hashable {
         public var reason: String
         /// The message.
         public var message: String
-        /// The field of the request or the object that it is about.
+        /// The field of the request or the object that causes the error.
         public var field: String
 
         /// Takes all members.
@@ -17,15 +17,15 @@ public struct APIStatus: Error, Sendable, Hashable {
         }
     }
 
-    /// The HTTP status code that it stands for.
+    /// The HTTP status code of the error.
     public var code: Int
-    /// A word that programs go by, as in `Expired`; empty if it says none.
+    /// The machine-readable reason, as in `Expired`; empty if there is none.
     public var reason: String
     /// The message.
     public var message: String
     /// Seconds to wait before the next attempt (`details.retryAfterSeconds`).
     public var retryAfterSeconds: Int?
-    /// A token for the rest of an expired list, which may be inconsistent (`metadata.continue`).
+    /// A token to continue an expired list, whose items may be inconsistent (`metadata.continue`).
     public var continueToken: String?
     /// The causes.
     public var causes: [Cause]
@@ -47,10 +47,10 @@ public struct APIStatus: Error, Sendable, Hashable {
         self.causes = causes
     }
 
-    /// Reads the body of an answer that is no success: a Status in JSON, or text.
+    /// Reads the body of an error response: a Status in JSON, or text.
     ///
     /// - Parameters:
-    ///   - httpStatus: the status code of the answer.
+    ///   - httpStatus: the status code of the response.
     ///   - body: the body, or its beginning.
     public init(httpStatus: Int, body: Span<UInt8>) {
         var reader = JSONReader(body)
@@ -61,9 +61,9 @@ public struct APIStatus: Error, Sendable, Hashable {
         }
     }
 
-    /// The beginning of a body that is no Status, on one line.
+    /// The beginning of a body that is not a Status, on one line.
     private static func text(of body: Span<UInt8>) -> String {
-        // The magic number of Kubernetes' protobuf, which some servers answer in whatever they were asked for.
+        // The magic number of Kubernetes' protobuf, which some servers send regardless of the requested format.
         let isProtobuf = body.count >= 4 && body[0] == 0x6b && body[1] == 0x38 && body[2] == 0x73 && body[3] == 0
         if isProtobuf { return "a body in protobuf" }
         let head = body.extracting(0..<min(body.count, 300))

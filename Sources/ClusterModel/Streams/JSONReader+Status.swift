@@ -1,5 +1,5 @@
 extension JSONReader {
-    /// A Status, with a code in case it has none; the kind is what the text says it is, nil if it says none.
+    /// Reads a Status, with a default for its code, and the value of its `kind`; nil if there is none.
     mutating func status(code: Int) throws(JSONError) -> (status: APIStatus, kind: String?) {
         var status = APIStatus(code: code)
         var kind: String?

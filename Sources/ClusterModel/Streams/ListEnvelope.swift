@@ -1,17 +1,17 @@
 /// The text around the items of a list, collected as it arrives: `{"kind":…,"metadata":…,"items":[]}`.
 struct ListEnvelope: Sendable {
-    /// The longest text that is taken around the items, in bytes.
+    /// The longest accepted envelope, in bytes.
     static let limit = 4 << 20
 
     private var bytes: [UInt8] = []
-    /// Whether there is anything but white space.
+    /// Whether the envelope contains more than white space.
     private var hasValue = false
     private var depth = 0
     private var isInString = false
     private var isEscaped = false
     /// Whether the next string of the outermost object is a key.
     private var isAtKey = false
-    /// The beginning of the present or last string in the envelope.
+    /// The beginning of the current or last string in the envelope.
     private var stringStart = 0
     /// Whether the next value in the outermost object belongs to `items`.
     private var isAtItems = false
@@ -19,10 +19,10 @@ struct ListEnvelope: Sendable {
     /// The number of bytes.
     var count: Int { bytes.count }
 
-    /// Whether the outermost value has come to its end.
+    /// Whether the outermost value has ended.
     var isComplete: Bool { depth == 0 && !isInString && hasValue }
 
-    /// Takes a byte; true if it opens the array of items.
+    /// Appends a byte; true if it opens the array of items.
     mutating func take(_ byte: UInt8) -> Bool {
         bytes.append(byte)
         if !JSONReader.isWhitespace(byte) { hasValue = true }
@@ -67,14 +67,14 @@ struct ListEnvelope: Sendable {
         }
     }
 
-    /// Takes the byte that closes the array of items.
+    /// Appends the byte that closes the array of items.
     mutating func closeItems() {
         bytes.append(UInt8(ascii: "]"))
     }
 
-    /// Reads what was collected; an error if it is no list, and ``StreamError/status(_:)`` if it is a Status.
+    /// Decodes the envelope; throws if it is not a list, and ``StreamError/status(_:)`` if it is a Status.
     ///
-    /// The bytes of items that lie before the end of the envelope count in the places of errors.
+    /// Offsets of errors include the bytes of the items.
     func end(of kind: ObjectKind, itemBytes: Int) throws(StreamError) -> ListEnd {
         let header: (status: APIStatus, kind: String?)
         let end: ListEnd
@@ -97,14 +97,14 @@ struct ListEnvelope: Sendable {
 }
 
 extension ObjectKind {
-    /// The kind of a list of its objects.
+    /// The kind of a list of such objects.
     fileprivate var listName: String {
         "\(rawValue.split(separator: " ").last ?? "")List"
     }
 }
 
 extension JSONReader {
-    /// Reads the members of a list other than its items, which are empty or null by now.
+    /// Reads the metadata of a list; its items are empty or null here.
     fileprivate mutating func listEnd() throws(JSONError) -> ListEnd {
         var end = ListEnd()
         guard try enterObject() else { return end }

@@ -1,10 +1,10 @@
-/// The metadata of a list, when all its items have been read.
+/// The metadata of a list, which is complete after all its items.
 public struct ListEnd: Sendable, Hashable {
-    /// The version from which a watch goes on.
+    /// The version from which a watch can continue.
     public var resourceVersion: String?
-    /// The token with which the next page is requested; nil after the last one.
+    /// The token to request the next page; nil after the last page.
     public var continueToken: String?
-    /// About how many items are left after this page, where the server says it.
+    /// The estimated number of items after this page; nil if the server does not report it.
     public var remainingItemCount: Int?
 
     /// Takes all members.
@@ -15,7 +15,7 @@ public struct ListEnd: Sendable, Hashable {
     }
 }
 
-/// The reason why the body of a list cannot be read.
+/// The reason why the body of a list is unreadable.
 public enum StreamError: Error, Sendable, Hashable {
     /// The body is a Status, not a list.
     case status(APIStatus)
@@ -23,12 +23,12 @@ public enum StreamError: Error, Sendable, Hashable {
     case malformed(offset: Int, reason: String)
     /// The body ended before the list did.
     case truncated(offset: Int)
-    /// An item, or what is around the items, is longer than can be taken.
+    /// An item, or the text around the items, exceeds the limit.
     case tooLong(offset: Int, limit: Int)
 }
 
 extension StreamError: CustomStringConvertible {
-    /// The fault of the body, and its place.
+    /// The fault of the body, and its offset.
     public var description: String {
         switch self {
         case .status(let status): "\(status)"
@@ -40,15 +40,15 @@ extension StreamError: CustomStringConvertible {
     }
 }
 
-/// Reads the body of a list as it arrives and delivers each item as soon as it is complete.
+/// Reads the body of a list as it arrives, and delivers each item as soon as it is complete.
 ///
-/// Never holds more than one item beside the bytes that it is given.
+/// At most one incomplete item is buffered.
 public struct ListStream: Sendable {
-    /// The place of the stream in the body.
+    /// The position of the stream in the body.
     private enum State {
-        /// Around the items.
+        /// In the text around the items.
         case envelope
-        /// Before the first item or the end of the items.
+        /// Before the first item, or the end of an empty list.
         case firstItem
         /// After a comma.
         case nextItem
@@ -63,31 +63,31 @@ public struct ListStream: Sendable {
     private var state = State.envelope
     private var envelope = ListEnvelope()
     private var scanner = ValueScanner()
-    /// The item that is not complete yet.
+    /// The beginning of an incomplete item.
     private var pending: [UInt8] = []
-    /// Bytes of the body before the current ones.
+    /// The number of bytes of the body before the current piece.
     private var passed = 0
     private var itemStart = 0
     private var itemIndex = 0
-    /// Bytes of the body between the brackets of the items; nil before these have come.
+    /// The number of bytes between the brackets of the items; nil before the closing bracket.
     private var itemBytes: Int?
 
     /// Begins before the first byte of the body.
     ///
     /// - Parameters:
-    ///   - kind: the kind of the items, which they do not name.
-    ///   - itemLimit: the longest item that is taken, in bytes.
+    ///   - kind: the kind of the items, which do not declare it.
+    ///   - itemLimit: the longest accepted item, in bytes.
     public init(kind: ObjectKind, itemLimit: Int = 64 << 20) {
         self.kind = kind
         self.itemLimit = itemLimit
     }
 
-    /// Takes the next bytes of the body.
+    /// Reads the next bytes of the body.
     ///
     /// - Parameters:
     ///   - bytes: any number of bytes.
-    ///   - body: called for each item that these complete.
-    /// - Throws: if the body cannot be read; then the stream is of no more use.
+    ///   - body: called for each item that these bytes complete.
+    /// - Throws: an error if the body is unreadable; the stream must not be used afterwards.
     public mutating func append(
         _ bytes: Span<UInt8>,
         _ body: (Result<ClusterObject, ObjectIssue>) -> Void
@@ -107,9 +107,10 @@ public struct ListStream: Sendable {
         passed += bytes.count
     }
 
-    /// Says that the body has ended.
+    /// Ends the body.
     ///
-    /// - Throws: if it was no list, or has not come to its end; ``StreamError/status(_:)`` if it was a Status.
+    /// - Returns: the metadata of the list.
+    /// - Throws: an error if the body is not a list or is incomplete; ``StreamError/status(_:)`` if it is a Status.
     public mutating func finish() throws(StreamError) -> ListEnd {
         guard state == .envelope, envelope.isComplete else { throw .truncated(offset: passed) }
         return try envelope.end(of: kind, itemBytes: itemBytes ?? 0)
@@ -126,7 +127,7 @@ public struct ListStream: Sendable {
         state = .firstItem
     }
 
-    /// Takes a byte between items; false if it is the first one of an item, and so not taken.
+    /// Reads a byte between items; false if it is the first byte of an item, which is not consumed.
     private mutating func takeBetweenItems(_ byte: UInt8, at index: Int) throws(StreamError) -> Bool {
         if JSONReader.isWhitespace(byte) { return true }
         switch (byte, state) {
@@ -149,7 +150,7 @@ public struct ListStream: Sendable {
         }
     }
 
-    /// Takes what there is of an item; the place behind it.
+    /// Reads the available part of an item, and returns the offset after it.
     private mutating func takeItem(
         _ bytes: Span<UInt8>,
         from start: Int,
@@ -195,7 +196,7 @@ extension [UInt8] {
         unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
     }
 
-    /// Empties the array, and gives back its storage if that is large.
+    /// Empties the array, and releases its storage if that is larger than the limit.
     mutating func removeAll(keepingCapacityUpTo limit: Int) {
         if capacity <= limit { removeAll(keepingCapacity: true) } else { self = [] }
     }

@@ -1,6 +1,6 @@
 /// Finds the end of a JSON value that arrives in pieces.
 ///
-/// It looks at nothing but strings and brackets; whether the value is right is seen when it is decoded.
+/// It examines only strings and brackets; the decoder validates the value.
 struct ValueScanner: Sendable {
     private var depth = 0
     private var isInString = false
@@ -9,12 +9,12 @@ struct ValueScanner: Sendable {
     /// Begins before a value.
     init() {}
 
-    /// Looks for the end of the value.
+    /// Searches a piece for the end of the value.
     ///
     /// - Parameters:
     ///   - bytes: a piece of the text.
-    ///   - start: where the value begins in it, or goes on.
-    /// - Returns: the place behind the value; nil if it does not end in this piece.
+    ///   - start: the offset at which the value begins or continues.
+    /// - Returns: the offset after the value; nil if it does not end in this piece.
     mutating func end(in bytes: Span<UInt8>, from start: Int) -> Int? {
         var index = start
         while index < bytes.count {
@@ -29,7 +29,7 @@ struct ValueScanner: Sendable {
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth &+= 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                // At depth 0 it is of what is around a number or a word.
+                // At depth 0 the bracket belongs to the container of a number or literal.
                 if depth == 0 { return index }
                 depth &-= 1
                 if depth == 0 { return index &+ 1 }
@@ -43,7 +43,7 @@ struct ValueScanner: Sendable {
         return nil
     }
 
-    /// Goes to the end of the string, or of the piece.
+    /// Goes to the end of the string or of the piece.
     private mutating func passString(in bytes: Span<UInt8>, from start: Int) -> Int {
         var index = start
         if isEscaped {

@@ -1,5 +1,5 @@
 extension WatchEvent {
-    /// Reads a line; nil if nothing is in it.
+    /// Reads a line; nil if it is empty.
     init?(line: Span<UInt8>, kind: ObjectKind) {
         var reader = JSONReader(line)
         if reader.isAtEnd { return nil }
@@ -9,7 +9,7 @@ extension WatchEvent {
             self = try reader.watchEvent(&object)
         } catch {
             guard object.start != begin else {
-                // Whatever it is, it is about no object of this kind.
+                // The event is unreadable before its object, so no object of this kind is affected.
                 let error = ObjectIssue(error, in: line, of: ObjectPlace(start: begin))
                 self = .unusable(error, resourceVersion: nil)
                 return
@@ -20,7 +20,7 @@ extension WatchEvent {
     }
 }
 
-/// The kind of change of the object of a line (`type`).
+/// The kind of change (`type`).
 private enum WatchEventType {
     case upserted
     case deleted
@@ -30,7 +30,7 @@ private enum WatchEventType {
 }
 
 extension JSONReader {
-    /// An event; says where its object lies as soon as that is known, also when it cannot be used.
+    /// Reads an event; sets the offset of its object as soon as it is known, also if the object is unusable.
     fileprivate mutating func watchEvent(_ object: inout ObjectPlace) throws(JSONError) -> WatchEvent {
         let start = offset
         guard try enterObject() else { throw .unusable("expected an event", at: start) }
@@ -54,7 +54,7 @@ extension JSONReader {
         }
         try expectEnd()
         if let event { return event }
-        // The type came after the object, or not at all.
+        // The type came after the object, or is missing.
         guard let type, let kind = object.kind, object.start != start else {
             throw .unusable("an event without type or object", at: start)
         }
@@ -93,7 +93,7 @@ extension JSONReader {
         }
     }
 
-    /// A bookmark: an empty object; only its version and one annotation are read.
+    /// Reads a bookmark, which is an object without content; only its version and one annotation are used.
     private mutating func bookmark() throws(JSONError) -> WatchEvent {
         let start = offset
         var version: String?

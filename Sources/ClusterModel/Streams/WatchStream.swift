@@ -2,47 +2,48 @@ import Glibc
 
 /// An event of a watch.
 public enum WatchEvent: Sendable {
-    /// An object is there, in this state (`ADDED`, `MODIFIED`).
+    /// An object was added or updated; this is its present state (`ADDED`, `MODIFIED`).
     case upsert(ClusterObject, resourceVersion: String?)
-    /// An object is gone, or no longer selected (`DELETED`).
+    /// An object was deleted, or is no longer selected (`DELETED`).
     case deleted(ObjectReference, uid: String?, resourceVersion: String?)
-    /// Nothing happened up to this version (`BOOKMARK`); or the objects that there were at the beginning have all been
-    /// sent (annotation `k8s.io/initial-events-end`).
+    /// There are no further changes up to this version (`BOOKMARK`).
+    ///
+    /// With the annotation `k8s.io/initial-events-end`, all objects that existed at the beginning have been sent.
     case bookmark(resourceVersion: String, isInitialEventsEnd: Bool)
-    /// The watch cannot go on (`ERROR`).
+    /// The watch cannot continue (`ERROR`).
     case error(APIStatus)
-    /// Something happened to an object that cannot be used, or a line cannot be read.
+    /// An event of an unusable object, or an unreadable line.
     case unusable(ObjectIssue, resourceVersion: String?)
 }
 
-/// Reads the body of a watch as it arrives: one event a line.
+/// Reads the body of a watch as it arrives; each line is one event.
 public struct WatchStream: Sendable {
     private let kind: ObjectKind
     private let lineLimit: Int
-    /// The line that is not complete yet.
+    /// The beginning of an incomplete line.
     private var pending: [UInt8] = []
-    /// The number of bytes that were passed over of a line that is too long; 0 if the line is not too long.
+    /// The number of skipped bytes of a line that is too long; 0 if the line is not too long.
     private var skipped = 0
 
-    /// Whether a line is so much too long that nothing can be expected of its end.
+    /// Whether a line is longer than twice the limit, so that its end need not be awaited.
     public var isEndless: Bool { skipped > lineLimit }
 
     /// Begins before the first byte of the body.
     ///
     /// - Parameters:
     ///   - kind: the kind of the objects.
-    ///   - lineLimit: the longest line that is taken, in bytes; a longer one is skipped and delivered as
+    ///   - lineLimit: the longest accepted line, in bytes; a longer one is skipped and delivered as
     ///     ``WatchEvent/unusable(_:resourceVersion:)``.
     public init(kind: ObjectKind, lineLimit: Int = 64 << 20) {
         self.kind = kind
         self.lineLimit = lineLimit
     }
 
-    /// Takes the next bytes of the body.
+    /// Reads the next bytes of the body.
     ///
     /// - Parameters:
     ///   - bytes: any number of bytes.
-    ///   - body: called for each event that these complete.
+    ///   - body: called for each event that these bytes complete.
     public mutating func append(_ bytes: Span<UInt8>, _ body: (WatchEvent) -> Void) {
         var start = 0
         while start < bytes.count {
@@ -58,10 +59,10 @@ public struct WatchStream: Sendable {
         }
     }
 
-    /// Says that the body has ended; a last event without its newline is delivered if it is complete.
+    /// Ends the body; a last event without a newline is delivered if it is complete.
     ///
     /// - Parameter body: called for that event.
-    /// - Returns: whether the body ended within a line, so that an event was cut off.
+    /// - Returns: whether the body ended within a line, so that an event is incomplete.
     @discardableResult
     public mutating func finish(_ body: (WatchEvent) -> Void) -> Bool {
         defer {
