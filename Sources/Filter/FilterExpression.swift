@@ -19,7 +19,9 @@ package indirect enum FilterExpression: Sendable, Hashable {
 
 /// What a test reads.
 package enum FilterSubject: Sendable, Hashable {
-    /// A field. A test of a field with several values is true if it is true for any of them.
+    /// A field.
+    ///
+    /// A test of a field with several values is true if it is true for any of them.
     case field(FlowField)
     /// The value of the label with a key; the field is one of the two label fields.
     case label(FlowField, key: String)

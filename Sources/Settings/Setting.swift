@@ -12,9 +12,13 @@ package struct Setting: Sendable {
         case text(what: String)
         /// A whole number.
         case integer(ClosedRange<Int>)
-        /// A duration: `500ms`, `10s`, `5m`, `1h`; a number without a unit is in seconds. The range is in milliseconds.
+        /// A duration: `500ms`, `10s`, `5m`, `1h`; a number without a unit is in seconds.
+        ///
+        /// The range is in milliseconds.
         case time(ClosedRange<Int64>)
-        /// A size in memory or on disk: `256M`, `1G`; a number without a unit is in bytes. The range is in bytes.
+        /// A size in memory or on disk: `256M`, `1G`; a number without a unit is in bytes.
+        ///
+        /// The range is in bytes.
         case size(ClosedRange<Int>)
         /// One word of a list.
         case choice([String])
