@@ -1,7 +1,7 @@
 package import ClusterModel
 
-/// Receives the changes of the objects of all sources.
+/// Receives the object changes of all sources.
 package protocol ClusterObserver: Sendable {
-    /// Takes changes in order; called from any thread, for one source at a time from one.
+    /// Receives changes in order; may be called on any thread, but only by one thread at a time for each source.
     func observe(_ changes: [ClusterChange], from source: SourceID)
 }

@@ -1,6 +1,6 @@
-/// The part of a file that is looked at, as it moves through the file.
+/// A window that moves through a file.
 struct ByteWindow {
-    /// The longest text that can be kept whole.
+    /// The largest text that can be kept in memory as a whole.
     static let keepLimit = 64 << 20
     private static let pieceSize = 1 << 18
 
@@ -9,10 +9,10 @@ struct ByteWindow {
     private var position = 0
     private var end = 0
     private var keptFrom: Int?
-    /// The line of the next byte, from 1.
+    /// The line of the next byte, counted from 1.
     private(set) var line = 1
 
-    /// Begins at the beginning of a file.
+    /// Creates a window at the beginning of a file.
     init(_ file: FileReader) {
         self.file = file
     }
@@ -24,13 +24,13 @@ struct ByteWindow {
         return try fill() ? bytes[position] : nil
     }
 
-    /// Goes past the next byte, which must be there and no line's end.
+    /// Skips the next byte, which must exist and must not be a line break.
     @inline(__always)
     mutating func advance() {
         position += 1
     }
 
-    /// Goes past whitespace to the next byte; nil at the end of the file.
+    /// Skips white space and returns the next byte; nil at the end of the file.
     @inline(__always)
     mutating func peekPastSpace() throws(FileFault) -> UInt8? {
         while let byte = try peek() {
@@ -44,7 +44,7 @@ struct ByteWindow {
         return nil
     }
 
-    /// Goes past all bytes up to a quotation mark, a backslash or a control character.
+    /// Skips all bytes up to a quotation mark, a backslash or a control character.
     @inline(__always)
     mutating func advanceInString() throws(FileFault) {
         repeat {
@@ -58,27 +58,27 @@ struct ByteWindow {
 
     // MARK: Keeping
 
-    /// Keeps the bytes from the next one on.
+    /// Starts to keep the bytes from the next one on.
     mutating func keep() {
         keptFrom = position
     }
 
-    /// The number of bytes that are kept so far.
+    /// The number of bytes kept so far.
     var keptCount: Int { keptFrom.map { position - $0 } ?? 0 }
 
-    /// Some of the kept bytes.
+    /// A range of the kept bytes.
     func kept(_ range: Range<Int>) -> ArraySlice<UInt8> {
         guard let keptFrom else { return [] }
         return bytes[keptFrom + range.lowerBound..<keptFrom + range.upperBound]
     }
 
-    /// Gives the kept bytes away and keeps no more.
+    /// Returns the kept bytes and stops keeping.
     mutating func takeKept() -> [UInt8] {
         defer { keptFrom = nil }
         return Array(kept(0..<keptCount))
     }
 
-    /// Reads more, and lets go of what is neither kept nor to come; false at the end of the file.
+    /// Reads more bytes, and discards those that are neither kept nor unread; false at the end of the file.
     private mutating func fill() throws(FileFault) -> Bool {
         let start = keptFrom ?? position
         if start > 0 {
@@ -92,7 +92,7 @@ struct ByteWindow {
             }
             bytes += [UInt8](repeating: 0, count: bytes.count)
         } else if keptFrom == nil, bytes.count > Self.pieceSize {
-            // A large object has passed.
+            // Shrinks the buffer after a large object.
             bytes.removeLast(bytes.count - max(Self.pieceSize, end + 1))
         }
         let read = bytes.withUnsafeMutableBytes { buffer in

@@ -1,7 +1,7 @@
 package import ClusterModel
 import FlowModel
 
-/// The result of a check of an inventory's files.
+/// The result of checking an inventory's files.
 package struct FileCheckReport: Sendable, Hashable {
     /// The findings, by file and line.
     package var findings: [FileFinding] = []
@@ -21,17 +21,17 @@ package struct FileCheckReport: Sendable, Hashable {
     }
 }
 
-/// Looks for everything that is wrong in the files of an inventory.
+/// Finds the faults in the files of an inventory.
 ///
-/// Beside what keeps an object from being used: objects that are there twice, addresses that two pods have, services
-/// without ports, network sets that are empty or have the same range, and names that no API server would accept.
+/// Besides unusable objects, it reports objects that are defined twice, addresses of two pods, services without ports,
+/// network sets that are empty or share a range, and names that no API server accepts.
 package enum FileCheck {
-    /// Reads files, and the files of folders, as ``FileSource`` does.
+    /// Checks files, and the files of folders, as ``FileSource`` reads them.
     ///
     /// - Parameters:
     ///   - paths: the files and folders.
-    ///   - validation: says what else is wrong with objects; nil to look for nothing else.
-    /// - Returns: what was found.
+    ///   - validation: further checks of objects; nil for none.
+    /// - Returns: the report.
     package static func run(_ paths: [String], _ validation: FileValidation? = nil) -> FileCheckReport {
         let listing = FileListing(paths)
         let checker = ObjectChecker(namedElsewhere: validation?.kinds ?? [])
@@ -58,7 +58,7 @@ package enum FileCheck {
     }
 }
 
-/// Gathers what is wrong with objects and between them.
+/// Collects faults within objects and between objects.
 private final class ObjectChecker: ObjectFileVisitor {
     private struct Place {
         var object: ObjectReference
@@ -73,14 +73,14 @@ private final class ObjectChecker: ObjectFileVisitor {
     private var objects: [ObjectReference: Place] = [:]
     private var podAddresses: [IPAddress: Place] = [:]
     private var ranges: [RangeOfSet: Place] = [:]
-    /// The kinds of objects whose names are checked elsewhere.
+    /// The kinds of objects whose names the validation checks.
     private let namedElsewhere: Set<ObjectKind>
 
     init(namedElsewhere: Set<ObjectKind>) {
         self.namedElsewhere = namedElsewhere
     }
 
-    /// A range in the sets among which the name decides: those of one namespace, or all global ones.
+    /// A range in the sets among which the name decides: the sets of one namespace, or all global sets.
     private struct RangeOfSet: Hashable {
         var namespace: String?
         var range: IPPrefix
@@ -91,7 +91,7 @@ private final class ObjectChecker: ObjectFileVisitor {
         report.files += 1
     }
 
-    /// Grows with every object, also of a kind that is not used, and with every finding.
+    /// Grows with every object, used or not, and with every finding.
     var progress: Int { report.objects.values.reduce(report.otherObjects + report.findings.count, +) }
 
     func add(_ finding: FileFinding) {
@@ -110,7 +110,7 @@ private final class ObjectChecker: ObjectFileVisitor {
         }
     }
 
-    /// Everything that was found, by file and line.
+    /// Returns the report, with the findings sorted by file and line.
     func finish() -> FileCheckReport {
         report.findings.sort { ($0.path, $0.line ?? 0) < ($1.path, $1.line ?? 0) }
         return report
@@ -150,7 +150,7 @@ private final class ObjectChecker: ObjectFileVisitor {
     }
 
     private func check(_ pod: Pod, _ place: Place) {
-        // Pods in their node's network share its addresses; a pod that has ended has given them back.
+        // Pods in their node's network share its addresses; a pod that has ended has released its addresses.
         guard pod.phase == .live, !pod.usesHostNetwork else { return }
         for address in pod.addresses {
             guard let first = podAddresses[address] else {

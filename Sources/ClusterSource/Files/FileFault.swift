@@ -1,8 +1,8 @@
-/// The reason why a file cannot be used at all, and the place of the fault in it.
+/// The reason why a file is unusable as a whole, and the place of the fault.
 package struct FileFault: Error, Sendable, Hashable {
-    /// The line, from 1; nil if it is not of one line.
+    /// The line, counted from 1; nil if the fault has no single line.
     package var line: Int?
-    /// The fault, in words.
+    /// The reason, as a text for people.
     package var reason: String
 
     /// Takes both.

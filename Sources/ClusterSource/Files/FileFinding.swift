@@ -1,28 +1,28 @@
 package import ClusterModel
 
-/// Something that is wrong in a file of objects.
+/// A fault in a file of objects.
 package struct FileFinding: Sendable, Hashable {
     /// The severity of a finding.
     package enum Severity: String, Sendable, Hashable, Codable {
-        /// The file, or an object, cannot be used.
+        /// The file or an object is unusable.
         case error
-        /// The object can be used, but probably not as it was meant.
+        /// The object is usable, but probably not as intended.
         case warning
     }
 
     /// The file.
     package var path: String
-    /// The line, from 1; nil if it is not of one line.
+    /// The line, counted from 1; nil if the fault has no single line.
     package var line: Int?
     /// The severity.
     package var severity: Severity
-    /// The object, where it is of one whose kind and name are known.
+    /// The object; nil if the fault is not in an object, or its kind or name is unknown.
     package var object: ObjectReference?
-    /// The field, as in `spec.ingress[0].ports`, where it is of one.
+    /// The field, as in `spec.ingress[0].ports`; nil if the fault is not in a field.
     package var field: String?
-    /// The length of the readable part of the field's text, in bytes; nil where that does not apply.
+    /// The length of the readable part of the field's text, in bytes; nil if it does not apply.
     package var position: Int?
-    /// The fault, in words.
+    /// The reason, as a text for people.
     package var reason: String
 
     /// Takes all members.
@@ -44,7 +44,7 @@ package struct FileFinding: Sendable, Hashable {
         self.reason = reason
     }
 
-    /// The path, and the line where that is known.
+    /// The path, and the line if it is known.
     package var place: String {
         line.map { "\(path):\($0)" } ?? path
     }
@@ -67,19 +67,19 @@ extension FileFinding: CustomStringConvertible {
     }
 }
 
-/// The reason why the files of an inventory cannot be used at all.
+/// The reason why the files of an inventory are unusable.
 package struct FileSourceError: Error, Sendable, Hashable {
-    /// The findings, one for each file or folder that is missing or broken.
+    /// The findings, one for each missing or broken file or folder.
     package var findings: [FileFinding]
 
-    /// Takes what was found.
+    /// Takes the findings.
     package init(findings: [FileFinding]) {
         self.findings = findings
     }
 }
 
 extension FileSourceError: CustomStringConvertible {
-    /// A text such as `pods.yaml:12: not YAML: …`, and how many more there are.
+    /// A text such as `pods.yaml:12: not YAML: …`, with the number of further findings.
     package var description: String {
         guard let first = findings.first else { return "no files" }
         let more = findings.count > 1 ? " (and \(findings.count - 1) more; see: weir inventory check)" : ""

@@ -1,24 +1,24 @@
 import Logging
 
-/// The log lines about the files of an inventory.
+/// Writes the log lines about the files of an inventory.
 struct FileLog: Sendable {
-    /// The number of findings of a file that are logged at a time; the others are counted.
+    /// The most findings of a file that are logged at a time; further ones are counted.
     private static let limit = 10
 
     let logger: Logger
 
-    /// Logs that there are no files to read.
+    /// Logs that there are no files.
     func isEmpty(_ paths: [String]) {
         logger.warning("inventory: no files", metadata: ["paths": "\(paths.joined(separator: ", "))"])
     }
 
-    /// A file was read, after it was changed.
+    /// Logs that a file was read after a change.
     func isRead(_ path: String, objects: Int, isNew: Bool, wasBroken: Bool) {
         let what = isNew ? "new" : wasBroken ? "good again" : "changed"
         logger.info("inventory: file is \(what)", metadata: ["file": "\(path)", "objects": "\(objects)"])
     }
 
-    /// A file cannot be used.
+    /// Logs that a file is unusable.
     func isBroken(_ path: String, _ fault: FileFault, keepsState: Bool) {
         let finding = FileFinding(path: path, fault)
         logger.error(
@@ -27,7 +27,7 @@ struct FileLog: Sendable {
         )
     }
 
-    /// A file was deleted.
+    /// Logs that a file was deleted.
     func isGone(_ path: String, objects: Int) {
         logger.warning(
             "inventory: file was removed; its objects are removed",
@@ -35,7 +35,7 @@ struct FileLog: Sendable {
         )
     }
 
-    /// Paths cannot be looked at.
+    /// Logs that paths are unreadable.
     func unknown(_ paths: [String: String], before: [String: String]) {
         for (path, reason) in paths.sorted(by: { $0.key < $1.key }) where before[path] != reason {
             logger.error(
@@ -52,15 +52,15 @@ struct FileLog: Sendable {
             finding.line = nil
             return finding
         }
-        for (finding, key) in zip(findings, withoutLines) where !file.saidFindings.contains(key) {
+        for (finding, key) in zip(findings, withoutLines) where !file.reportedFindings.contains(key) {
             let metadata: Logger.Metadata = ["file": "\(finding.place)", "reason": "\(finding.message)"]
             switch finding.severity {
             case .error: logger.warning("inventory: object cannot be used", metadata: metadata)
             case .warning: logger.warning("inventory: object is used, but", metadata: metadata)
             }
         }
-        let isNew = Set(withoutLines) != file.saidFindings
-        file.saidFindings = Set(withoutLines)
+        let isNew = Set(withoutLines) != file.reportedFindings
+        file.reportedFindings = Set(withoutLines)
         guard count > Self.limit, isNew else { return }
         logger.warning(
             "inventory: more is wrong; see: weir inventory check",

@@ -1,10 +1,10 @@
 import Glibc
 
-/// An open file, or a text that is read like one, from its beginning to its end in pieces.
+/// Reads a file, or a text in memory, from beginning to end in pieces.
 ///
-/// Not mapped: a file that is shortened meanwhile would end the program.
+/// The file is not mapped into memory: if it were truncated meanwhile, an access would end the process.
 package final class FileReader {
-    /// The descriptor of the file; -1 for a text.
+    /// The descriptor of the file; -1 for a text in memory.
     private let descriptor: Int32
     private let text: [UInt8]
     private var position = 0
@@ -12,7 +12,7 @@ package final class FileReader {
     /// Opens a regular file; symbolic links are followed.
     package init(_ path: String) throws(FileFault) {
         text = []
-        // A pipe would make the opening wait.
+        // O_NONBLOCK, because opening a FIFO would wait for a writer.
         descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw FileFault(reason: Self.reason(errno)) }
         var status = stat()
@@ -22,7 +22,7 @@ package final class FileReader {
         }
     }
 
-    /// Reads a text that is there already.
+    /// Reads a text in memory.
     package init(_ text: [UInt8]) {
         self.text = text
         descriptor = -1
@@ -32,13 +32,13 @@ package final class FileReader {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Goes back to the beginning.
+    /// Returns to the beginning.
     package func rewind() {
         position = 0
         if descriptor >= 0 { lseek(descriptor, 0, SEEK_SET) }
     }
 
-    /// Reads the next bytes; 0 at the end.
+    /// Reads the next bytes and returns their number; 0 at the end.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileFault) -> Int {
         guard descriptor >= 0 else {
             let end = min(text.count, position + buffer.count)
@@ -53,7 +53,7 @@ package final class FileReader {
         }
     }
 
-    /// The line of a byte, from 1; of the end for one behind it, and nil if the file cannot be read.
+    /// The line of a byte, counted from 1; the last line for an offset after the end, and nil if the file is unreadable.
     package func line(at offset: Int) -> Int? {
         guard descriptor >= 0 else { return 1 + text.prefix(offset).count { $0 == UInt8(ascii: "\n") } }
         var line = 1

@@ -2,16 +2,16 @@ package import ClusterModel
 package import Logging
 import Synchronization
 
-/// Objects from files: YAML or JSON as `kubectl get -o yaml` and `-o json` print it, one file or many.
+/// Reads objects from files: YAML or JSON as `kubectl get -o yaml` and `-o json` print it.
 ///
-/// A path is a file, or a folder whose `*.yaml`, `*.yml` and `*.json` are read (not those that begin with a dot, and not
-/// those of its folders). Each file is a source of its own. ``poll()`` picks up what changed on disk: files that were
-/// written, replaced, put behind a symbolic link (as Kubernetes does it with a ConfigMap's folder), added or deleted.
+/// A path is a file, or a folder whose `*.yaml`, `*.yml` and `*.json` files are read, without hidden files and
+/// subfolders. Each file is a source of its own. ``poll()`` detects files that were written, replaced, added, deleted, or
+/// replaced behind a symbolic link, as Kubernetes replaces the folder of a ConfigMap.
 ///
-/// What a file says replaces what it said before. A broken file changes nothing; an object that cannot be used is named
-/// in the log, and the others of its file are used.
+/// The new content of a file replaces its earlier content. A broken file changes nothing. An unusable object is logged,
+/// and the other objects of the file are used.
 ///
-/// JSON is the better form for large inventories: it is read several times faster than YAML. Either needs memory for one
+/// JSON is better for large inventories, because it is read several times faster than YAML. Both need memory for one
 /// object at a time.
 package final class FileSource: Sendable {
     private struct State {
@@ -20,7 +20,7 @@ package final class FileSource: Sendable {
         var freeSources: [SourceID] = []
         var nextSource: SourceID
         var places = ObjectPlaces()
-        /// The logged problems of paths that cannot be read, so that each is logged once.
+        /// The logged reasons of unreadable paths, so that each is logged once.
         var unknown: [String: String] = [:]
 
         mutating func takeSource() -> SourceID {
@@ -35,13 +35,13 @@ package final class FileSource: Sendable {
     private let state: Mutex<State>
     private let published = Mutex(FileStatistics())
 
-    /// Takes the paths; reads nothing yet.
+    /// Creates a source; reads nothing yet.
     ///
     /// - Parameters:
     ///   - paths: files and folders.
-    ///   - firstSource: the number of the first file; each other file has a higher one.
+    ///   - firstSource: the number of the first file; other files have higher numbers.
     ///   - observer: receives the objects of the files.
-    ///   - logger: gets what is wrong with them.
+    ///   - logger: logs faults of files and objects.
     package init(paths: [String], firstSource: SourceID, observer: any ClusterObserver, logger: Logger) {
         self.observer = observer
         log = FileLog(logger: logger)
@@ -50,7 +50,7 @@ package final class FileSource: Sendable {
 
     /// Reads all files for the first time.
     ///
-    /// - Throws: if a path is missing or cannot be read, or a file is broken.
+    /// - Throws: an error if a path is missing or unreadable, or a file is broken.
     package func load() throws(FileSourceError) {
         let findings = state.withLock { state in
             let listing = FileListing(state.paths)
@@ -76,12 +76,13 @@ package final class FileSource: Sendable {
     /// The files and folders.
     package var paths: [String] { state.withLock { $0.paths } }
 
-    /// Takes other files and folders: the next ``poll()`` reads new ones, and removes the objects of those that are left.
+    /// Replaces the files and folders: the next ``poll()`` reads new files, and removes the objects of files that were
+    /// left out.
     package func use(_ paths: [String]) {
         state.withLock { $0.paths = paths }
     }
 
-    /// Looks once whether files have changed, and reads those that have; to be called about once a second.
+    /// Reads the files that have changed since the last call; to be called about once a second.
     package func poll() {
         state.withLock { state in
             let listing = FileListing(state.paths)
@@ -97,12 +98,12 @@ package final class FileSource: Sendable {
         }
     }
 
-    /// The numbers of files and objects, as of the last ``load()`` or ``poll()``; from any thread.
+    /// The counts of files and objects at the last ``load()`` or ``poll()``; readable from any thread.
     package var statistics: FileStatistics {
         published.withLock { $0 }
     }
 
-    /// Returns the place where an object of this source is defined, as in `pods.yaml:12`; nil if it is in none of these files.
+    /// The place where an object of a source is defined, as in `pods.yaml:12`; nil if no file defines it.
     package func place(of object: ObjectReference, from source: SourceID) -> String? {
         state.withLock { state in
             state.places.place(of: object, from: source) ?? state.files.first { $0.value.source == source }?.key
@@ -116,14 +117,14 @@ package final class FileSource: Sendable {
         var file = state.files[path] ?? LoadedFile(path: path, source: state.takeSource())
         defer { state.files[path] = file }
         guard file.stamp != stamp else {
-            // It stays broken: it is not being written just now.
-            if let fault = file.unsaidFault { log.isBroken(path, fault, keepsState: !file.kinds.isEmpty) }
-            file.unsaidFault = nil
+            // The stamp is unchanged since the failure, so the file is broken and not just being written.
+            if let fault = file.unreportedFault { log.isBroken(path, fault, keepsState: !file.kinds.isEmpty) }
+            file.unreportedFault = nil
             return
         }
         let wasBroken = file.isBroken
         if let fault = read(&file, stamp, &state.places) {
-            file.unsaidFault = fault
+            file.unreportedFault = fault
             if file.isLongBeingWritten { log.isBroken(path, fault, keepsState: !file.kinds.isEmpty) }
         } else {
             log.isRead(path, objects: file.objects, isNew: isNew, wasBroken: wasBroken)
@@ -138,12 +139,12 @@ package final class FileSource: Sendable {
         observer.observe(file.kinds.order.flatMap { [.beginReplace($0), .endReplace($0)] }, from: file.source)
     }
 
-    /// Reads a file and delivers its objects; its former objects stay if it is broken.
+    /// Reads a file and delivers its objects; if the file is broken, its earlier objects stay.
     private func read(_ file: inout LoadedFile, _ stamp: FileStamp, _ places: inout ObjectPlaces) -> FileFault? {
         file.stamp = stamp
         do throws(FileFault) {
             let content = try ObjectFile(file.path)
-            // As when a writer has just begun to write it anew.
+            // A file is also empty when a writer has just truncated it to write it anew.
             guard !content.isEmpty || file.objects == 0 else { throw FileFault(reason: Self.emptied) }
             let delivery = FileDelivery(file, observer)
             do throws(FileFault) {

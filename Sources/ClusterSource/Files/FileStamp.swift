@@ -1,25 +1,25 @@
 import Glibc
 
-/// The properties of a file that change when it is changed or replaced; symbolic links are followed.
+/// The properties of a file that show a change or a replacement; symbolic links are followed.
 struct FileStamp: Hashable {
     private var device: UInt64
     private var inode: UInt64
     private var size: Int64
-    // Times as seconds and nanoseconds: of the last write, and of the last change of whatever kind.
+    // Seconds and nanoseconds of the last write (mtime) and of the last change of the inode (ctime).
     private var written: [Int]
     private var changed: [Int]
 
-    /// The kind of thing at a path.
+    /// What exists at a path.
     enum Target {
         case file(FileStamp)
         case folder
-        /// Nothing is there.
+        /// Nothing exists at the path.
         case missing
-        /// The kind is not known, or the thing is neither a file nor a folder.
+        /// The kind is unknown, or is neither a regular file nor a folder.
         case unusable(String)
     }
 
-    /// Looks at a path.
+    /// Reads the status of a path.
     static func target(_ path: String) -> Target {
         var status = stat()
         guard stat(path, &status) == 0 else {
@@ -42,16 +42,16 @@ struct FileStamp: Hashable {
     }
 }
 
-/// The files of an inventory as they are on disk now.
+/// The files of an inventory on disk at one moment.
 struct FileListing {
-    /// Files with their stamps, by path.
+    /// The stamps of the files, by path.
     var files: [String: FileStamp] = [:]
-    /// Paths that cannot be looked at, and why: what was known of them holds.
+    /// Unreadable paths with the reason; their earlier objects stay in use.
     var unknown: [String: String] = [:]
-    /// Given paths where nothing is.
+    /// Given paths that do not exist.
     var missing: [String] = []
 
-    /// Looks at files, and at the `*.yaml`, `*.yml` and `*.json` in folders, but not in their folders.
+    /// Lists files, and the `*.yaml`, `*.yml` and `*.json` files of folders, without subfolders.
     init(_ paths: [String]) {
         for path in paths {
             switch FileStamp.target(path) {
@@ -63,7 +63,7 @@ struct FileListing {
         }
     }
 
-    /// Whether a file that is not listed may be there all the same.
+    /// Whether a file that is not listed may still exist, because its path or folder is unreadable.
     func mayHold(_ file: String) -> Bool {
         unknown.keys.contains { file == $0 || file.hasPrefix(Self.folder($0)) }
     }
@@ -89,7 +89,7 @@ struct FileListing {
         switch FileStamp.target(path) {
         case .file(let stamp): files[path] = stamp
         case .unusable(let reason): unknown[path] = reason
-        // A folder, or gone since it was read.
+        // Subfolders are not read; the file may have been deleted since the folder was read.
         case .folder, .missing: break
         }
     }

@@ -2,19 +2,19 @@ package import ClusterModel
 
 /// Checks of objects in files beyond the errors that make them unusable.
 package struct FileValidation {
-    /// Something that is wrong with an object.
+    /// A fault in an object.
     package struct Issue: Sendable, Hashable {
         /// The severity.
         package var severity: FileFinding.Severity
-        /// The object, where its kind and name are known.
+        /// The object; nil if its kind or name is unknown.
         package var object: ObjectReference?
-        /// The path of the field, from the object or the list around it.
+        /// The path of the field, from the object or its enclosing list.
         package var path: [PathComponent]
-        /// The same place in bytes from the beginning of the text.
+        /// The offset of the field, in bytes from the beginning of the text.
         package var offset: Int
-        /// The length of the readable part of the field's text, in bytes; nil where that does not apply.
+        /// The length of the readable part of the field's text, in bytes; nil if it does not apply.
         package var position: Int?
-        /// The fault, in words.
+        /// The reason, as a text for people.
         package var reason: String
 
         /// Takes all members.
@@ -35,9 +35,9 @@ package struct FileValidation {
         }
     }
 
-    /// The kinds of objects that it is about.
+    /// The kinds of objects that are validated.
     package var kinds: Set<ObjectKind>
-    /// Says what is wrong with an object.
+    /// Returns the faults of an object.
     package var issues: (ObjectTree) -> [Issue]
 
     /// Takes all members.
@@ -48,7 +48,7 @@ package struct FileValidation {
 }
 
 extension FileValidation.Issue {
-    /// Creates a finding from what the decoder found.
+    /// Creates an issue from an issue of the decoder.
     init(_ error: ObjectIssue, _ severity: FileFinding.Severity) {
         self.init(
             severity: severity,
@@ -59,7 +59,7 @@ extension FileValidation.Issue {
         )
     }
 
-    /// Whether it is about the same place of the same object as another one, or about a part of that.
+    /// Whether it replaces another issue: it is at the same place of the same object or within it, and not less severe.
     func covers(_ other: Self) -> Bool {
         object == other.object && (severity == .error || other.severity == .warning) && !other.path.isEmpty
             && path.starts(with: other.path)

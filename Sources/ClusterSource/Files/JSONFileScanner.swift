@@ -1,7 +1,7 @@
-/// Cuts a JSON file into its objects: documents one after the other, and the elements of a list's `items` one by one.
+/// Splits a JSON file into objects: its documents, and the elements of each document's `items`.
 ///
-/// Checks the whole grammar (RFC 8259), so that what it hands on is well-formed, and counts lines. It needs memory for
-/// one object, not for the file.
+/// The scanner checks the whole grammar (RFC 8259), so that all objects are well-formed, and counts lines. It needs
+/// memory for one object, not for the file.
 struct JSONFileScanner {
     /// The greatest depth of nested containers.
     static let depthLimit = 1_000
@@ -10,7 +10,7 @@ struct JSONFileScanner {
     private var containers: [UInt8] = []
     private var head = DocumentHead(line: 1)
 
-    /// Begins to read a file from its beginning.
+    /// Creates a scanner at the beginning of a file.
     init(_ file: FileReader) {
         window = ByteWindow(file)
     }
@@ -45,7 +45,7 @@ struct JSONFileScanner {
         receiver.document(ObjectText(json: text, line: head.line), head)
     }
 
-    /// A key and its value at the top of a document.
+    /// Reads a key and its value at the top level of a document.
     private mutating func member(_ text: inout [UInt8], _ receiver: inout some ObjectTextReceiver) throws(FileFault) {
         let key = try string()
         try expect(":")
@@ -76,7 +76,7 @@ struct JSONFileScanner {
         } while try isFollowedByMore(end: UInt8(ascii: "]"))
     }
 
-    /// Goes past a comma, or past the end of the container.
+    /// Skips a comma and returns true, or skips the end of the container and returns false.
     private mutating func isFollowedByMore(end: UInt8) throws(FileFault) -> Bool {
         let byte = try window.peekPastSpace()
         guard byte == end || byte == UInt8(ascii: ",") else {
@@ -95,7 +95,7 @@ struct JSONFileScanner {
         } while !containers.isEmpty
     }
 
-    /// Goes past a scalar or an empty container, or into a container; false if it is inside of one, before a value.
+    /// Skips a scalar or an empty container; enters another container and returns false, before its first value.
     private mutating func skipToScalarEnd() throws(FileFault) -> Bool {
         let byte = try window.peekPastSpace()
         switch byte {
@@ -117,14 +117,14 @@ struct JSONFileScanner {
             window.advance()
             return true
         }
-        // One level is the document's.
+        // One level is that of the document.
         guard containers.count + 1 < Self.depthLimit else { throw fault("more than \(Self.depthLimit) levels deep") }
         containers.append(end)
         if isObject { try skipKey() }
         return false
     }
 
-    /// Behind a value: goes past all ends of containers and the next comma.
+    /// After a value: skips all ends of containers and the next comma.
     private mutating func skipEnds() throws(FileFault) {
         while let end = containers.last {
             if try isFollowedByMore(end: end) {
@@ -143,7 +143,7 @@ struct JSONFileScanner {
         try expect(":")
     }
 
-    /// A string whose text is needed; escapes stay as they are.
+    /// Reads a string whose text is needed; escapes are not resolved.
     private mutating func string() throws(FileFault) -> String {
         guard try window.peekPastSpace() == UInt8(ascii: "\"") else {
             throw unexpected(try window.peek(), instead: "a key")

@@ -1,47 +1,47 @@
 import ClusterModel
 
-/// A file as it was read last.
+/// The state of a file after it was last read.
 struct LoadedFile {
     /// The path of the file.
     let path: String
-    /// The name of the source in the inventory.
+    /// The source that the file's objects belong to in the inventory.
     let source: SourceID
-    /// The state on disk that was read last, whether or not that could be used.
+    /// The stamp when the file was last read, whether or not it was usable.
     var stamp: FileStamp?
-    /// The kinds of the objects that it contains.
+    /// The kinds of the objects in the file.
     var kinds: Set<ObjectKind> = []
-    /// The number of objects that are used.
+    /// The number of used objects.
     var objects = 0
-    /// The number of objects that cannot be used.
+    /// The number of unusable objects.
     var unusableObjects = 0
-    /// The number of objects of kinds that are not used.
+    /// The number of objects of unused kinds.
     var otherObjects = 0
-    /// The number of times in a row that it was broken.
+    /// The number of consecutive failures to read the file.
     var failures = 0
-    /// The reason why it is broken, as long as the log does not contain it: perhaps the file is being written.
-    var unsaidFault: FileFault?
-    /// The logged findings about its objects.
-    var saidFindings: Set<FileFinding> = []
+    /// The fault that is not logged yet, because the file may still be being written.
+    var unreportedFault: FileFault?
+    /// The findings about its objects that were logged.
+    var reportedFindings: Set<FileFinding> = []
 
     init(path: String, source: SourceID) {
         self.path = path
         self.source = source
     }
 
-    /// Whether it could not be used as it is now.
+    /// Whether the present file is unusable.
     var isBroken: Bool { failures > 0 }
 
-    /// Whether it was broken and changed so often that it is time to say so; each time twice as often.
+    /// Whether a fault is logged although the file keeps changing: after 16 failures, then each time after twice as many.
     var isLongBeingWritten: Bool { failures >= 16 && failures & (failures - 1) == 0 }
 
-    /// Takes over what was read.
+    /// Stores the results of a delivery.
     mutating func take(_ delivery: FileDelivery) {
         kinds = delivery.kinds
         objects = delivery.lines.count
         unusableObjects = delivery.unusableObjects
         otherObjects = delivery.otherObjects
         failures = 0
-        unsaidFault = nil
+        unreportedFault = nil
     }
 }
 
@@ -54,17 +54,17 @@ final class FileDelivery: ObjectFileVisitor {
     private let earlierKinds: Set<ObjectKind>
     private let observer: any ClusterObserver
     private var batch: [ClusterChange] = []
-    /// The kinds that were read.
+    /// The kinds of the objects that were read.
     private(set) var kinds: Set<ObjectKind> = []
-    /// The objects that were read, in their order, and their lines.
+    /// The objects that were read, in order, with their lines.
     private(set) var lines: [(object: ObjectReference, line: Int)] = []
     /// The findings, up to a limit.
     private(set) var findings: [FileFinding] = []
     /// The number of all findings.
     private(set) var findingCount = 0
-    /// The number of objects that cannot be used.
+    /// The number of unusable objects.
     private(set) var unusableObjects = 0
-    /// The number of objects of kinds that are not used.
+    /// The number of objects of unused kinds.
     private(set) var otherObjects = 0
 
     init(_ file: LoadedFile, _ observer: any ClusterObserver) {
@@ -91,7 +91,7 @@ final class FileDelivery: ObjectFileVisitor {
         }
     }
 
-    /// Says that there are no more.
+    /// Ends the delivery, and removes the earlier objects that were not read.
     func finish() {
         for kind in earlierKinds.subtracting(kinds).order { batch += [.beginReplace(kind), .endReplace(kind)] }
         batch += kinds.order.map { .endReplace($0) }
@@ -106,6 +106,6 @@ final class FileDelivery: ObjectFileVisitor {
 }
 
 extension Set<ObjectKind> {
-    /// The kinds in the order in which they are declared.
+    /// The kinds in the order of their declaration.
     var order: [ObjectKind] { ObjectKind.allCases.filter(contains) }
 }

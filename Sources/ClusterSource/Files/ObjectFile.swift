@@ -1,17 +1,17 @@
 import ClusterModel
 
-/// A file of objects that is well-formed.
+/// A well-formed file of objects.
 ///
-/// It is read twice: at first only its grammar, so that a broken file changes nothing, and then its objects one by one.
-/// So it needs memory for one object, and for anchors, whatever its size.
+/// The file is read twice: first only its grammar, so that a broken file changes nothing, and then its objects one by
+/// one. So a file of any size needs memory only for one object, and for its anchors.
 struct ObjectFile {
     /// An entry of a file.
     enum Entry {
         /// An object, and the line where it begins.
         case object(ClusterObject, line: Int)
-        /// An object that cannot be used, or something in one that was passed over.
+        /// An unusable object, or a skipped part of an object.
         case finding(FileFinding)
-        /// An object of a kind that is not used.
+        /// An object of an unused kind.
         case otherKind
     }
 
@@ -24,17 +24,17 @@ struct ObjectFile {
 
     /// Opens a file and reads it once.
     ///
-    /// - Throws: if it cannot be read, or is neither YAML nor JSON, or is something other than objects.
+    /// - Throws: an error if the file is unreadable, is neither YAML nor JSON, or contains something other than objects.
     init(_ path: String) throws(FileFault) {
         try self.init(path, try FileReader(path))
     }
 
-    /// Reads a text once, as if it were a file.
+    /// Reads a text once, like a file.
     ///
     /// - Parameters:
     ///   - text: YAML or JSON.
-    ///   - name: what findings call it.
-    /// - Throws: if it is neither YAML nor JSON, or is something other than objects.
+    ///   - name: the name of the text in findings.
+    /// - Throws: an error if it is neither YAML nor JSON, or contains something other than objects.
     init(text: [UInt8], name: String) throws(FileFault) {
         try self.init(name, FileReader(text))
     }
@@ -48,15 +48,15 @@ struct ObjectFile {
         self.heads = heads.heads
     }
 
-    /// Whether nothing at all stands in it.
+    /// Whether the file has no content.
     var isEmpty: Bool { heads.isEmpty }
 
     /// Reads the objects, in the order of the file.
     ///
     /// - Parameters:
-    ///   - visitor: takes what is in the file.
-    ///   - validation: says what else is wrong with objects; nil to look for nothing else.
-    /// - Throws: if the file was changed meanwhile and is broken now.
+    ///   - visitor: receives the entries.
+    ///   - validation: further checks of objects; nil for none.
+    /// - Throws: an error if the file has changed meanwhile and is broken now.
     func read(_ visitor: some ObjectFileVisitor, _ validation: FileValidation? = nil) throws(FileFault) {
         var objects = ObjectReceiver(path: path, heads: heads, visitor: visitor, validation: validation)
         try Self.scan(file, format, &objects)
@@ -78,7 +78,7 @@ struct ObjectFile {
         }
     }
 
-    /// Returns the format by the name; without an extension JSON begins with a brace.
+    /// Returns the format by the extension; a file without a known extension is JSON if it begins with a brace.
     private static func format(_ path: String, _ file: FileReader) throws(FileFault) -> Format {
         if path.hasSuffix(".json") { return .json }
         if path.hasSuffix(".yaml") || path.hasSuffix(".yml") { return .yaml }
@@ -87,13 +87,13 @@ struct ObjectFile {
     }
 }
 
-/// Takes what is in a file.
+/// Receives the entries of a file.
 protocol ObjectFileVisitor: AnyObject {
-    /// Takes the next thing.
+    /// Receives the next entry.
     func visit(_ entry: ObjectFile.Entry)
 }
 
-/// Learns what the documents of a file are.
+/// Collects the heads of the documents in a file.
 private struct HeadReceiver: ObjectTextReceiver {
     var heads: [DocumentHead] = []
 
@@ -120,7 +120,7 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
     }
 
     mutating func item(_ text: ObjectText) {
-        // What the list is may stand behind its items.
+        // The kind of the list may follow after its items.
         guard documents < heads.count, heads[documents].isList else { return }
         decode(text, heads[documents].itemKind.map { ($0, heads[documents].apiVersion) })
     }
@@ -134,11 +134,11 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
         if !head.isList { decode(text, nil) }
     }
 
-    /// Decodes an object, which may be a list again.
+    /// Decodes an object, which may itself be a list.
     ///
     /// - Parameters:
     ///   - text: the object.
-    ///   - kind: `kind` and `apiVersion` where the list has them for its items.
+    ///   - kind: `kind` and `apiVersion` of the items, if the list declares them.
     private func decode(_ text: ObjectText, _ kind: (kind: String, apiVersion: String?)?) {
         var text = text
         if let kind { text.insert(kind: kind.kind, apiVersion: kind.apiVersion) }
@@ -167,7 +167,7 @@ private struct ObjectReceiver<Visitor: ObjectFileVisitor>: ObjectTextReceiver {
         for issue in issues { report(issue, text) }
     }
 
-    /// Adds the decoder's findings, unless the validation has a better one for the same place.
+    /// Reports an issue of the decoder, unless the validation has a better one for the same place.
     private func report(_ issue: FileValidation.Issue, _ text: ObjectText, unless issues: [FileValidation.Issue]) {
         if !issues.contains(where: { $0.covers(issue) }) { report(issue, text) }
     }

@@ -1,9 +1,9 @@
 import ClusterModel
 
-/// The objects of each file, to find those that are defined twice.
+/// The objects of each file, to find objects that are defined twice.
 ///
-/// Objects are known by 64 bits of a hash with a random key: of 100,000 objects two are taken for one another in one of
-/// three billion runs, and then a warning is wrong. Names would need several times the memory.
+/// Objects are identified by 64 bits of a hash with a random key. With 100,000 objects, a collision occurs in one of
+/// three billion runs, and causes a false warning. Names would need several times the memory.
 struct ObjectPlaces {
     private struct Place {
         var source: SourceID
@@ -13,9 +13,9 @@ struct ObjectPlaces {
     private var places: [Int: Place] = [:]
     private var paths: [SourceID: String] = [:]
 
-    /// Takes the objects of a file instead of those that it had.
+    /// Replaces the objects of a file.
     ///
-    /// - Returns: a warning for each object that this or another file has already.
+    /// - Returns: a warning for each object that this or another file already defines.
     mutating func replace(_ objects: [(object: ObjectReference, line: Int)], of file: LoadedFile) -> [FileFinding] {
         forget(file.source)
         paths[file.source] = file.path
@@ -28,13 +28,13 @@ struct ObjectPlaces {
         return findings
     }
 
-    /// Returns the place of an object in a file; nil if that is not known, or another file has defined it later.
+    /// The place of an object in a file; nil if it is unknown, or if another file defined the object later.
     func place(of object: ObjectReference, from source: SourceID) -> String? {
         guard let place = places[object.hashValue], place.source == source else { return nil }
         return text(place)
     }
 
-    /// Forgets the objects of a file.
+    /// Removes the objects of a file.
     mutating func forget(_ source: SourceID) {
         guard paths.removeValue(forKey: source) != nil else { return }
         places = places.filter { $0.value.source != source }
@@ -46,7 +46,7 @@ struct ObjectPlaces {
 }
 
 extension FileFinding {
-    /// An object that is defined at two places.
+    /// A warning about an object that is defined at two places.
     static func twice(_ object: ObjectReference, path: String, line: Int, first: String) -> FileFinding {
         FileFinding(
             path: path,

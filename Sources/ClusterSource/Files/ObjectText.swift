@@ -1,31 +1,31 @@
-/// The JSON text of one object of a file, and where its lines are in the file.
+/// The JSON text of one object of a file, with the lines that it comes from.
 struct ObjectText {
-    /// A place in the text that is known to be of a line of the file.
+    /// An offset in the text whose line in the file is known.
     struct Mark: Hashable {
         /// The offset in the text.
         var offset: Int
-        /// The line in the file, from 1.
+        /// The line in the file, counted from 1.
         var line: Int
     }
 
-    /// The object, one JSON value.
+    /// The object as one JSON value.
     var json: [UInt8]
-    /// The line where it begins, from 1.
+    /// The line where the object begins, counted from 1.
     var line: Int
-    /// Marks by ascending offset, for JSON that was made of something else; nil for JSON as it stands in the file.
+    /// Marks by ascending offset, for JSON that was converted from YAML; nil for JSON from the file itself.
     var marks: [Mark]?
 
-    /// The number of bytes at the beginning of the text, behind its brace, that are not in the file.
+    /// The number of inserted bytes after the opening brace, which are not in the file.
     private var inserted = 0
 
-    /// Takes the text as it stands in the file, or was made of it.
+    /// Takes a JSON text from the file, or one that was converted from it.
     init(json: [UInt8], line: Int, marks: [Mark]? = nil) {
         self.json = json
         self.line = line
         self.marks = marks
     }
 
-    /// Gives an item of a list the kind and version that the list has for all its items (`PodList`).
+    /// Inserts the kind and version that a list (`PodList`) declares for its items.
     mutating func insert(kind: String, apiVersion: String?) {
         guard json.first == UInt8(ascii: "{"), inserted == 0 else { return }
         let isEmpty = json.dropFirst().first { $0 > 0x20 } == UInt8(ascii: "}")
@@ -38,7 +38,7 @@ struct ObjectText {
     /// The line of the file that a byte of the text comes from.
     func line(at offset: Int) -> Int {
         guard let marks else {
-            // The place may be the space before a value.
+            // The offset may be that of white space before a value.
             let value = json.indices.dropFirst(max(0, offset)).first { json[$0] > 0x20 } ?? offset
             return line + json.prefix(value).count { $0 == UInt8(ascii: "\n") }
         }
@@ -54,14 +54,14 @@ struct ObjectText {
 
 /// The kind of a document: an object, or a list of objects.
 struct DocumentHead: Hashable {
-    /// `apiVersion`; nil if it has none that is a string.
+    /// `apiVersion`; nil if it is missing or not a string.
     var apiVersion: String?
-    /// `kind`; nil if it has none that is a string.
+    /// `kind`; nil if it is missing or not a string.
     var kind: String?
-    /// The line where it begins, from 1.
+    /// The line where the document begins, counted from 1.
     var line: Int
 
-    /// The kind of the items of a list that do not say theirs (`Pod` of a `PodList`); nil for a plain `List`.
+    /// The kind of the items of a typed list (`Pod` for a `PodList`); nil for a plain `List`.
     var itemKind: String? {
         guard let kind, isList, kind != Self.suffix else { return nil }
         return String(kind.dropLast(Self.suffix.count))
@@ -73,10 +73,10 @@ struct DocumentHead: Hashable {
     private static let suffix = "List"
 }
 
-/// Takes the objects of a file one after the other.
+/// Receives the objects of a file one after the other.
 protocol ObjectTextReceiver {
-    /// Takes one element of a document's `items`.
+    /// Receives one element of a document's `items`.
     mutating func item(_ text: ObjectText)
-    /// Takes a document, without the elements of its `items`, which were delivered before.
+    /// Receives a document without the elements of its `items`, which were delivered before.
     mutating func document(_ text: ObjectText, _ head: DocumentHead)
 }

@@ -1,8 +1,8 @@
 package import ClusterModel
 
-/// The objects of a text in YAML or JSON from a request, read as those of a file.
+/// The objects of a YAML or JSON text from a request, read like those of a file.
 package struct TextObjects: Sendable {
-    /// The objects, in their order.
+    /// The objects, in the order of the text.
     package private(set) var objects: [ClusterObject] = []
     /// The first hundred findings.
     package private(set) var findings: [FileFinding] = []
@@ -13,8 +13,8 @@ package struct TextObjects: Sendable {
     ///
     /// - Parameters:
     ///   - text: YAML or JSON.
-    ///   - name: what findings call it.
-    /// - Throws: if it is neither, or is something other than objects.
+    ///   - name: the name of the text in findings.
+    /// - Throws: an error if it is neither YAML nor JSON, or contains something other than objects.
     package init(_ text: [UInt8], name: String) throws(FileFault) {
         let collector = Collector()
         try ObjectFile(text: text, name: name).read(collector)

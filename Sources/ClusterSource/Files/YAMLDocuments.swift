@@ -1,10 +1,10 @@
-/// The documents of a YAML or JSON file as JSON, whatever they are.
+/// Converts the documents of a YAML or JSON file to JSON, whatever they contain.
 package enum YAMLDocuments {
     /// Reads a file; JSON is YAML, too.
     ///
     /// - Parameter path: the file's path.
-    /// - Returns: a JSON text for each document that is no list of objects.
-    /// - Throws: why the file cannot be read, and where.
+    /// - Returns: a JSON text for each document; the `items` of a document are left out.
+    /// - Throws: the reason why the file is unreadable, and the place.
     package static func read(_ path: String) throws(FileFault) -> [[UInt8]] {
         var receiver = DocumentReceiver()
         var transcoder = try YAMLTranscoder(try FileReader(path))
@@ -13,7 +13,7 @@ package enum YAMLDocuments {
     }
 }
 
-/// Keeps documents.
+/// Stores the documents.
 private struct DocumentReceiver: ObjectTextReceiver {
     private(set) var documents: [[UInt8]] = []
 

@@ -1,10 +1,10 @@
 import CYaml
 
-/// Steps through a YAML stream, one event at a time (YAML 1.2.2, section 3.1, "serialization").
+/// Reads a YAML stream event by event (YAML 1.2.2, section 3.1, "serialization").
 ///
-/// This is libyaml, which Yams brings. Yams' own interface makes a tree of a whole document, of some hundred bytes for
-/// each scalar, and hashes keys through their aliases, which a hostile file makes endless; a list of ten thousand pods is
-/// one document.
+/// It uses libyaml, which Yams contains. Yams' own interface builds a tree of a whole document, with some hundred bytes
+/// for each scalar. It also hashes keys through their aliases, which a hostile file can make endless. A list of ten
+/// thousand pods is one document.
 package final class YAMLEventReader {
     /// An event of the parser.
     package enum Event {
@@ -14,13 +14,13 @@ package final class YAMLEventReader {
         case mappingStart, mappingEnd
     }
 
-    // On the heap, because libyaml keeps pointers to them.
+    // Allocated on the heap, because libyaml keeps pointers to them.
     private let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
     private let event = UnsafeMutablePointer<yaml_event_t>.allocate(capacity: 1)
     private let file: FileReader
     private var readFault: FileFault?
 
-    /// Begins to read a file; from its beginning.
+    /// Creates a reader at the beginning of a file.
     package init(_ file: FileReader) throws(FileFault) {
         self.file = file
         event.initialize(to: yaml_event_t())
@@ -51,7 +51,7 @@ package final class YAMLEventReader {
             }
         }
 
-    /// Goes on to the next event.
+    /// Reads the next event.
     package func next() throws(FileFault) -> Event {
         while true {
             yaml_event_delete(event)
@@ -73,18 +73,18 @@ package final class YAMLEventReader {
 
     // MARK: The event
 
-    /// The line where the event begins, from 1.
+    /// The line where the event begins, counted from 1.
     package var line: Int { event.pointee.start_mark.line + 1 }
 
-    /// The bytes of a scalar, valid UTF-8; valid until the next event.
+    /// The bytes of a scalar, which are valid UTF-8; usable until the next event.
     package var scalar: UnsafeBufferPointer<UInt8> {
         UnsafeBufferPointer(start: event.pointee.data.scalar.value, count: event.pointee.data.scalar.length)
     }
 
-    /// Whether a scalar stands without quotes, so that it may be something other than a string.
+    /// Whether a scalar has no quotes, so that it may be something other than a string.
     package var isPlainScalar: Bool { event.pointee.data.scalar.style == YAML_PLAIN_SCALAR_STYLE }
 
-    /// The tag of a scalar, sequence or mapping, if it has one.
+    /// The tag of a scalar, sequence or mapping; nil if there is none.
     package var tag: String? {
         switch event.pointee.type {
         case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.tag)
@@ -94,7 +94,7 @@ package final class YAMLEventReader {
         }
     }
 
-    /// The anchor of a scalar, sequence or mapping, if it has one, or the one that an alias stands for.
+    /// The anchor of a scalar, sequence or mapping, or the anchor that an alias refers to; nil if there is none.
     package var anchor: String? {
         switch event.pointee.type {
         case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.anchor)
@@ -115,7 +115,7 @@ package final class YAMLEventReader {
         if let readFault { return readFault }
         let state = parser.pointee
         var problem = state.problem.map { String(cString: $0) } ?? "no memory"
-        // libyaml says no more of the most frequent mistake.
+        // Replaces libyaml's message for the most frequent mistake, which gives no cause.
         if problem.hasPrefix("found character that cannot start any token") {
             problem = "a tab, or another character that no value begins with: indent with spaces, or quote the text"
         }
@@ -130,7 +130,7 @@ package final class YAMLEventReader {
         }
     }
 
-    /// The line of a mark; libyaml puts the end of a file behind its last line.
+    /// The line of a mark; libyaml reports the end of a file as the line after the last one.
     private func real(_ mark: yaml_mark_t) -> Int {
         min(mark.line + 1, file.line(at: .max) ?? .max)
     }

@@ -1,20 +1,20 @@
-/// The values of the merge keys (`<<`) of a mapping: the mapping takes over their members whose keys it does not have itself.
+/// The values of the merge keys (`<<`) of a mapping, whose members are added unless the mapping has their key.
 ///
-/// As in YAML 1.1 and go-yaml the value is a mapping or a list of mappings, and of two with one key the first one counts.
+/// As in YAML 1.1 and go-yaml, the value is a mapping or a list of mappings, and for duplicate keys the first one counts.
 struct YAMLMerge {
-    /// A member of a mapping as JSON, its key in quotes.
+    /// A member of a mapping as JSON, with its key in quotes.
     struct Member {
         var key: ArraySlice<UInt8>
         var value: ArraySlice<UInt8>
     }
 
-    /// The message for a value of another type.
+    /// The message for a value of the wrong type.
     static let expectation = "the value of << must be a mapping, or a list of mappings"
 
-    /// The members, the most important first.
+    /// The members, in order of precedence.
     private(set) var members: [Member] = []
 
-    /// Takes a mapping or a list of mappings as JSON without white space; false if it is neither.
+    /// Adds a mapping or a list of mappings, as JSON without white space; false if it is neither.
     mutating func add(_ json: ArraySlice<UInt8>) -> Bool {
         switch json.first {
         case UInt8(ascii: "{"):
@@ -31,7 +31,7 @@ struct YAMLMerge {
         }
     }
 
-    /// The members or elements of an object or array.
+    /// The members of an object, or the elements of an array.
     private static func parts(_ json: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
         let inner = json.dropFirst().dropLast()
         var parts: [ArraySlice<UInt8>] = []
@@ -54,7 +54,7 @@ struct YAMLMerge {
         return parts
     }
 
-    /// The index behind the string that a text begins with.
+    /// The index after the string at the beginning of a text.
     private static func endOfString(_ text: ArraySlice<UInt8>) -> Int {
         var index = text.startIndex + 1
         while index < text.endIndex, text[index] != UInt8(ascii: "\"") {

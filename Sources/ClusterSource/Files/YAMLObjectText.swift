@@ -1,25 +1,25 @@
-/// The JSON text of an object while it is written from YAML.
+/// The JSON text of an object during its conversion from YAML.
 struct YAMLObjectText {
     /// The text so far.
     var json: [UInt8] = []
     private var marks: [ObjectText.Mark] = []
 
-    /// Whether nothing was written.
+    /// Whether nothing has been written.
     var isEmpty: Bool { json.isEmpty }
 
-    /// Begins anew.
+    /// Clears the text.
     mutating func restart() {
         json.removeAll(keepingCapacity: true)
         marks.removeAll(keepingCapacity: true)
     }
 
-    /// Gives the text away and begins anew.
+    /// Returns the text and clears it.
     mutating func take() -> ObjectText {
         defer { (json, marks) = ([], []) }
         return ObjectText(json: json, line: marks.first?.line ?? 1, marks: marks)
     }
 
-    /// Takes away what was written from a place on.
+    /// Removes and returns the text from an offset on.
     mutating func cut(from start: Int) -> ArraySlice<UInt8> {
         let rest = Array(json[start...])
         json.removeSubrange(start...)
@@ -27,13 +27,13 @@ struct YAMLObjectText {
         return rest[...]
     }
 
-    /// Notes that what is written from here comes from a line.
+    /// Records that the following text comes from a line.
     mutating func mark(_ line: Int) {
         guard marks.last?.line != line else { return }
         marks.append(ObjectText.Mark(offset: json.count, line: line))
     }
 
-    /// Writes a scalar, whose text in the file was `bytes`.
+    /// Writes a scalar with the given text in the file.
     mutating func append(_ value: YAMLScalar, _ bytes: UnsafeBufferPointer<UInt8>) {
         switch value {
         case .null: json += "null".utf8
@@ -44,7 +44,7 @@ struct YAMLObjectText {
         }
     }
 
-    /// Writes a string with the escapes that JSON needs (RFC 8259, section 7).
+    /// Writes a string with the escapes that JSON requires (RFC 8259, section 7).
     private mutating func appendString(_ bytes: UnsafeBufferPointer<UInt8>) {
         json.append(UInt8(ascii: "\""))
         var start = 0
@@ -69,12 +69,12 @@ struct YAMLObjectText {
     }
 }
 
-/// The keys of a mapping, to find those that are there twice.
+/// The keys of a mapping, to find duplicates.
 struct KeySet {
     private var few: [Range<Int>] = []
     private var many: Set<[UInt8]> = []
 
-    /// Adds a key that is a part of a text; false if it was there already.
+    /// Adds a key that is a range of a text; false if it is a duplicate.
     mutating func insert(_ key: Range<Int>, of text: [UInt8]) -> Bool {
         if many.isEmpty {
             if few.contains(where: { text[$0] == text[key] }) { return false }

@@ -4,12 +4,14 @@ enum YAMLScalar: Hashable {
     case bool(Bool)
     /// A number whose text is a JSON number.
     case number
-    /// An integer in another notation.
+    /// An integer in a notation that JSON does not have.
     case integer(Int64)
     case string
 
-    /// Resolves a scalar without a tag as Kubernetes does (go-yaml, `resolve.go`), but that the words yes, no, on, off, y
-    /// and n are strings, as in YAML 1.2: no field that Weir reads is true or false in those words, and a label may be.
+    /// Resolves a scalar without a tag as Kubernetes does (go-yaml, `resolve.go`), with one exception.
+    ///
+    /// The words yes, no, on, off, y and n are strings, as in YAML 1.2: Weir reads no Boolean field in these words, but a
+    /// label may have such a value.
     init(plain text: some Collection<UInt8>) {
         guard let first = text.first else {
             self = .null
@@ -29,11 +31,11 @@ enum YAMLScalar: Hashable {
     /// Resolves a scalar of a file.
     ///
     /// - Parameters:
-    ///   - text: what it says.
-    ///   - isPlain: whether it stands without quotes.
-    ///   - tag: its tag, if it has one.
-    ///   - line: where it is.
-    /// - Throws: if the tag is none of JSON's types, or the scalar is not of its type.
+    ///   - text: the text of the scalar.
+    ///   - isPlain: whether it has no quotes.
+    ///   - tag: its tag; nil if there is none.
+    ///   - line: its line, for the error.
+    /// - Throws: an error if the tag is not one of JSON's types, or the text is not of that type.
     init(_ text: some Collection<UInt8>, isPlain: Bool, tag: String?, at line: Int) throws(FileFault) {
         guard let tag else {
             self = isPlain ? YAMLScalar(plain: text) : .string
@@ -58,7 +60,7 @@ enum YAMLScalar: Hashable {
         + ["true", "True", "TRUE"].map { (Array($0.utf8), .bool(true)) }
         + ["false", "False", "FALSE"].map { (Array($0.utf8), .bool(false)) }
 
-    /// Whether a text is a number of JSON (RFC 8259, section 6).
+    /// Whether a text is a JSON number (RFC 8259, section 6).
     private static func isNumber(_ text: some Collection<UInt8>) -> Bool {
         var rest = text[...]
         func digits() -> Int {
@@ -82,7 +84,7 @@ enum YAMLScalar: Hashable {
         return rest.isEmpty
     }
 
-    /// An integer with a plus sign or underscores, or in hexadecimal, octal (`0o17`, `017`) or binary.
+    /// Parses an integer with a plus sign or underscores, or in hexadecimal, octal (`0o17`, `017`) or binary notation.
     private static func integer(_ text: some Collection<UInt8>) -> Int64? {
         guard text.count <= 80 else { return nil }
         let digits = String(decoding: text.lazy.filter { $0 != UInt8(ascii: "_") }, as: UTF8.self)
@@ -109,10 +111,10 @@ enum YAMLScalar: Hashable {
 
 /// Tags of YAML (YAML 1.2.2, section 10).
 enum YAMLTag {
-    /// The prefix for which `!!` is short.
+    /// The prefix that `!!` abbreviates.
     static let prefix = "tag:yaml.org,2002:"
 
-    /// The tag as one writes it.
+    /// The tag in its usual short form.
     static func short(_ tag: String) -> String {
         tag.hasPrefix(prefix) ? "!!" + tag.dropFirst(prefix.count) : tag
     }

@@ -1,7 +1,7 @@
-/// Turns the documents of a YAML file into JSON objects, one at a time.
+/// Converts the documents of a YAML file to JSON objects, one at a time.
 ///
-/// Aliases and merge keys (`<<`) are written out, up to ``expansionLimit``. What has no counterpart in JSON is refused:
-/// other tags than those of JSON's types, and keys that are no scalars.
+/// Aliases and merge keys (`<<`) are expanded, up to ``expansionLimit``. Constructs without a JSON counterpart are
+/// errors: tags other than those of JSON's types, and keys that are not scalars.
 struct YAMLTranscoder {
     /// The most bytes of JSON to which all anchors and aliases of a document may expand.
     static let expansionLimit = 16 << 20
@@ -10,7 +10,7 @@ struct YAMLTranscoder {
 
     private let events: YAMLEventReader
     private var text = YAMLObjectText()
-    /// The document, while `text` is one of its items.
+    /// The text of the document while `text` is that of one of its items.
     private var outer: YAMLObjectText?
     private var frames: [Frame] = []
     private var anchors: [String: Anchored] = [:]
@@ -18,7 +18,7 @@ struct YAMLTranscoder {
     private var head = DocumentHead(line: 1)
     private var rootKey = RootKey.other
 
-    /// A container that is open.
+    /// An open container.
     private struct Frame {
         enum Kind { case mapping, sequence, items }
         var kind: Kind
@@ -32,11 +32,11 @@ struct YAMLTranscoder {
         var isAtMerge = false
         /// The start of the container in the text, if it is itself a value of `<<`.
         var mergeStart: Int?
-        /// The depth of what is in it.
+        /// The height of the container: 1, and more for each level of nested containers.
         var height = 1
     }
 
-    /// The value for which an alias stands.
+    /// The value that an alias refers to.
     private struct Anchored {
         var json: ArraySlice<UInt8>
         var height: Int
@@ -44,7 +44,7 @@ struct YAMLTranscoder {
 
     private enum RootKey { case apiVersion, kind, items, other }
 
-    /// Begins to read a file from its beginning.
+    /// Creates a transcoder at the beginning of a file.
     init(_ file: FileReader) throws(FileFault) {
         events = try YAMLEventReader(file)
     }
@@ -74,7 +74,7 @@ struct YAMLTranscoder {
                 receiver.item(text.take())
             }
         }
-        // Nothing, as between two `---`.
+        // An empty document, as between two `---`.
         if text.json.elementsEqual("null".utf8) { return }
         receiver.document(text.take(), head)
     }
@@ -185,7 +185,7 @@ struct YAMLTranscoder {
 
     // MARK: Merge keys
 
-    /// Takes what `<<` of the innermost mapping names.
+    /// Adds the value of `<<` of the innermost mapping.
     private mutating func merge(_ json: ArraySlice<UInt8>, height: Int) throws(FileFault) {
         let last = frames.count - 1
         guard frames[last].merge.add(json) else { throw fault(YAMLMerge.expectation) }
@@ -193,7 +193,7 @@ struct YAMLTranscoder {
         endValue(height: height)
     }
 
-    /// Writes the members that a mapping takes over, at its end: those whose keys it does not have itself.
+    /// Writes the merged members at the end of a mapping, except those whose keys it has itself.
     private mutating func writeMerged(_ frame: inout Frame) throws(FileFault) {
         for member in frame.merge.members {
             let comma = text.json.count
@@ -212,7 +212,7 @@ struct YAMLTranscoder {
         }
     }
 
-    /// Notes the kind of the document if it is among the merged members.
+    /// Records the kind of the document if a merged member contains it.
     private mutating func noteMergedRoot(_ member: YAMLMerge.Member) throws(FileFault) {
         rootKey = Self.rootKey(member.key.dropFirst().dropLast())
         guard rootKey != .items else { throw fault(Self.itemsElsewhere) }
@@ -222,7 +222,7 @@ struct YAMLTranscoder {
 
     // MARK: Values
 
-    /// Writes what stands between the value before and this one.
+    /// Writes the separator before a value.
     private mutating func beginValue() {
         if let last = frames.indices.last, frames[last].kind == .sequence {
             if !frames[last].isEmpty { text.json.append(UInt8(ascii: ",")) }
@@ -279,7 +279,7 @@ struct YAMLTranscoder {
         }
     }
 
-    /// From here each value is an object of its own.
+    /// Starts a separate text for each element of `items`.
     private mutating func swapOut() {
         outer = text
         text = YAMLObjectText()

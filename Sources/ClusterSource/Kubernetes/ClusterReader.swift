@@ -4,13 +4,13 @@ package import Logging
 import NIOCore
 import Synchronization
 
-/// Reads from an API server what is not followed: lists for one question, and streams through its proxies.
+/// Sends single requests to an API server: lists for one query, and streams through the server's proxies.
 package final class ClusterReader: Sendable {
-    /// The reason why there is no answer, or not the whole of it.
+    /// The reason why there is no response, or an incomplete one.
     package enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
-        /// The server, or a backend of it, refused: the HTTP status, and the reason in words.
+        /// The server, or a backend behind it, refused the request: the HTTP status, and the reason as text.
         case refused(Int, String)
-        /// No connection, no answer, or the answer broke off.
+        /// There was no connection or no response, or the response broke off.
         case transport(String)
 
         /// The text of the error.
@@ -26,18 +26,18 @@ package final class ClusterReader: Sendable {
     /// The address of the API server, for messages.
     package let place: String
 
-    /// The longest time until the beginning of an answer.
+    /// The longest time until a response begins.
     private static let patience = Duration.seconds(10)
-    /// The longest time for a connection: shorter, so that the error names the step that failed.
+    /// The longest time for a connection; it is shorter, so that the error names the step that failed.
     private static let connectLimit = Duration.seconds(7)
 
-    /// Prepares a client; nothing is connected yet.
+    /// Creates a client without connecting.
     ///
     /// - Parameters:
     ///   - configuration: the server and the credentials.
-    ///   - userAgent: what the server's log shows.
-    ///   - logger: gets problems with credentials.
-    /// - Throws: ``KubernetesError`` if certificates, keys or token cannot be read.
+    ///   - userAgent: the name of the client in the server's log.
+    ///   - logger: logs problems with credentials.
+    /// - Throws: ``KubernetesError`` if certificates, keys or the token are unreadable.
     package init(
         _ configuration: KubernetesConfiguration,
         userAgent: String,
@@ -52,14 +52,14 @@ package final class ClusterReader: Sendable {
         )
     }
 
-    /// The body of the answer to a path, from `/api` or `/apis` on.
+    /// Returns the response body of a path, which begins with `/api` or `/apis`.
     ///
     /// - Parameters:
-    ///   - path: with its query.
-    ///   - headers: more headers of the request.
-    ///   - size: the most bytes.
+    ///   - path: the path with its query.
+    ///   - headers: additional headers of the request.
+    ///   - size: the most bytes of the body.
     /// - Returns: the body.
-    /// - Throws: why there is none.
+    /// - Throws: the reason why there is no complete body.
     package func content(
         _ path: String,
         headers: [(String, String)] = [],
@@ -72,14 +72,14 @@ package final class ClusterReader: Sendable {
         return body
     }
 
-    /// Reads the answer to a path piece by piece, to its end.
+    /// Reads the response body of a path to its end, piece by piece.
     ///
     /// - Parameters:
-    ///   - path: with its query.
-    ///   - headers: more headers of the request.
-    ///   - silence: after how long without a byte the connection counts as dead.
-    ///   - take: gets the pieces; false ends it.
-    /// - Throws: why there is no answer, or why it broke off.
+    ///   - path: the path with its query.
+    ///   - headers: additional headers of the request.
+    ///   - silence: the time without a byte after which the connection counts as dead.
+    ///   - take: receives each piece; returns false to stop.
+    /// - Throws: the reason why there is no response, or why it broke off.
     package func stream(
         _ path: String,
         headers: [(String, String)] = [],
@@ -126,7 +126,7 @@ package final class ClusterReader: Sendable {
         return response
     }
 
-    /// Ends all requests and connections.
+    /// Cancels all requests and closes all connections.
     package func shutdown() async {
         await client.shutdown(within: .seconds(1))
     }

@@ -3,27 +3,28 @@ package import Logging
 
 /// Delivers the objects of an API server, and their changes, to an observer.
 ///
-/// The observer gets the objects of each kind between ``ClusterModel/ClusterChange/beginReplace(_:)`` and
-/// ``ClusterModel/ClusterChange/endReplace(_:)`` when all its objects are listed (at the start, and when the thread was
-/// lost), and of what changes otherwise. It is called on a thread of its own, and may take its time.
+/// A complete list of a kind, at the start and after a watch could not continue, is delivered between
+/// ``ClusterModel/ClusterChange/beginReplace(_:)`` and ``ClusterModel/ClusterChange/endReplace(_:)``. Otherwise the
+/// observer receives changes. It is called on a thread of its own, and may block.
 package final class KubernetesSource: Sendable {
-    /// The default time for which objects are used that the server does not show any more.
+    /// The default time for which objects are used that the server no longer returns.
     package static let defaultStaleness = Duration.seconds(900)
 
     private let resources: [WatchedResource]
     private let context: ReflectorContext
 
-    /// Prepares everything; nothing is connected yet.
+    /// Creates a source without connecting.
     ///
     /// - Parameters:
     ///   - configuration: the server and the credentials.
     ///   - observer: receives the changes.
-    ///   - source: as what.
-    ///   - staleness: for how long objects are used that the server does not show any more, because rights or credentials
-    ///     were withdrawn or something else answers in its place; a server that does not answer has no such limit.
-    ///   - userAgent: what the server's log shows, as in `weir/0.2.0 (linux/amd64)`.
-    ///   - logger: gets messages for operators; repeated ones in growing periods.
-    /// - Throws: ``KubernetesError`` if certificates, keys or token cannot be read.
+    ///   - source: the source of the objects.
+    ///   - staleness: the time for which objects are used that the server no longer returns, because rights or
+    ///     credentials were withdrawn or something else responds in its place; there is no limit while the server does
+    ///     not respond.
+    ///   - userAgent: the name of the client in the server's log, as in `weir/0.2.0 (linux/amd64)`.
+    ///   - logger: logs messages for operators; repeated ones in growing intervals.
+    /// - Throws: ``KubernetesError`` if certificates, keys or the token are unreadable.
     package convenience init(
         configuration: KubernetesConfiguration,
         observer: any ClusterObserver,
@@ -45,7 +46,7 @@ package final class KubernetesSource: Sendable {
         )
     }
 
-    /// Creates a source with other resources, times and pauses.
+    /// Creates a source with other resources, times and pauses, for tests.
     init(
         configuration: KubernetesConfiguration,
         observer: any ClusterObserver,
@@ -80,8 +81,8 @@ package final class KubernetesSource: Sendable {
 
     /// Follows the server until the task is cancelled, then returns within a second.
     ///
-    /// To be called once. Failures of the network or the server never end it: the observer keeps its objects, and is
-    /// brought up to date when the server is back.
+    /// It must be called only once. Failures of the network or the server do not end it: the observer keeps its objects,
+    /// and is updated when the server is back.
     package func run() async {
         let discovery = Discovery(context: context)
         await withTaskGroup(of: Void.self) { group in
@@ -95,13 +96,13 @@ package final class KubernetesSource: Sendable {
         await context.client.shutdown(within: .milliseconds(700))
     }
 
-    /// The state and the numbers of each kind.
+    /// The state and the counts of each kind.
     package var statistics: KubernetesStatistics { context.report.statistics }
 
-    /// Waits until the observer has got all objects of all kinds, but those that are not served or not allowed.
+    /// Waits until the observer has received all objects of all kinds, except those that are not served or forbidden.
     ///
     /// - Parameter timeout: the longest wait.
-    /// - Returns: whether it has; false after the timeout, or when the task is cancelled.
+    /// - Returns: true if it has; false after the timeout, or if the task is cancelled.
     package func waitUntilSynced(timeout: Duration) async -> Bool {
         let deadline = ContinuousClock.now + timeout
         while !Task.isCancelled {

@@ -2,85 +2,85 @@ package import ClusterModel
 
 /// The reason why a list or watch of the API server was interrupted.
 package enum RestartReason: String, Sendable, Hashable, CaseIterable, Codable {
-    /// A watch ended as HTTP has it; it goes on from its last version.
+    /// A watch ended normally; it continues from its last version.
     case ended
-    /// The connection was cut.
+    /// The connection was interrupted.
     case cut
     /// The version, or the token of a list, is too old (410).
     case expired
-    /// The version is from a future that the server has not seen (504).
+    /// The version is newer than the server's state (504).
     case tooLarge = "too_large"
-    /// A watch ended without an event, so that its version may mean nothing.
+    /// A watch ended without an event, so that its version may be invalid.
     case empty
-    /// Nothing came for too long.
+    /// No bytes arrived for too long.
     case silent
-    /// The answer could not be read.
+    /// The response was unreadable.
     case malformed
-    /// The server asked to wait (429).
+    /// The server requested a pause (429).
     case throttled
-    /// The credentials were not taken (401).
+    /// The credentials were rejected (401).
     case unauthorized
     /// A right is missing (403).
     case forbidden
-    /// The resource is not there (404).
+    /// The resource does not exist (404).
     case absent
-    /// The server failed (500, 502, 503, and all other refusals).
+    /// The server failed (500, 502, 503, and all other errors).
     case serverError = "server_error"
-    /// There was no connection, or no answer.
+    /// There was no connection or no response.
     case unreachable
 }
 
-/// The state and the numbers of one kind of object.
+/// The state and the counts of one kind of object.
 package struct KindStatistics: Sendable, Hashable {
-    /// Whether the server is known to have the resource.
+    /// Whether the server has the resource.
     package enum Presence: String, Sendable, Hashable, Codable {
-        /// Not asked yet.
+        /// The server was not queried yet.
         case unknown
         /// The kind is served.
         case served
-        /// The kind is not served, which is normal for kinds that not every cluster has.
+        /// The kind is not served, which is normal for optional kinds.
         case absent
     }
 
-    /// Group and version that it is got from, as in `projectcalico.org/v3`; nil if it is not served.
+    /// The group and version of the resource, as in `projectcalico.org/v3`; nil if it is not served.
     package var apiVersion: String?
-    /// Whether it is served.
+    /// Whether the resource is served.
     package var presence = Presence.unknown
-    /// Whether all objects have been delivered at least once since the resource is served.
+    /// Whether all objects have been delivered at least once since the resource became available.
     package var isSynced = false
     /// Whether a right is missing.
     package var isForbidden = false
     /// The number of objects in the last complete list.
     package var listedObjects = 0
-    /// Complete lists, by list or watch-list.
+    /// The number of complete lists, by list or watch-list.
     package var lists = 0
-    /// Watches that the server opened.
+    /// The number of watches that the server opened.
     package var watchStarts = 0
-    /// Objects of lists, and events of watches, without bookmarks.
+    /// The number of listed objects and watch events, without bookmarks.
     package var events = 0
-    /// Objects that could not be used.
+    /// The number of unusable objects.
     package var unusable = 0
-    /// The number of interruptions.
+    /// The number of interruptions by reason.
     package var restarts: [RestartReason: Int] = [:]
     /// The time of the last object, event or bookmark, on the monotonic clock.
     package var lastEvent: ContinuousClock.Instant?
-    /// The last error, in words.
+    /// The last error as text.
     package var lastError: String?
 
-    /// Begins with nothing.
+    /// Creates an empty value.
     package init() {}
 
-    /// Whether there is nothing to wait for: everything is known, or cannot be had for now.
+    /// Whether there is nothing to wait for: all objects are delivered, or unavailable for now.
     package var isSettled: Bool { isSynced || presence == .absent || isForbidden }
 }
 
-/// The state and the numbers of all kinds of an API server.
+/// The state and the counts of all kinds of an API server.
 package struct KubernetesStatistics: Sendable, Hashable {
-    /// Each kind that is followed.
+    /// The followed kinds.
     ///
-    /// Endpoints count as ``ClusterModel/ObjectKind/endpointSlice``, which they stand in for.
+    /// Endpoints are counted as ``ClusterModel/ObjectKind/endpointSlice``, which they replace.
     package var kinds: [ObjectKind: KindStatistics]
-    /// Since when the server cannot be reached, on the monotonic clock; nil if it can.
+    /// The time since when the server is unreachable, on the monotonic clock; nil if it is reachable.
     package var unreachableSince: ContinuousClock.Instant?
 
     /// Takes all members.

@@ -1,52 +1,53 @@
-/// The times for which the source waits; tests shorten them.
+/// The time limits and intervals of the source; tests shorten them.
 struct KubernetesTimes: Sendable {
-    /// The time for a connection, with TLS.
+    /// The time limit for a connection, with TLS.
     var connect = Duration.seconds(10)
-    /// The time until the answer to a list begins: a large cluster's takes a while.
+    /// The time limit until the response to a list begins, which takes long for a large cluster.
     var listAnswer = Duration.seconds(60)
-    /// The time until the next bytes of a list.
+    /// The time limit until the next bytes of a list.
     var listIdle = Duration.seconds(60)
-    /// The time until the answer to a watch, or to any other request, begins; API servers send headers at once.
+    /// The time limit until the response to a watch or another request begins; API servers send headers at once.
     var answer = Duration.seconds(30)
-    /// The time until the next event or bookmark of a watch.
+    /// The time limit until the next event or bookmark of a watch.
     ///
-    /// A version that the server does not know yet gives a watch that says nothing for ever. Bookmarks come each
-    /// minute, but not while nothing has happened since the watch began.
+    /// A watch from a version that the server does not have yet never sends an event. Bookmarks arrive each minute, but
+    /// not before the first event of the watch.
     var watchSilence = Duration.seconds(120)
     /// The range of `timeoutSeconds` of a watch, chosen at random so that not all watches end at once.
     var watchSeconds = 300...600
 
-    /// The first pause between attempts; each next one is twice as long.
+    /// The first pause between attempts; each further one is twice as long.
     var backoff = Duration.milliseconds(500)
     /// The longest pause between attempts.
     var longestBackoff = Duration.seconds(30)
-    /// The time within which all resources are requested when the server is back.
+    /// The time over which the requests for all resources are spread when the server is back.
     var comeback = Duration.milliseconds(500)
-    /// A stream that lasted as long was no failed attempt.
+    /// The duration from which on a stream counts as successful.
     var steady = Duration.seconds(10)
 
-    /// The time after which a 403 counts as a missing right; RBAC needs half a second after the start of a server.
+    /// The time after which a 403 is logged as a missing right; RBAC needs half a second after the start of a server.
     var forbiddenNamed = Duration.seconds(5)
-    /// The pause after which a missing right is tried again.
+    /// The pause before a request with a missing right is repeated.
     var forbiddenRetry = Duration.seconds(60)
-    /// The time for which the known objects of a resource are used while the server answers without them: the right or the
-    /// credentials were withdrawn, or something else answers.
+    /// The time for which known objects of a resource are used while the server responds without them.
+    ///
+    /// The right or the credentials were withdrawn, or something else responds.
     var stale = KubernetesSource.defaultStaleness
-    /// The time after which a 404 means that a resource is gone.
+    /// The time after which a 404 means that a resource no longer exists.
     ///
     /// Custom resources may need a moment after the start of a server.
     var absentConfirmed = Duration.seconds(10)
-    /// About how often a resource that is not served is looked for.
+    /// The approximate interval between queries for a resource that is not served.
     var absentRetry = Duration.seconds(60)
-    /// The time for which the server's answer about its groups is cached.
+    /// The time for which the server's response about a group is cached.
     var discoveryFreshness = Duration.milliseconds(500)
-    /// The time for which a group may be out of service before its other version is used.
+    /// The time for which a group may be unavailable before its other version is used.
     var unavailable = Duration.seconds(10)
-    /// The time for a whole list, or for the objects at the beginning of a watch.
+    /// The time limit for a whole list, or for the initial objects of a watch-list.
     var wholeList = Duration.seconds(900)
-    /// The time for which a resource may fail, while the server answers, before it is logged.
+    /// The time for which a resource may fail, while the server responds, before the failure is logged.
     var failureNamed = Duration.seconds(30)
 
-    /// After how long the part of a list that has arrived is delivered to the observer.
+    /// The interval at which the available part of a list is delivered to the observer.
     var batch = Duration.milliseconds(100)
 }

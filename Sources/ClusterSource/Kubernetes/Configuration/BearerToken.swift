@@ -2,10 +2,10 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// The token that a client shows, read anew as its file changes.
+/// The bearer token of a client, which is reread because its file changes.
 ///
-/// Kubernetes replaces the token of a pod's service account before it expires (after an hour by default), under the
-/// same path.
+/// Kubernetes replaces the token of a pod's service account before it expires (after an hour by default), under the same
+/// path.
 final class BearerToken: Sendable {
     /// The source of the token.
     enum Origin: Sendable, Hashable {
@@ -13,7 +13,7 @@ final class BearerToken: Sendable {
         case file(String)
     }
 
-    /// After how long the file is read again.
+    /// The time after which the file is read again.
     static let lifetime = Duration.seconds(60)
 
     private struct State {
@@ -42,7 +42,7 @@ final class BearerToken: Sendable {
         state = Mutex(State(token: token, readAt: .now))
     }
 
-    /// The token to show now; a file that cannot be read leaves the token that was.
+    /// The present token; if the file is unreadable, the last token stays.
     func current(at now: ContinuousClock.Instant = .now) -> String {
         guard case .file(let path) = origin else { return state.withLock { $0.token } }
         return state.withLock { state in
@@ -55,27 +55,27 @@ final class BearerToken: Sendable {
         }
     }
 
-    /// Has the file read again by the next `current`: the server did not take the token.
+    /// Makes the next `current` read the file again, because the server rejected the token.
     func expire() {
         state.withLock { $0.readAt = .now - Self.lifetime }
     }
 
-    /// A token that can stand in a header (RFC 6750, section 2.1): nothing but visible ASCII.
+    /// A token that is valid in a header (RFC 6750, section 2.1): visible ASCII only.
     private static func usable(_ text: String) -> String? {
         let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
         return !token.isEmpty && token.utf8.allSatisfy { 0x21...0x7e ~= $0 } ? token : nil
     }
 }
 
-/// Reads a whole file that the configuration names; `place` says where it is named.
+/// Reads a whole file; `place` is the place in the configuration that names it.
 func readText(_ path: String, place: String) throws(KubernetesError) -> String {
     String(decoding: try readBytes(path, place: place), as: UTF8.self)
 }
 
-/// Reads a whole file that the configuration names; `place` says where it is named.
+/// Reads a whole file; `place` is the place in the configuration that names it.
 func readBytes(_ path: String, place: String) throws(KubernetesError) -> [UInt8] {
     if let data = FileManager.default.contents(atPath: path) { return Array(data) }
-    // Foundation does not say why.
+    // Foundation does not report the reason.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     let reason = descriptor < 0 ? String(cString: strerror(errno)).lowercased() : "not a file"
     if descriptor >= 0 { close(descriptor) }

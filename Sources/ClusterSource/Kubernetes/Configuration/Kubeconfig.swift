@@ -58,7 +58,7 @@ struct Kubeconfig {
         )
     }
 
-    /// The entry of a list with a name, and its value under `key`.
+    /// Finds an entry of a list by its name, and returns its value under `key`.
     private func entry(_ list: String, _ key: String, named name: String) throws(KubernetesError) -> KubeconfigEntry {
         let items = root[list]?.sequence ?? []
         guard let item = items.first(where: { $0["name"]?.scalar?.string == name }) else {
@@ -109,7 +109,7 @@ struct Kubeconfig {
         return tls
     }
 
-    /// The user of a context; nil if it names none.
+    /// The user of a context; nil if the context has none.
     private func user(of context: KubeconfigEntry) throws(KubernetesError) -> KubeconfigEntry? {
         guard let name = try context.text("user") else { return nil }
         let user = try entry("users", "user", named: name)
@@ -119,13 +119,13 @@ struct Kubeconfig {
 
     private func credentials(of user: KubeconfigEntry?) throws(KubernetesError) -> KubernetesConfiguration.Credentials {
         guard let user else { return .none }
-        // As in client-go, the file has precedence over the token itself.
+        // As in client-go, `tokenFile` takes precedence over `token`.
         if let file = try user.text("tokenFile") { return .token(.file(KubeconfigEntry.absolute(file, path))) }
         if let token = try user.text("token") { return .token(.fixed(token)) }
         return .none
     }
 
-    /// Settings that need another program, or that would give the agent another identity than the file suggests.
+    /// Refuses settings that need another program, or that would give the agent a different identity.
     private func refuseUnusable(_ user: KubeconfigEntry) throws(KubernetesError) {
         let refused = [
             (["exec"], "exec plugins are not run"),
@@ -143,7 +143,7 @@ struct Kubeconfig {
         }
     }
 
-    /// Line and problem; not Yams' own text, which shows the line and so perhaps a token.
+    /// The line and the problem; Yams' own text contains the source line, and so perhaps a token.
     private static func describe(_ error: any Error) -> String {
         switch error as? YamlError {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
@@ -158,31 +158,31 @@ struct Kubeconfig {
 
 /// A cluster, user or context of a kubeconfig file.
 struct KubeconfigEntry {
-    /// File and entry, as in `/root/.kube/config, user "admin"`.
+    /// The file and the entry, as in `/root/.kube/config, user "admin"`.
     var place: String
-    /// Its value.
+    /// The value of the entry.
     var node: Node
 
-    /// Whether anything stands under a key.
+    /// Whether the key has a value that is not null or empty.
     func has(_ key: String) -> Bool {
         guard let value = node[key] else { return false }
         return value.null == nil && value.scalar?.string != ""
     }
 
-    /// The text under a key; nil if nothing stands there.
+    /// The text under a key; nil if it has no value.
     func text(_ key: String) throws(KubernetesError) -> String? {
         guard has(key), let value = node[key] else { return nil }
         if let scalar = value.scalar { return scalar.string }
         throw wrong(key, "is not text")
     }
 
-    /// The text under a key that must be there.
+    /// The text under a required key.
     func required(_ key: String) throws(KubernetesError) -> String {
         if let text = try text(key) { return text }
         throw KubernetesError(place: place, problem: "\(key) is missing", remedy: "add it")
     }
 
-    /// Whether a key says true.
+    /// Whether the value of a key is `true`.
     func flag(_ key: String) throws(KubernetesError) -> Bool {
         guard let text = try text(key) else { return false }
         switch text.lowercased() {
@@ -192,7 +192,7 @@ struct KubeconfigEntry {
         }
     }
 
-    /// Returns the content of `key-data` in base64, else the file that `key` names, as in client-go.
+    /// Returns the base64 content of `key-data`, else the path under `key`, as in client-go.
     func source(_ key: String, relativeTo file: String) throws(KubernetesError) -> TLSMaterial.Source? {
         if let data = try text(key + "-data") {
             guard let bytes = Data(base64Encoded: data, options: .ignoreUnknownCharacters), !bytes.isEmpty else {
@@ -203,7 +203,7 @@ struct KubeconfigEntry {
         return try text(key).map { .file(Self.absolute($0, file)) }
     }
 
-    /// A path, from the folder of the file that names it.
+    /// A path, resolved relative to the folder of the file that contains it.
     static func absolute(_ path: String, _ file: String) -> String {
         path.hasPrefix("/") ? path : URL(fileURLWithPath: file).deletingLastPathComponent().path + "/" + path
     }

@@ -1,40 +1,40 @@
 import Foundation
 
-/// The API server to ask, and the credentials.
+/// The API server and the credentials.
 package struct KubernetesConfiguration: Sendable {
-    /// The source of the configuration, which is read again when the server does not accept it any more.
+    /// The source of the configuration, which is read again when the server rejects the credentials.
     enum Origin: Sendable, Hashable {
         case inCluster(environment: [String: String], directory: String)
         case kubeconfig(path: String, context: String?)
     }
 
-    /// The credentials of a client, besides a certificate.
+    /// The credentials of a client other than a certificate.
     enum Credentials: Sendable, Hashable {
         case none
         case token(BearerToken.Origin)
     }
 
-    /// The folder in which a pod finds the token of its service account, the cluster's CA and its namespace.
+    /// The folder that contains the token of a pod's service account, the cluster's CA and the pod's namespace.
     package static let serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
 
     let origin: Origin
     let address: ServerAddress
     let credentials: Credentials
     let tls: TLSMaterial
-    /// The place where cluster and user are configured, for messages.
+    /// The places in the configuration of cluster and user, for messages.
     let clusterPlace: String
     let userPlace: String
 
     /// The address of the API server, for messages.
     package var place: String { "\(address)" }
 
-    /// The namespace that the configuration names; nil if it names none.
+    /// The namespace of the context or pod; nil if there is none.
     package let namespace: String?
 
     /// The address of the server, as in `https://10.0.0.1:6443`.
     package var server: String { address.description }
 
-    /// Takes all members, and reads what they name.
+    /// Takes all members, and checks that the token, certificates and keys are readable.
     init(
         origin: Origin,
         address: ServerAddress,
@@ -56,13 +56,13 @@ package struct KubernetesConfiguration: Sendable {
         _ = try loadTLS()
     }
 
-    /// The configuration of a pod: the server that the environment names, and the files that the kubelet mounts.
+    /// The configuration in a pod: the server from the environment, and the files that the kubelet mounts.
     ///
     /// - Parameters:
-    ///   - environment: has `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`; nil for the process's.
-    ///   - directory: has `token`, `ca.crt` and `namespace`.
-    /// - Returns: The configuration.
-    /// - Throws: ``KubernetesError`` if this is no pod, or its service account's token is not mounted.
+    ///   - environment: contains `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`; nil for that of the process.
+    ///   - directory: contains `token`, `ca.crt` and `namespace`.
+    /// - Returns: the configuration.
+    /// - Throws: ``KubernetesError`` if the process is not in a pod, or the token of the service account is not mounted.
     package static func inCluster(
         environment: [String: String]? = nil,
         directory: String = serviceAccountDirectory
@@ -91,14 +91,14 @@ package struct KubernetesConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - context: the context's name; nil for the file's current one.
-    /// - Throws: ``KubernetesError`` if the file, the context, or what it names cannot be used.
+    ///   - context: the name of the context; nil for the current context of the file.
+    /// - Throws: ``KubernetesError`` if the file, the context, or a part of it is unusable.
     package init(kubeconfig path: String, context: String? = nil) throws(KubernetesError) {
         let file = try Kubeconfig(path: path)
         self = try file.configuration(context: context)
     }
 
-    /// Reads everything again.
+    /// Reads the configuration from its source again.
     func reloaded() throws(KubernetesError) -> KubernetesConfiguration {
         switch origin {
         case .inCluster(let environment, let directory):
@@ -107,7 +107,7 @@ package struct KubernetesConfiguration: Sendable {
         }
     }
 
-    /// The token to show; nil if none is configured.
+    /// The bearer token; nil if none is configured.
     func makeToken() throws(KubernetesError) -> BearerToken? {
         switch credentials {
         case .none: nil
@@ -115,7 +115,7 @@ package struct KubernetesConfiguration: Sendable {
         }
     }
 
-    /// Certificates and keys; nil if the server is asked without TLS.
+    /// Reads certificates and keys; nil if the server does not use TLS.
     func loadTLS() throws(KubernetesError) -> TLSMaterial.Loaded? {
         address.isSecure ? try tls.load(cluster: clusterPlace, user: userPlace) : nil
     }

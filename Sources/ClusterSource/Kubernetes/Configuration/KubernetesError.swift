@@ -1,6 +1,6 @@
-/// The reason why an API server cannot be used as configured: the setting, the problem and the remedy.
+/// The reason why an API server is unusable as configured: the setting, the problem and the remedy.
 package struct KubernetesError: Error, Sendable, Hashable {
-    /// The file, and the entry in it; or the environment variable.
+    /// The file and the entry in it, or the environment variable.
     package var place: String
     /// The problem.
     package var problem: String

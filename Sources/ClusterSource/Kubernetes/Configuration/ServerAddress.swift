@@ -2,13 +2,13 @@ import Foundation
 
 /// The address of an API server.
 struct ServerAddress: Sendable, Hashable {
-    /// Whether the connection is TLS.
+    /// Whether the connection uses TLS.
     var isSecure: Bool
-    /// A name or an address; IPv6 without brackets.
+    /// A host name or an address; IPv6 without brackets.
     var host: String
     /// The TCP port.
     var port: Int
-    /// The part of the path before `/api`, as in `/k8s/clusters/c-1`; empty or without a slash at its end.
+    /// The part of the path before `/api`, as in `/k8s/clusters/c-1`; empty, or without a final slash.
     var prefix: String
 
     /// Takes all members.
@@ -19,7 +19,7 @@ struct ServerAddress: Sendable, Hashable {
         self.prefix = prefix
     }
 
-    /// Reads a URL such as `https://10.0.0.1:6443`; nil if it is none, or neither http nor https.
+    /// Parses a URL such as `https://10.0.0.1:6443`; nil if it is not a URL of http or https.
     ///
     /// Without a scheme it is http, as in client-go.
     init?(_ text: String) {
@@ -38,7 +38,7 @@ struct ServerAddress: Sendable, Hashable {
         )
     }
 
-    /// Host and port as in a URL: IPv6 in brackets.
+    /// Host and port as in a URL, with IPv6 in brackets.
     var authority: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }

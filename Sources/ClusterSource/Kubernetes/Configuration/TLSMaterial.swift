@@ -1,37 +1,37 @@
 import NIOCore
 import NIOSSL
 
-/// Trusted authorities and client certificate, as configured: certificates and keys, or their paths.
+/// The configured certificate authority and client certificate: PEM text or paths.
 struct TLSMaterial: Sendable, Hashable {
-    /// PEM text, or the file that has it.
+    /// PEM text, or the path of a file that contains it.
     enum Source: Sendable, Hashable {
         case bytes([UInt8])
         case file(String)
     }
 
-    /// The authorities that may sign the server's certificate; nil for the system's.
+    /// The authorities that may sign the server's certificate; nil for those of the system.
     var authority: Source?
-    /// Whether any certificate of the server is taken.
+    /// Whether any server certificate is accepted.
     var skipsVerification = false
-    /// The name that the server's certificate must have, instead of the address's.
+    /// The name that the server's certificate must have; nil for the host of the address.
     var serverName: String?
-    /// The client's certificate, with those between it and its authority.
+    /// The client's certificate, with intermediate certificates.
     var certificate: Source?
     /// The key of the client's certificate: RSA or EC, in PKCS #1, SEC 1 or PKCS #8.
     var key: Source?
 
-    /// Certificates and keys, read.
+    /// The loaded certificates and keys.
     struct Loaded: Sendable {
-        /// For the connections.
+        /// The TLS configuration of the connections.
         var configuration: TLSConfiguration
-        /// All bytes that were read: the same if nothing has changed.
+        /// The contents of the files; equal if nothing has changed.
         var bytes: [[UInt8]]
     }
 
-    /// Reads and checks everything; `cluster` and `user` say where each is configured.
+    /// Reads and checks all files; `cluster` and `user` are the places in the configuration, for errors.
     func load(cluster: String, user: String) throws(KubernetesError) -> Loaded {
         var loaded = Loaded(configuration: .makeClientConfiguration(), bytes: [])
-        // A server that is gone does not answer the end of the connection; the default waits 5 s for that.
+        // A dead server does not acknowledge the end of a connection, and the default timeout for that is 5 s.
         loaded.configuration.shutdownTimeout = .milliseconds(500)
         if skipsVerification {
             loaded.configuration.certificateVerification = .none

@@ -1,40 +1,40 @@
-/// Draws the pauses between attempts: each twice as long as the one before, shortened by chance by up to a half.
+/// Computes the pauses between attempts: each is twice as long as the one before, less a random part of up to a half.
 ///
-/// So the agents of a cluster do not all come back at once.
+/// The random part prevents that all agents of a cluster reconnect at once.
 struct Backoff: Sendable {
     private let first: Duration
     private let longest: Duration
     private var random: SplitMix64
 
-    /// Takes the first and the longest pause; the seed makes the chance.
+    /// Takes the first and the longest pause, and the seed of the random numbers.
     init(first: Duration, longest: Duration, seed: UInt64) {
         self.first = first
         self.longest = longest
         random = SplitMix64(seed: seed)
     }
 
-    /// The pause after some failed attempts in a row, counted from 0.
+    /// The pause after a number of consecutive failures, counted from 0.
     mutating func pause(after attempts: Int) -> Duration {
         let doubled = first * (1 << min(max(attempts, 0), 30))
         return shortened(min(doubled, longest))
     }
 
-    /// A time, shortened by up to a half.
+    /// A time, shortened by a random part of up to a half.
     mutating func shortened(_ time: Duration) -> Duration {
         time * Double.random(in: 0.5...1, using: &random)
     }
 
-    /// A time up to another one.
+    /// A random time up to the given one.
     mutating func upTo(_ time: Duration) -> Duration {
         time * Double.random(in: 0...1, using: &random)
     }
 
-    /// A time, lengthened by up to a half.
+    /// A time, lengthened by a random part of up to a half.
     mutating func lengthened(_ time: Duration) -> Duration {
         time * Double.random(in: 1...1.5, using: &random)
     }
 
-    /// A number of a range.
+    /// A random number of a range.
     mutating func number(in range: ClosedRange<Int>) -> Int {
         Int.random(in: range, using: &random)
     }

@@ -1,21 +1,22 @@
 import ClusterModel
 import Dispatch
 
-/// Passes changes to the observer, in order, on a thread that may wait for it.
+/// Delivers changes to the observer, in order, on a thread that may block.
 ///
-/// The sender continues when the observer has taken them: a slow observer slows down reading, and so the server.
+/// The sender continues after the observer has returned, so a slow observer slows down the reading and, by flow control,
+/// the server.
 final class Delivery: Sendable {
     private let observer: any ClusterObserver
     private let source: SourceID
     private let queue = DispatchQueue(label: "weir-kubernetes")
 
-    /// Takes the observer, and the name of the source.
+    /// Takes the observer and the source of the changes.
     init(observer: any ClusterObserver, source: SourceID) {
         self.observer = observer
         self.source = source
     }
 
-    /// Returns when the observer has taken the changes.
+    /// Delivers changes, and returns after the observer has returned.
     func deliver(_ changes: [ClusterChange]) async {
         guard !changes.isEmpty else { return }
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in

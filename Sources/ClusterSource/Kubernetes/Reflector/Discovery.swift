@@ -1,6 +1,6 @@
 import Foundation
 
-/// Asks the server for its resources; concurrent callers share one request.
+/// Queries the server's resources; concurrent callers share one request.
 actor Discovery {
     /// A version of an API group.
     struct GroupVersion: Sendable, Hashable {
@@ -10,17 +10,17 @@ actor Discovery {
         var path: String { "/apis/\(group)/\(version)" }
     }
 
-    /// The server's answer.
+    /// The server's response.
     enum Answer: Sendable, Hashable {
-        /// These resources can be listed and watched, by their names in the plural.
+        /// The resources that can be listed, by their plural names.
         case served(Set<String>)
-        /// There is no such group or version.
+        /// The group or version does not exist.
         case absent
-        /// The client has no right to it.
+        /// The client may not read it.
         case forbidden
-        /// The API group exists, and is out of service.
+        /// The API group exists, but is unavailable.
         case unavailable(String)
-        /// No answer came.
+        /// There was no response.
         case failed(TransportFailure)
     }
 
@@ -31,7 +31,7 @@ actor Discovery {
     private var answers: [GroupVersion: (answer: Answer, at: ContinuousClock.Instant)] = [:]
     private var waiting: [GroupVersion: [CheckedContinuation<Answer, Never>]] = [:]
 
-    /// Longer answers are not taken; the largest groups of large clusters have some hundred kB.
+    /// The longest response that is read; the largest groups of large clusters have some hundred kB.
     private static let sizeLimit = 8 << 20
 
     /// Takes the client.
@@ -44,10 +44,10 @@ actor Discovery {
         )
     }
 
-    /// Returns the time when resources that are not served should be looked up again; the same time for all, so that each group
-    /// is requested once.
+    /// Returns the time of the next queries for resources that are not served.
     ///
-    /// The first retries come soon: custom resources may need a moment after the start of a server.
+    /// All resources share this time, so that each group is queried only once. The first intervals are short, because
+    /// custom resources may need a moment after the start of a server.
     func nextRound() -> ContinuousClock.Instant {
         let now = ContinuousClock.now
         if round <= now {
@@ -58,7 +58,7 @@ actor Discovery {
         return round
     }
 
-    /// Queries the server about a version of a group.
+    /// Queries a version of a group.
     func ask(_ groupVersion: GroupVersion) async -> Answer {
         if let known = answers[groupVersion], ContinuousClock.now - known.at < context.times.discoveryFreshness {
             return known.answer
@@ -108,7 +108,7 @@ actor Discovery {
     }
 }
 
-/// The answer to a query about a version of a group (`meta/v1` APIResourceList).
+/// The response to a query for a version of a group (`meta/v1` APIResourceList).
 private struct ResourceList: Decodable {
     struct Resource: Decodable {
         var name: String

@@ -1,5 +1,5 @@
 extension Reflector {
-    /// Waits for the limit, so that it takes effect on time: during a pause, and while a request hangs.
+    /// Starts a timer for the machine's limit, so that it takes effect in time: during a pause, and while a request hangs.
     func awaitLimit() {
         let limit = machine.limit
         guard limit != limitAwaited else { return }
@@ -13,7 +13,7 @@ extension Reflector {
         }
     }
 
-    /// Stops waiting for it.
+    /// Cancels the timer.
     func endLimit() {
         limitAlarm?.cancel()
         limitAlarm = nil
@@ -21,7 +21,7 @@ extension Reflector {
 
     private func reachLimit() async {
         limitAwaited = nil
-        // A list that brings objects shows their present state; if it ends early, this is evaluated again.
+        // A list that delivers objects shows their present state; if it ends early, the limit is checked again.
         guard !(machine.isReplacing && listed > 0) else { return }
         follow(machine.expired(at: .now))
         await deliver()

@@ -2,40 +2,40 @@ import AsyncHTTPClient
 import ClusterModel
 import NIOCore
 
-/// Follows the objects of a resource, as a ``ReflectorMachine`` decides.
+/// Executes the requests and effects of a ``ReflectorMachine`` for a resource.
 actor Reflector {
     private let resource: WatchedResource
     private let candidate: WatchedResource.Candidate
     private let context: ReflectorContext
     var machine: ReflectorMachine
-    /// The number of times that the server had come back, when it was last read.
+    /// The value of ``Sleeper/wakes`` when it was last read.
     private var wakes: Int
-    /// Changes that are not delivered to the observer yet.
+    /// Changes that are not yet delivered to the observer.
     private var changes: [ClusterChange] = []
     private var deliveredAt = ContinuousClock.now
-    /// Verbs that are forbidden and were never allowed, until they have been reported.
+    /// Verbs that are forbidden and were never allowed, until they are reported.
     private var neverAllowed: [ReflectorMachine.Verb]?
-    /// Objects received since the last `beginReplace`.
+    /// The number of objects since the last `beginReplace`.
     private(set) var listed = 0
-    /// The request that is under way.
+    /// The task of the current request.
     private var attempt: Task<Void, Never>?
-    /// Ends at the limit for known objects.
+    /// The timer for the limit of known objects.
     var limitAlarm: Task<Void, Never>?
-    /// The time when the limit ends; nil if there is none.
+    /// The time at which the timer fires; nil without a limit.
     var limitAwaited: ContinuousClock.Instant?
-    /// Whether the stream reported that it cannot continue.
+    /// Whether the stream has reported that it cannot continue.
     private var isStopped = false
     /// The number of events that the stream has delivered.
     private var events = 0
-    /// Whether the answer is one that only an API server gives.
+    /// Whether the response contains something that only an API server sends.
     private var isSound = false
 
-    /// The most changes that are kept before they are delivered.
+    /// The most changes that are collected before they are delivered.
     private static let batchLimit = 256
-    /// Longer objects are not taken; API servers refuse those of more than some MiB.
+    /// The longest object that is read; API servers refuse objects of more than some MiB.
     private static let objectLimit = 16 << 20
 
-    /// Begins without known objects.
+    /// Creates a reflector without known objects.
     init(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate, context: ReflectorContext) {
         self.resource = resource
         self.candidate = candidate
@@ -48,7 +48,7 @@ actor Reflector {
         )
     }
 
-    /// Follows the resource until it is not served any more, or the task is cancelled.
+    /// Follows the resource until it is no longer served, or the task is cancelled.
     func run() async {
         defer { endLimit() }
         while !Task.isCancelled {
@@ -72,7 +72,7 @@ actor Reflector {
 
     // MARK: A request
 
-    /// Performs a request in a task of its own, which can be cancelled.
+    /// Executes a request in a task of its own, which can be cancelled.
     private func performAttempt(_ request: ReflectorMachine.Request) async {
         let attempt = Task { await perform(request) }
         self.attempt = attempt
@@ -102,7 +102,7 @@ actor Reflector {
             guard !Task.isCancelled else { return }
             refuse(status, retryAfter: response.retryAfter)
             await deliver()
-            // Reported after the delivery: callers that wait for all kinds continue with it.
+            // Report after the delivery: callers that wait for all kinds continue after the report.
             if let verbs = neverAllowed {
                 neverAllowed = nil
                 context.report.forbidden(resource, candidate, verbs: verbs, hasObjects: false)
@@ -130,9 +130,9 @@ actor Reflector {
         follow(effects)
     }
 
-    /// Reports the reason why the server does not continue, from an HTTP status or an event of a watch.
+    /// Reports the reason from an HTTP status or a watch event why the server does not continue.
     private func report(_ status: APIStatus, _ effects: [ReflectorMachine.Effect]) {
-        // A server without watch-lists does not count as failing, and a 403 has its own message.
+        // A missing watch-list support is not a failure, and a 403 has a message of its own.
         let isOrdinary = effects.contains(.watchListRefused) || [401, 403, 410].contains(status.code)
         if !isOrdinary { fail(status.code == 429 ? .throttled : .refused, why: "\(status)") }
         if !effects.contains(.watchListRefused) {
@@ -144,7 +144,7 @@ actor Reflector {
         context.report.failed(resource, candidate, cause, why: why)
     }
 
-    /// Notes that the answer contains something that only an API server sends.
+    /// Records that the response contains something that only an API server sends.
     private func confirmServer() {
         guard !isSound else { return }
         isSound = true
@@ -264,7 +264,7 @@ actor Reflector {
         return .cut
     }
 
-    // MARK: What it says
+    // MARK: Objects and events
 
     private func take(_ item: Result<ClusterObject, ObjectIssue>) {
         switch item {
@@ -380,7 +380,7 @@ actor Reflector {
         markSynced(batch)
     }
 
-    /// Marks the kind as synced once all objects are delivered to the observer.
+    /// Marks the kind as synced after all objects are delivered to the observer.
     private func markSynced(_ batch: [ClusterChange]) {
         var events = 0
         var isComplete = false
@@ -412,14 +412,14 @@ extension WatchedResource.Candidate {
             return path + "?watch=1&allowWatchBookmarks=true&resourceVersion=\(Self.escaped(version))"
                 + "&timeoutSeconds=\(seconds)"
         case .list(let token, let isPaged):
-            // Without a version: the present state, and not that of a cache of the server.
+            // A request without a version returns the present state, and not that of the server's cache.
             guard isPaged else { return path }
             let page = path + "?limit=\(Self.pageSize)"
             return token.map { "\(page)&continue=\(Self.escaped($0))" } ?? page
         }
     }
 
-    /// A value of a query (RFC 3986, section 2.3: everything but unreserved characters is escaped).
+    /// Percent-encodes a query value; only unreserved characters are kept (RFC 3986, section 2.3).
     private static func escaped(_ value: String) -> String {
         var text = ""
         for byte in value.utf8 {

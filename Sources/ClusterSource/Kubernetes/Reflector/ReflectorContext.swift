@@ -6,13 +6,13 @@ struct ReflectorContext: Sendable {
     var sleeper: Sleeper
     var traits: ServerTraits
     var times: KubernetesTimes
-    /// The source of the credentials, for messages.
+    /// The place of the credentials, for messages.
     var user: String
 
-    /// Notes that the server answered: attempts that wait for it need not wait any longer.
+    /// Records that the server responded, and ends the pauses of attempts that wait for it.
     ///
-    /// A proxy in front of a server that is away answers too, with 502, 503 or 504; a server that begins or ends says 500 or
-    /// 503. That is no better than no answer.
+    /// A status of 500 or more counts as no response: a proxy sends 502, 503 or 504 for an unreachable server, and a
+    /// server that starts or stops sends 500 or 503.
     func answered(_ status: Int, group: String) {
         if status != 401 { report.authorized() }
         if status == 403 { traits.noteRefusal() }
@@ -23,24 +23,24 @@ struct ReflectorContext: Sendable {
         }
         let wasAway = report.reached()
         if wasAway { traits.forget() }
-        // Refused credentials are handled as an outage: the first request that succeeds ends the pauses of all kinds.
+        // Rejected credentials are handled like an outage: the first successful request ends the pauses of all kinds.
         guard status != 401 || !ServerTraits.isOfServerItself(group) else { return traits.noteFailure() }
         if traits.noteAnswer() { sleeper.wake() }
     }
 
-    /// Notes that a missing right was granted: attempts that wait for other rights need not wait any longer.
+    /// Records that a missing right was granted, and ends the pauses of attempts that wait for other rights.
     func permitted(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         report.permitted(resource, candidate)
         if traits.noteGrant() { sleeper.wake() }
     }
 
-    /// Notes that a list or a watch came: attempts that wait because other answers were unreadable need not wait any longer.
+    /// Records a readable list or watch, and ends the pauses of attempts after unreadable responses.
     func works(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         report.works(resource, candidate)
         if traits.noteReadable() { sleeper.wake() }
     }
 
-    /// Reports that there was no answer.
+    /// Reports that there was no response.
     func failed(_ failure: TransportFailure) {
         if failure != .cancelled { traits.noteFailure() }
         switch failure {
@@ -49,7 +49,7 @@ struct ReflectorContext: Sendable {
         case .cut: report.unreachable(failure, patience: times.forbiddenNamed)
         case .untrusted:
             report.unreachable(failure)
-            // The certificate authority, or the client's certificate, may be new on disk.
+            // The certificate authority or the client certificate on disk may be new.
             client.reload()
         case .unreachable, .unanswered: report.unreachable(failure)
         }

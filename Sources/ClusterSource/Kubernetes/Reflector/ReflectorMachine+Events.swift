@@ -1,9 +1,9 @@
 import ClusterModel
 
 extension ReflectorMachine {
-    // MARK: What happened
+    // MARK: Events
 
-    /// Takes in that no answer came.
+    /// Handles a request without a response.
     mutating func failed(_ failure: TransportFailure, at now: ContinuousClock.Instant) -> [Effect] {
         stream = nil
         switch failure {
@@ -19,7 +19,7 @@ extension ReflectorMachine {
         }
     }
 
-    /// Takes in a successful answer; its body follows.
+    /// Handles the header of a successful response; its body follows.
     mutating func opened(at now: ContinuousClock.Instant) -> [Effect] {
         guard let request = stream?.request else { return [] }
         stream?.openedAt = now
@@ -45,11 +45,11 @@ extension ReflectorMachine {
         return episode.isNamed ? [.permitted] : []
     }
 
-    /// Takes in an event of a watch.
+    /// Handles an event of a watch.
     mutating func received(_ event: Event, at now: ContinuousClock.Instant) -> (reaction: Reaction, effects: [Effect]) {
         guard let sound = stream?.isSound else { return (.ignore, []) }
         if event == .unreadable {
-            // One line among others may be lost; a body that begins in this way is something else.
+            // One unreadable line among others may be ignored; a body that begins with one is not a watch.
             return sound ? (.ignore, []) : (.stop, ended(.malformed, at: now))
         }
         if !event.isError { noteProof() }
@@ -75,13 +75,13 @@ extension ReflectorMachine {
         }
     }
 
-    /// Notes the arrival of something that only an API server sends for this resource.
+    /// Records the arrival of something that only an API server sends for this resource.
     private mutating func noteProof() {
         stream?.isSound = true
         staleSince = nil
     }
 
-    /// Takes in that a page of a list has been read to its end.
+    /// Handles the end of a page of a list.
     mutating func listed(_ end: ListEnd, at now: ContinuousClock.Instant) -> [Effect] {
         if let token = end.continueToken, !token.isEmpty {
             stream = nil
@@ -98,7 +98,7 @@ extension ReflectorMachine {
         return [.endReplace]
     }
 
-    /// Takes in that the body came to an end.
+    /// Handles the end of a body.
     mutating func ended(_ end: BodyEnd, at now: ContinuousClock.Instant) -> [Effect] {
         guard let ended = stream.take() else { return [] }
         let lasted = ended.openedAt.map { now - $0 >= times.steady } ?? false
@@ -112,7 +112,7 @@ extension ReflectorMachine {
 
     private mutating func endedLive(_ ended: Stream, _ end: BodyEnd) -> [Effect] {
         switch end {
-        // A client that only continues would never notice: the server does not have this version yet.
+        // The server does not have this version yet; a client that only continued would never detect that.
         case .clean where ended.events == 0: return restart(.empty)
         case .silent: return restart(.silent)
         case .malformed: return restart(.malformed)
@@ -121,7 +121,7 @@ extension ReflectorMachine {
         }
     }
 
-    /// Takes in that a list, or the objects at the beginning of a watch-list, were cut off.
+    /// Handles the early end of a list, or of the initial objects of a watch-list.
     private mutating func endedEarly(_ ended: Stream, _ end: BodyEnd) -> [Effect] {
         retry(isForServer: !ended.isSound)
         guard case .watchList = ended.request else {
@@ -129,19 +129,19 @@ extension ReflectorMachine {
             return [.restarted(end == .silent ? .silent : end == .malformed ? .malformed : .cut)]
         }
         brokenWatchLists += 1
-        // Servers from before watch-lists take it for a watch and never mark the end of the initial objects.
+        // Older servers treat a watch-list like a watch, and never mark the end of the initial objects.
         guard end == .silent else { return restart(end == .malformed ? .malformed : .cut) }
         hasWatchLists = false
         return restart(.silent) + [.watchListRefused]
     }
 
-    /// Starts over, because no known version can be resumed.
+    /// Starts over, because there is no version to continue from.
     mutating func restart(_ reason: RestartReason) -> [Effect] {
         position = .nothing
         return [.restarted(reason)]
     }
 
-    /// Takes in that the server answers, but does not show the objects: their known state becomes stale.
+    /// Handles a response without the objects: the known objects become stale.
     mutating func age(at now: ContinuousClock.Instant) -> [Effect] {
         guard hasObjects else { return [] }
         let since = staleSince ?? now
@@ -150,7 +150,7 @@ extension ReflectorMachine {
         return forget(after: now - since)
     }
 
-    /// Takes in that the time of ``limit`` has come, during a pause or a request.
+    /// Handles the expiry of ``limit``, during a pause or a request.
     mutating func expired(at now: ContinuousClock.Instant) -> [Effect] {
         guard let limit, now >= limit, let since = staleSince else { return [] }
         return forget(after: now - since) + (stream?.request.isWatch == true ? [.abandon] : [])
@@ -164,23 +164,24 @@ extension ReflectorMachine {
 
     // MARK: Pauses
 
-    /// Takes in that the server answers again, this reflector or another one: earlier failures do not delay the next attempt.
+    /// Handles a response of the server after an outage, to this reflector or another one.
     ///
-    /// A pause that the server itself requested stays; else the next attempt comes soon, but not at the same moment as those of
-    /// all other resources.
+    /// Earlier failures no longer delay the next attempt. A pause that the server requested stays; otherwise the next
+    /// attempt comes soon, at a random time that differs from those of other resources.
     mutating func serverIsBack() {
         attempts = 0
         if let pause, !pause.isForServer { return }
         pause = (backoff.upTo(times.comeback), false)
     }
 
-    /// Takes in that the server answers this reflector again: consequences of the answer are not consequences of earlier
-    /// failures.
+    /// Handles a response of the server to this reflector after an outage.
+    ///
+    /// Earlier failures do not lengthen the pauses after this response.
     mutating func serverAnswered() {
         attempts = 0
     }
 
-    /// The first failure is retried at once, the next ones after growing pauses.
+    /// Retries at once after the first failure, and after growing pauses later.
     mutating func retry(after atLeast: Duration = .zero, isForServer: Bool = false) {
         let time = attempts == 0 ? .zero : backoff.pause(after: attempts - 1)
         wait(max(time, atLeast), isForServer: isForServer)
@@ -192,7 +193,7 @@ extension ReflectorMachine {
         pause = time > .zero ? (time, isForServer) : nil
     }
 
-    /// A stream that lasted, or that delivered events, is a success, even if it has ended.
+    /// Resets the failures if the stream lasted long or delivered events, even though it has ended.
     mutating func forgive(_ ended: Stream, at now: ContinuousClock.Instant) {
         if let openedAt = ended.openedAt, now - openedAt >= times.steady {
             attempts = 0
@@ -203,7 +204,7 @@ extension ReflectorMachine {
 }
 
 extension ReflectorMachine.Event {
-    /// Whether it is the server's message that it cannot continue.
+    /// Whether the event reports that the server cannot continue the watch.
     fileprivate var isError: Bool {
         if case .error = self { true } else { false }
     }

@@ -1,7 +1,7 @@
 import ClusterModel
 
 extension ReflectorMachine {
-    /// Takes in that the server refused the request, by its HTTP status or by an event; `retryAfter` is the header, if any.
+    /// Handles a refusal by an HTTP status or an event; `retryAfter` is the value of the header, if any.
     mutating func refused(
         _ status: APIStatus,
         retryAfter: Duration?,
@@ -26,7 +26,7 @@ extension ReflectorMachine {
             retry()
             return restart(.expired)
         case 429:
-            // The server sets the earliest time; while it repeats that, the pauses grow.
+            // The server sets the earliest time; while it repeats the status, the pauses grow.
             wait(max(backoff.lengthened(atLeast), backoff.pause(after: attempts)))
             return [.restarted(.throttled)]
         case 502, 503:
@@ -36,7 +36,7 @@ extension ReflectorMachine {
             // An API server whose etcd is too old for watch-lists reports it in the stream.
             return refusedAsInvalid(refused.request) + [.restarted(.serverError)]
         default:
-            // This is also for 500, the answer to a watch from an invalid version.
+            // Status 500 is also the response to a watch from an invalid version.
             wait(max(backoff.pause(after: attempts), atLeast), isForServer: status.code >= 500)
             return restart(.serverError)
         }
@@ -51,7 +51,7 @@ extension ReflectorMachine {
         return restart(.serverError)
     }
 
-    /// Just after its start a server also refuses allowed requests for a moment, so a refusal must last to count.
+    /// Handles a 403, which counts only if it lasts: a server also refuses allowed requests for a moment after its start.
     private mutating func refusedAsForbidden(_ request: Request, at now: ContinuousClock.Instant) -> [Effect] {
         if forbidden == nil { attempts = 0 }
         var episode = forbidden ?? Forbidden(since: now, verbs: [], last: request.verb)
@@ -62,9 +62,9 @@ extension ReflectorMachine {
             episode.isNamed = true
             effects.append(.forbidden(episode.verbs.sorted()))
         }
-        // A client that may list but not watch lists again with each attempt: late, but not outdated for ever.
+        // A client that may list but not watch lists again with each attempt, so that its objects are late but not stale.
         if episode.isNamed { position = .nothing }
-        // Rights are granted to several kinds at a time: a grant for one of them is a reason to retry the others.
+        // Rights are often granted for several kinds at a time, so one grant causes retries for the other kinds.
         let time = episode.isNamed ? backoff.lengthened(times.forbiddenRetry) : backoff.pause(after: attempts)
         wait(time, isForServer: true)
         forbidden = episode
@@ -84,14 +84,14 @@ extension ReflectorMachine {
 }
 
 extension ReflectorMachine.Stream {
-    /// Whether a watch-list was granted and has not shown all objects.
+    /// Whether the server accepted a watch-list and has not sent all initial objects yet.
     fileprivate var isOpenWatchList: Bool {
         if case .watchList = request { openedAt != nil && !isLive } else { false }
     }
 }
 
 extension APIStatus {
-    /// Whether the requested version is from a future that this server has not seen.
+    /// Whether the requested version is newer than the state of this server.
     fileprivate var isVersionTooLarge: Bool {
         code == 504 || causes.contains { $0.reason == "ResourceVersionTooLarge" }
     }

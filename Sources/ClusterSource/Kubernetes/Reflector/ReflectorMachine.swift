@@ -1,21 +1,23 @@
 import ClusterModel
 
-/// Decides which request a reflector sends next, from the events so far; a state machine without clock and I/O.
+/// A state machine without clock and I/O that decides the next request of a reflector from the events so far.
 ///
-/// A reflector gets all objects of a resource by a watch that begins with them (watch-list), or by a list, and then
-/// follows them by watches, each from the version where the last one ended. The driver sends the request of ``next()``,
-/// passes back its events, and executes the effects.
+/// A reflector receives all objects of a resource by a watch that begins with them (watch-list), or by a list. Then it
+/// follows them by watches, each from the version at which the last one ended. The driver sends the request of
+/// ``next()``, passes back its events, and executes the effects.
 struct ReflectorMachine: Sendable {
     /// A request to the server.
     enum Request: Sendable, Hashable {
         /// A watch that begins with all objects.
         case watchList(seconds: Int)
-        /// A page of a list; the first one, and the whole of it unless `isPaged`, without a token.
+        /// A page of a list; the first page without a token.
+        ///
+        /// The whole list unless `isPaged`.
         case list(token: String?, isPaged: Bool)
         /// A watch of the changes after a version.
         case watch(version: String, seconds: Int)
 
-        /// The right that it needs.
+        /// The right that the request needs.
         var verb: Verb {
             switch self {
             case .list: .list
@@ -35,21 +37,21 @@ struct ReflectorMachine: Sendable {
 
     /// The next step.
     enum Step: Sendable, Hashable {
-        /// Send this.
+        /// Send this request.
         case send(Request)
-        /// Wait, and try again; with `isForServer` at the latest when the server is back.
+        /// Wait, and try again; with `isForServer`, no longer than until the server is back.
         case wait(Duration, isForServer: Bool)
-        /// The resource is not served any more.
+        /// The resource is no longer served.
         case gone
     }
 
-    /// An effect of an event, beside the next step.
+    /// An effect of an event, besides the next step.
     enum Effect: Sendable, Hashable {
         /// The objects of a list or watch-list follow.
         case beginReplace
         /// All objects have been received.
         case endReplace
-        /// The server has no watch-lists.
+        /// The server does not support watch-lists.
         case watchListRefused
         /// The credentials were rejected.
         case unauthorized
@@ -57,19 +59,19 @@ struct ReflectorMachine: Sendable {
         case forbidden([Verb])
         /// Missing rights have been granted.
         case permitted
-        /// The known objects may be out of date: for so long, the server has not shown them.
+        /// The known objects may be outdated: the server has not sent them for this time.
         case stale(Duration)
-        /// That has lasted for too long: known objects must not be used any more.
+        /// The time limit for outdated objects has passed: they must not be used any longer.
         case forget(Duration)
-        /// The request under way would continue from them: cancel it.
+        /// Cancel the current request, because it would continue from the forgotten objects.
         case abandon
         /// A list or watch was interrupted.
         case restarted(RestartReason)
     }
 
-    /// An event of a watch, as far as it matters here.
+    /// An event of a watch, reduced to the parts that the machine needs.
     enum Event: Sendable, Hashable {
-        /// An object is in another state since this version.
+        /// An object changed at this version.
         case change(version: String?)
         /// All events up to this version have been delivered.
         case bookmark(version: String, isInitialEventsEnd: Bool)
@@ -83,48 +85,48 @@ struct ReflectorMachine: Sendable {
     enum Reaction: Sendable, Hashable {
         /// Notify the observer.
         case apply
-        /// The event concerns the machine only.
+        /// The event concerns only the machine.
         case ignore
         /// All objects have been received: end the replace.
         case endReplace
-        /// Leave the stream; the next step determines how to continue.
+        /// Leave the stream; the next step decides how to continue.
         case stop
     }
 
     /// The way in which a body ended.
     enum BodyEnd: Sendable, Hashable {
-        /// The end that HTTP prescribes.
+        /// The body ended normally.
         case clean
-        /// The connection ended.
+        /// The connection was interrupted.
         case cut
-        /// Nothing came for too long.
+        /// No bytes arrived for too long.
         case silent
-        /// The bytes are not a list.
+        /// The body is not a list or watch.
         case malformed
     }
 
-    /// The state of knowledge about the objects.
+    /// The position from which the next request continues.
     enum Position: Sendable, Hashable {
         case nothing
         case page(token: String)
         case version(String)
     }
 
-    /// The request that is under way, and its results.
+    /// The current request and its results.
     struct Stream: Sendable {
         var request: Request
         var openedAt: ContinuousClock.Instant?
-        /// Whether all initial objects have been received, so that versions count.
+        /// Whether all initial objects have been received, so that versions are valid.
         var isLive: Bool
         var events = 0
-        /// Whether anything came that only an API server sends.
+        /// Whether anything was received that only an API server sends.
         var isSound = false
     }
 
-    /// Rights that are missing, from the first refusal on.
+    /// The rights that are missing since the first refusal.
     struct Forbidden: Sendable {
         var since: ContinuousClock.Instant
-        /// The refused verbs that have not been granted since.
+        /// The refused verbs that have not been granted since then.
         var verbs: Set<Verb>
         /// The verb that was refused last.
         var last: Verb
@@ -135,26 +137,26 @@ struct ReflectorMachine: Sendable {
     var backoff: Backoff
     var position = Position.nothing
     var stream: Stream?
-    /// Before the next request.
+    /// The pause before the next request.
     var pause: (time: Duration, isForServer: Bool)?
-    /// Failed attempts in a row.
+    /// The number of consecutive failed attempts.
     var attempts = 0
-    /// Watch-lists in a row that ended before all initial objects were received.
+    /// The number of consecutive watch-lists that ended before all initial objects were received.
     var brokenWatchLists = 0
-    /// Whether the token of a list expired before its last page, so that the next list is requested in one piece.
+    /// Whether a list token expired before the last page, so that the next list is requested without pages.
     var pagesExpire = false
     var forbidden: Forbidden?
     var absentSince: ContinuousClock.Instant?
     /// Whether the observer still has objects of this kind.
     var hasObjects = false
-    /// The time since when the server answers without showing the objects.
+    /// The time since when the server responds without the objects.
     var staleSince: ContinuousClock.Instant?
     var isGone = false
 
-    /// Whether the server is requested to send watch-lists.
+    /// Whether watch-lists are requested.
     var hasWatchLists: Bool
 
-    /// Begins without known objects.
+    /// Creates a machine without known objects.
     init(times: KubernetesTimes, hasWatchLists: Bool, seed: UInt64) {
         self.times = times
         self.hasWatchLists = hasWatchLists
@@ -179,13 +181,13 @@ struct ReflectorMachine: Sendable {
         case .page(let token):
             return .list(token: token, isPaged: true)
         case .nothing:
-            guard wantsWatchList else { return .list(token: nil, isPaged: !pagesExpire) }
+            guard usesWatchList else { return .list(token: nil, isPaged: !pagesExpire) }
             return .watchList(seconds: backoff.number(in: times.watchSeconds))
         }
     }
 
-    /// Whether to send a watch-list: not where the server has none, or does not allow it, or where it was cut off repeatedly.
-    private var wantsWatchList: Bool {
+    /// Whether to send a watch-list: the server supports and allows it, and did not repeatedly cut it off.
+    private var usesWatchList: Bool {
         hasWatchLists && brokenWatchLists < 2 && forbidden?.last != .watch
     }
 
@@ -197,15 +199,15 @@ struct ReflectorMachine: Sendable {
     /// Whether all initial objects have been received, so that further events are changes.
     var isLive: Bool { stream?.isLive == true }
 
-    /// Whether a list, or a watch that begins with all objects, has begun and not come to its end.
+    /// Whether a list or watch-list has begun and not ended.
     var isReplacing: Bool {
         if case .page = position { return true }
         return stream.map { $0.openedAt != nil && !$0.isLive } ?? false
     }
 
-    /// The time from which on the known objects may not be used any more; nil while the server shows them, or may be about to.
+    /// The time from which on the known objects must not be used; nil while the server sends them or a watch follows them.
     var limit: ContinuousClock.Instant? {
-        // A granted watch shows all changes.
+        // An open watch delivers all changes.
         let isWatched = stream.map { $0.openedAt != nil && $0.isLive } ?? false
         return hasObjects && !isWatched ? staleSince.map { $0 + times.stale } : nil
     }

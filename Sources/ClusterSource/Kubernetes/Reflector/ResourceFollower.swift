@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// Follows a resource for as long as the source runs: finds the group that serves it, and again when that changes.
+/// Follows a resource while the source runs, and selects the group that serves it, again after each change.
 struct ResourceFollower {
     private let resource: WatchedResource
     private let context: ReflectorContext
@@ -10,11 +10,11 @@ struct ResourceFollower {
     private var shown: ObjectKind?
     private var unavailableSince: ContinuousClock.Instant?
 
-    /// The result of a check.
+    /// The result of a query.
     private enum Finding {
         case served(Int)
         case absent
-        /// The answer is not known now.
+        /// The result is unknown for now.
         case unknown
     }
 
@@ -83,7 +83,7 @@ struct ResourceFollower {
 
     // MARK: Following
 
-    /// Follows one way to the resource until it is gone, or a better one is there.
+    /// Follows one candidate until it is gone, or a better one is served.
     private mutating func follow(_ index: Int) async {
         let candidate = resource.candidates[index]
         context.report.presence(resource, candidate)
@@ -114,7 +114,7 @@ struct ResourceFollower {
         }
     }
 
-    /// Ends the objects of the shown kind, if another kind is shown from now on.
+    /// Removes the objects of the delivered kind from the observer if the kind changes.
     private mutating func show(_ kind: ObjectKind?) async {
         guard shown != kind else { return }
         if let shown { await context.delivery.deliver([.beginReplace(shown), .endReplace(shown)]) }
@@ -123,7 +123,7 @@ struct ResourceFollower {
 }
 
 extension WatchedResource.Candidate {
-    /// The group and version that are requested to find out whether it is served.
+    /// The group and version that are queried to find out whether the candidate is served.
     fileprivate var groupVersion: Discovery.GroupVersion {
         Discovery.GroupVersion(group: group, version: version)
     }

@@ -1,40 +1,40 @@
 import Synchronization
 
-/// The observed traits of a server, for all reflectors.
+/// The observed traits of a server, shared by all reflectors.
 final class ServerTraits: Sendable {
     private let withoutWatchLists = Mutex<Set<String>>([])
     private let isAway = Mutex(false)
     private let lacksRights = Mutex(false)
     private let isUnreadable = Mutex(false)
 
-    /// Notes that a request failed as requests do while the server is away.
+    /// Records a failure that is typical of an outage.
     func noteFailure() {
         isAway.withLock { $0 = true }
     }
 
-    /// Notes that the server answered as it should.
+    /// Records a successful response.
     ///
-    /// - Returns: whether it is back: whether a request failed since the last such answer.
+    /// - Returns: whether the server is back: a request failed since the last successful response.
     func noteAnswer() -> Bool { Self.clear(isAway) }
 
-    /// Notes that the server refused a request for lack of rights.
+    /// Records that the server refused a request because of a missing right.
     func noteRefusal() {
         lacksRights.withLock { $0 = true }
     }
 
-    /// Notes that the server allowed a request that it had refused.
+    /// Records that the server allowed a request that it had refused before.
     ///
-    /// - Returns: whether it is the first time since the last refusal.
+    /// - Returns: whether this is the first grant since the last refusal.
     func noteGrant() -> Bool { Self.clear(lacksRights) }
 
-    /// Notes an answer with 200 that is no list or watch: one from a proxy's login page, for example.
+    /// Records a response with status 200 that is neither a list nor a watch, such as a proxy's login page.
     func noteUnreadable() {
         isUnreadable.withLock { $0 = true }
     }
 
-    /// Notes that the answer was a list or a watch.
+    /// Records a response that is a list or a watch.
     ///
-    /// - Returns: whether it is the first one since an answer that was neither.
+    /// - Returns: whether it is the first one since an unreadable response.
     func noteReadable() -> Bool { Self.clear(isUnreadable) }
 
     /// Clears a flag; returns whether it was set.
@@ -45,17 +45,17 @@ final class ServerTraits: Sendable {
         }
     }
 
-    /// Whether watch-lists may be requested; groups may be served by other servers behind this one.
+    /// Whether watch-lists may be requested; other servers behind this one may serve a group.
     func hasWatchLists(group: String) -> Bool {
         withoutWatchLists.withLock { !$0.contains(Self.server(of: group)) }
     }
 
-    /// Notes that the server refused a watch-list.
+    /// Records that the server refused a watch-list.
     func refuseWatchLists(group: String) {
         withoutWatchLists.withLock { _ = $0.insert(Self.server(of: group)) }
     }
 
-    /// Notes that the server went away: it may come back in another version.
+    /// Forgets the traits after an outage: the server may come back in another version.
     func forget() {
         withoutWatchLists.withLock { $0 = [] }
     }
@@ -63,7 +63,7 @@ final class ServerTraits: Sendable {
     /// Whether a group is served by the API server itself.
     static func isOfServerItself(_ group: String) -> Bool { server(of: group).isEmpty }
 
-    /// Returns the server of a group: of the groups that Weir uses, only one has a server of its own (the Calico API server).
+    /// Returns the server of a group: of the groups that Weir uses, only the Calico API server's has a server of its own.
     private static func server(of group: String) -> String {
         group == "projectcalico.org" ? group : ""
     }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Pauses that can be ended early: all that wait for the server end when it is back.
+/// Pauses that can end early: all that wait for the server end when it is back.
 final class Sleeper: Sendable {
     private struct State {
         var sleeping: [Int: Task<Void, Never>] = [:]
@@ -11,22 +11,22 @@ final class Sleeper: Sendable {
     private let state = Mutex(State())
     private let timer: @Sendable (Duration) async -> Void
 
-    /// Creates a sleeper that nothing has woken yet.
+    /// Creates a sleeper with no wakes yet.
     ///
-    /// - Parameter timer: returns after the given time, or at once when its task is cancelled; for tests any other clock.
+    /// - Parameter timer: returns after the given time, or at once when its task is cancelled; tests pass another clock.
     init(timer: @escaping @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }) {
         self.timer = timer
     }
 
-    /// The number of times that the server came back; a number that changed during an attempt means that it did in between.
+    /// The number of times that the server came back; if it changes during an attempt, the server came back meanwhile.
     var wakes: Int { state.withLock { $0.wakes } }
 
-    /// Waits; less if the task is cancelled, or with `isForServer` if the server is back.
+    /// Waits for a time; less if the task is cancelled, or if the server is back and `isForServer` is true.
     ///
     /// - Parameters:
     ///   - time: the longest wait.
     ///   - isForServer: whether the wait is for the server.
-    ///   - wakes: the value of ``wakes`` before the attempt that failed.
+    ///   - wakes: the value of ``wakes`` before the failed attempt.
     func sleep(for time: Duration, isForServer: Bool = false, since wakes: Int = 0) async {
         guard isForServer else {
             await timer(time)
@@ -34,7 +34,7 @@ final class Sleeper: Sendable {
         }
         let pause = Task { [timer] in await timer(time) }
         let number = state.withLock { state in
-            // It came back while the attempt was failing.
+            // The server came back while the attempt was failing.
             if state.wakes != wakes { pause.cancel() }
             state.next += 1
             state.sleeping[state.next] = pause

@@ -1,29 +1,29 @@
 import Synchronization
 
-/// Notices when awaited data does not come.
+/// Detects that expected data does not arrive.
 final class Watchdog: Sendable {
     private struct State {
         var limit: Duration
         var deadline: ContinuousClock.Instant?
-        /// The time that was left when it came.
+        /// The time that was left when data arrived.
         var rest: Duration
     }
 
     private let state: Mutex<State>
 
-    /// Begins to wait.
+    /// Starts to wait.
     init(limit: Duration) {
         state = Mutex(State(limit: limit, deadline: .now + limit, rest: limit))
     }
 
-    /// Stops the clock: data arrived, and its processing does not count.
+    /// Pauses the timer: data arrived, and its processing does not count.
     func pause() {
         state.withLock { state in
             if let deadline = state.deadline.take() { state.rest = deadline - .now }
         }
     }
 
-    /// Waits for the next data, for as long as the limit; partial data does not extend the time.
+    /// Restarts the timer for the next data; partial data does not extend the time.
     func resume(limit: Duration, isWhole: Bool = true) {
         state.withLock { state in
             let time = isWhole ? limit : min(state.rest, limit)
@@ -31,7 +31,7 @@ final class Watchdog: Sendable {
         }
     }
 
-    /// Returns when the awaited data did not come in time, or when the task is cancelled.
+    /// Returns when the data did not arrive in time, or when the task is cancelled.
     func bark() async {
         while !Task.isCancelled {
             let now = ContinuousClock.now

@@ -10,7 +10,7 @@ struct WatchedResource: Sendable {
         var group: String
         /// The version of the group.
         var version: String
-        /// The name in paths, in the plural.
+        /// The plural name in paths.
         var plural: String
         /// Whether every API server serves it, so that no query is needed.
         var isAlwaysServed = false
@@ -18,19 +18,19 @@ struct WatchedResource: Sendable {
         /// Group and version, as in `apiVersion`.
         var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
 
-        /// The path of its objects in all namespaces.
+        /// The path of the objects in all namespaces.
         var path: String { group.isEmpty ? "/api/\(version)/\(plural)" : "/apis/\(group)/\(version)/\(plural)" }
     }
 
-    /// The ways to get it, best first; only one of them is used at a time.
+    /// The candidates, the best one first; only one of them is used at a time.
     var candidates: [Candidate]
-    /// The content that records lose without it.
+    /// The content that records lose without the resource, for messages.
     var loss: String
 
-    /// The same, where policies cannot be evaluated either.
+    /// The lost content if policies cannot be evaluated either.
     var lossWithPolicies: String { "\(loss); policies of records are null" }
 
-    /// The kind that stands for it, whichever candidate is used.
+    /// The kind that identifies the resource, whichever candidate is used.
     var kind: ObjectKind { candidates[0].kind }
 }
 
@@ -113,7 +113,7 @@ extension WatchedResource {
         return WatchedResource(candidates: [candidate], loss: loss)
     }
 
-    /// Calico's own API server shows the objects of its custom resources; either has everything.
+    /// The Calico API server serves the same objects as the custom resources; both are complete.
     private static func calico(_ kind: ObjectKind, _ plural: String, loss: String) -> WatchedResource {
         WatchedResource(
             candidates: [

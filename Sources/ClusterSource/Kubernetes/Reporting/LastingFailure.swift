@@ -1,17 +1,18 @@
-/// Decides when a lasting failure is logged: after some time, then in growing periods, and when it is over.
+/// Decides when a lasting failure is logged: after some time, then at growing intervals, and at its end.
 struct LastingFailure: Sendable {
     /// A message to log.
     enum Notice: Sendable, Hashable {
         /// The failure began.
         case began
-        /// The failure has lasted for so long.
+        /// The failure has lasted for this time.
         case lasts(Duration)
-        /// The failure is over, after so long.
+        /// The failure has ended after this time.
         case ended(Duration)
     }
 
-    /// The time that another failure must last to be logged after the end of a logged one, so that one that comes and goes does
-    /// not fill the log.
+    /// The time that a new failure must last to be logged after the end of a logged one.
+    ///
+    /// It prevents that an intermittent failure fills the log.
     static let quiet = Duration.seconds(60)
     private static let firstPeriod = Duration.seconds(60)
     private static let longestPeriod = Duration.seconds(3600)
@@ -21,13 +22,13 @@ struct LastingFailure: Sendable {
     private var endedAt: ContinuousClock.Instant?
     private var period = firstPeriod
 
-    /// The time since when it fails; nil if it does not.
+    /// The time since when it fails; nil if it does not fail.
     var failingSince: ContinuousClock.Instant? { since }
 
-    /// Whether it fails, and that was logged.
+    /// Whether it fails and the failure was logged.
     var isLogged: Bool { loggedAt != nil }
 
-    /// Notes a failure; `patience` is the time that it must last to be logged.
+    /// Records a failure; `patience` is the time that it must last to be logged.
     mutating func failed(at now: ContinuousClock.Instant, patience: Duration) -> Notice? {
         let since = self.since ?? now
         self.since = since
@@ -44,7 +45,7 @@ struct LastingFailure: Sendable {
         return .lasts(now - since)
     }
 
-    /// Notes a success.
+    /// Records a success.
     mutating func succeeded(at now: ContinuousClock.Instant) -> Notice? {
         guard let since = since.take(), loggedAt.take() != nil else { return nil }
         endedAt = now
@@ -53,7 +54,7 @@ struct LastingFailure: Sendable {
 }
 
 extension Duration {
-    /// A text such as `45s`, `12m`, `3h`, `2d`: the greatest unit that it has at least one of.
+    /// A text such as `45s`, `12m`, `3h`, `2d`, in the greatest unit of which the duration has at least one.
     var roughly: String {
         let seconds = components.seconds
         return switch seconds {

@@ -2,33 +2,33 @@ import ClusterModel
 import Logging
 import Synchronization
 
-/// The statistics of the source, and its log, in which repetitions are limited.
+/// The statistics and the log of the source; repeated log messages are limited.
 final class SourceReport: Sendable {
     private struct State {
         var statistics: KubernetesStatistics
         var server = LastingFailure()
-        /// The reasons why the server cannot be reached that were logged.
+        /// The logged reasons why the server is unreachable.
         var reasons: Set<TransportFailure> = []
         var credentials = LastingFailure()
         var causes: [Cause: Failing] = [:]
-        /// Resources that may not be read any more, and whose known objects are still used.
+        /// Resources that may not be read any longer and whose known objects are still used.
         var stale = Failing()
-        /// Resources whose objects are not used any more, until they are received again.
+        /// Resources whose objects are not used until they are received again.
         var forgotten: Set<String> = []
         var named: Set<ObjectReference> = []
         var hasReportedLimit = false
         var discovery = LastingFailure()
     }
 
-    /// The common cause for which several resources fail.
+    /// A cause of failure that several resources may share.
     struct Cause: Hashable {
         /// The kind of failure.
         enum Kind: Hashable {
-            /// The server requests a pause (429).
+            /// The server requested a pause (429).
             case throttled
-            /// The server refuses in some other way.
+            /// The server refused for another reason.
             case refused
-            /// The answer is neither a list nor a watch.
+            /// The response is neither a list nor a watch.
             case unreadable
         }
 
@@ -40,15 +40,15 @@ final class SourceReport: Sendable {
     /// The resources that fail for one cause.
     fileprivate struct Failing {
         var failure = LastingFailure()
-        /// The names in the plural.
+        /// The plural names of the resources.
         var resources: Set<String> = []
 
         var list: String { resources.sorted().joined(separator: ", ") }
     }
 
-    /// The most unusable objects that are named in the log.
+    /// The most unusable objects that the log names.
     static let namesLimit = 1000
-    /// The most reasons for an unreachable server that are logged until it is back.
+    /// The most reasons that are logged during one outage of the server.
     private static let reasonsLimit = 4
 
     private let server: String
@@ -56,7 +56,7 @@ final class SourceReport: Sendable {
     private let logger: Logger
     private let state: Mutex<State>
 
-    /// Begins without knowledge of any kind.
+    /// Creates a report with empty statistics.
     init(server: String, kinds: [ObjectKind], times: KubernetesTimes, logger: Logger) {
         self.server = server
         self.times = times
@@ -83,7 +83,7 @@ final class SourceReport: Sendable {
 
     // MARK: The server
 
-    /// Notes that there was no connection, or no answer; `patience` is the time that this must last to be logged.
+    /// Records that there was no connection or no response; `patience` is the time that this must last to be logged.
     func unreachable(_ failure: TransportFailure, patience: Duration = .zero) {
         let (notice, isNewReason) = state.withLock { state in
             let notice = state.server.failed(at: .now, patience: patience)
@@ -103,16 +103,16 @@ final class SourceReport: Sendable {
                 metadata: about(failure).merging(["for": "\(time.roughly)"]) { $1 }
             )
         case .ended, nil:
-            // A refused handshake may at first look like a connection that was closed.
+            // A refused handshake may first look like a closed connection.
             if isNewReason {
                 logger.warning("kubernetes: API server cannot be reached for another reason", metadata: about(failure))
             }
         }
     }
 
-    /// Notes that the server answered something.
+    /// Records any response of the server.
     ///
-    /// - Returns: whether it could not be reached before.
+    /// - Returns: whether the server was unreachable before.
     func reached() -> Bool {
         let (wasAway, notice) = state.withLock { state in
             state.reasons = []
@@ -127,7 +127,7 @@ final class SourceReport: Sendable {
         return wasAway
     }
 
-    /// Notes that the credentials were rejected.
+    /// Records that the server rejected the credentials.
     func unauthorized(as user: String) {
         let metadata: Logger.Metadata = ["server": "\(server)", "credentials": "\(user)"]
         switch state.withLock({ $0.credentials.failed(at: .now, patience: times.forbiddenNamed) }) {
@@ -142,13 +142,13 @@ final class SourceReport: Sendable {
         }
     }
 
-    /// Notes that the credentials were accepted.
+    /// Records that the server accepted the credentials.
     func authorized() {
         guard case .ended(let time) = state.withLock({ $0.credentials.succeeded(at: .now) }) else { return }
         logger.info("kubernetes: API server takes the credentials again", metadata: ["after": "\(time.roughly)"])
     }
 
-    /// Notes that the server does not list its groups: for some seconds after its start, or because a right is missing.
+    /// Records that the server does not list its groups: for seconds after its start, or because of a missing right.
     func discoveryForbidden(_ path: String) {
         let notice = state.withLock { $0.discovery.failed(at: .now, patience: times.forbiddenNamed) }
         guard case .began = notice else { return }
@@ -160,7 +160,7 @@ final class SourceReport: Sendable {
         )
     }
 
-    /// Notes that the server lists its groups.
+    /// Records that the server lists its groups.
     func discoveryAnswered() {
         guard case .ended(let time) = state.withLock({ $0.discovery.succeeded(at: .now) }) else { return }
         logger.info(
@@ -175,7 +175,7 @@ final class SourceReport: Sendable {
 
     // MARK: A resource
 
-    /// Notes that rights are missing; `hasObjects` if they were there before.
+    /// Records that rights are missing; `hasObjects` if the objects were readable before.
     func forbidden(
         _ resource: WatchedResource,
         _ candidate: WatchedResource.Candidate,
@@ -199,17 +199,17 @@ final class SourceReport: Sendable {
         )
     }
 
-    /// Notes that missing rights have been granted.
+    /// Records that missing rights were granted.
     func permitted(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         update(resource.kind) { $0.isForbidden = false }
         state.withLock { _ = $0.stale.end(candidate.plural) }
         logger.info("kubernetes: missing right was granted", metadata: about(candidate))
     }
 
-    /// Notes that known objects of a resource are used although it may not be read any more; logged again in growing periods.
+    /// Records that known objects of a resource are used although it may not be read; logged at growing intervals.
     func stale(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         let (notice, resources) = state.withLock { state -> (LastingFailure.Notice?, String) in
-            // Other failures have reminders of their own.
+            // Other failures have their own reminders.
             guard state.statistics.kinds[resource.kind]?.isForbidden == true else { return (nil, "") }
             state.stale.resources.insert(candidate.plural)
             return (state.stale.failure.failed(at: .now, patience: .zero), state.stale.list)
@@ -224,7 +224,7 @@ final class SourceReport: Sendable {
         )
     }
 
-    /// Logs that the known objects of a resource are not used any more.
+    /// Logs that the known objects of a resource are no longer used.
     func forgotten(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate, after time: Duration) {
         var metadata = about(candidate)
         update(resource.kind) { statistics in
@@ -243,14 +243,15 @@ final class SourceReport: Sendable {
         logger.warning("kubernetes: objects may be wrong by now and are not used any more", metadata: metadata)
     }
 
-    /// Notes that all objects of a resource were received.
+    /// Records that all objects of a resource were received.
     func used(_ candidate: WatchedResource.Candidate) {
         guard state.withLock({ $0.forgotten.remove(candidate.plural) != nil }) else { return }
         logger.info("kubernetes: objects are received again and used", metadata: about(candidate))
     }
 
-    /// Notes that a resource fails for some other reason than the connection or a missing right; failures with one cause are
-    /// logged together.
+    /// Records a failure of a resource other than an outage or a missing right.
+    ///
+    /// Failures with the same cause are logged together.
     func failed(
         _ resource: WatchedResource,
         _ candidate: WatchedResource.Candidate,
@@ -281,7 +282,7 @@ final class SourceReport: Sendable {
         }
     }
 
-    /// Notes that a resource is followed.
+    /// Records that a resource is followed.
     func works(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate) {
         let ended = state.withLock { state -> [Duration] in
             state.causes.keys.compactMap { cause in
@@ -293,7 +294,7 @@ final class SourceReport: Sendable {
         logger.info("kubernetes: resources are followed again", metadata: ["after": "\(time.roughly)"])
     }
 
-    /// Notes that a resource that was not served is, or the other way round, or that another group serves it.
+    /// Records which group serves a resource, and logs changes.
     func presence(_ resource: WatchedResource, _ candidate: WatchedResource.Candidate?) {
         let previous = state.withLock { state in
             var kind = state.statistics.kinds[resource.kind] ?? KindStatistics()
@@ -316,7 +317,7 @@ final class SourceReport: Sendable {
         }
     }
 
-    /// Notes that an object cannot be used.
+    /// Records that an object is unusable.
     func unusable(_ kind: ObjectKind, _ error: ObjectIssue) {
         enum Naming { case first, limit, known }
         let naming = state.withLock { state -> Naming in
@@ -348,9 +349,9 @@ final class SourceReport: Sendable {
 }
 
 extension SourceReport.Failing {
-    /// Notes that a resource does not fail for this cause any more.
+    /// Records that a resource no longer fails for this cause.
     ///
-    /// - Returns: the message if it was the last one.
+    /// - Returns: the notice if it was the last one.
     fileprivate mutating func end(_ resource: String) -> LastingFailure.Notice? {
         guard resources.remove(resource) != nil, resources.isEmpty else { return nil }
         return failure.succeeded(at: .now)

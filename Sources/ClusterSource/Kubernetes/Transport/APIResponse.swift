@@ -2,23 +2,23 @@ import AsyncHTTPClient
 import ClusterModel
 import NIOCore
 
-/// The beginning of an answer; its body is still to come.
+/// The header of a response; its body follows.
 struct APIResponse: Sendable {
     /// The HTTP status code.
     var status: Int
-    /// The time to wait that the server requests (`Retry-After`); nil if it does not.
+    /// The pause that the server requests (`Retry-After`); nil if it requests none.
     var retryAfter: Duration?
     /// The type of the body (`Content-Type`).
     var contentType: String?
-    /// The rest of the answer, in pieces of any size.
+    /// The body of the response, in pieces of any size.
     var body: HTTPClientResponse.Body
-    /// The client that got it.
+    /// The client that received the response.
     var connection: ClientGeneration
 
-    /// Bodies of refusals are short; of longer ones only the beginning is read.
+    /// The most bytes that are read of the body of an error response.
     private static let refusalLimit = 64 << 10
 
-    /// Reads the body of an answer that is no success.
+    /// Reads the body of an error response.
     func refusal(within limit: Duration) async -> APIStatus {
         let bytes = await withLimit(limit) { () -> [UInt8]? in
             var bytes: [UInt8] = []
@@ -28,7 +28,7 @@ struct APIResponse: Sendable {
                     if bytes.count >= Self.refusalLimit { break }
                 }
             } catch {
-                // The part that arrived may be enough.
+                // The part that arrived may be sufficient.
             }
             return bytes
         }
@@ -36,9 +36,9 @@ struct APIResponse: Sendable {
         return APIStatus(httpStatus: status, body: text.span)
     }
 
-    /// Reads a whole body that should be short.
+    /// Reads a whole body of limited size.
     ///
-    /// - Returns: nil if it is longer than `size` bytes, or does not come within the limit.
+    /// - Returns: nil if it is longer than `size` bytes, or does not arrive within the limit.
     func content(upTo size: Int, within limit: Duration) async -> [UInt8]? {
         await withLimit(limit) { () -> [UInt8]? in
             guard let buffer = try? await body.collect(upTo: size) else { return nil }
@@ -47,7 +47,7 @@ struct APIResponse: Sendable {
     }
 }
 
-/// Does something that is cancelled after a time; nil then.
+/// Runs an operation and cancels it after a time; then the result is nil.
 func withLimit<Value: Sendable>(_ limit: Duration, _ work: @escaping @Sendable () async -> Value?) async -> Value? {
     await withTaskGroup(of: Value?.self) { group in
         group.addTask { await work() }

@@ -4,23 +4,23 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// An HTTP client with its connections, until another one takes its place.
+/// An HTTP client with its connections, until another one replaces it.
 ///
-/// HTTP/2 where the server has it: one connection carries all watches, which spares the server some twenty connections
-/// from each node. A dead connection without a reset would stop all watches and later requests: the kernel's keep-alive
-/// detects it within a minute, and a request without an answer has the client replaced. Of each stream up to 8 MiB (its
-/// flow-control window) may wait here to be read, while the observer is slow.
+/// It uses HTTP/2 if the server supports it: one connection carries all watches, which saves the server some twenty
+/// connections for each node. A dead connection without a reset would stop all watches and later requests. The kernel's
+/// keep-alive detects it within a minute, and an unanswered request causes a replacement of the client. While the
+/// observer is slow, up to 8 MiB of each stream (its flow-control window) may wait here.
 final class ClientGeneration: Sendable {
-    /// Distinguishes successive clients.
+    /// The number of the client, which distinguishes successive clients.
     let number: Int
-    /// Does the requests.
+    /// Executes the requests.
     let http: HTTPClient
     private let lastActivityAt = Mutex(ContinuousClock.now)
 
-    /// The thread that moves the bytes of all clients; it stays for the life of the program.
+    /// The event loop for the I/O of all clients; it exists as long as the process.
     private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
-    /// Makes a client; nothing is connected yet.
+    /// Creates a client without connecting.
     init(
         number: Int,
         configuration: KubernetesConfiguration,
@@ -30,7 +30,7 @@ final class ClientGeneration: Sendable {
         self.number = number
         var settings = HTTPClient.Configuration(
             tlsConfiguration: tls?.configuration,
-            // A redirect could lead the token elsewhere; API servers do not redirect these requests.
+            // A redirect could send the token to another server; API servers do not redirect these requests.
             redirectConfiguration: .disallow,
             timeout: .init(connect: TimeAmount(connectLimit)),
             decompression: .disabled
@@ -38,7 +38,7 @@ final class ClientGeneration: Sendable {
         settings.httpVersion = .automatic
         // The reflectors have their own pauses between attempts.
         settings.connectionPool.retryConnectionEstablishment = false
-        // Over HTTP/1.1 each watch has a connection to itself.
+        // Over HTTP/1.1 each watch needs a connection of its own.
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         if configuration.address.isSecure, let name = configuration.tls.serverName {
             settings.dnsOverride = [name: configuration.address.host]
@@ -48,7 +48,7 @@ final class ClientGeneration: Sendable {
         http = HTTPClient(eventLoopGroup: Self.group, configuration: settings)
     }
 
-    /// Notes that bytes arrived over this client's connections.
+    /// Records that bytes arrived over this client's connections.
     func noteActivity() {
         lastActivityAt.withLock { $0 = .now }
     }
@@ -58,14 +58,14 @@ final class ClientGeneration: Sendable {
         lastActivityAt.withLock { $0 }
     }
 
-    /// Ends all requests and connections without waiting for it.
+    /// Cancels all requests and closes all connections without waiting.
     func abandon() {
         http.shutdown { _ in }
     }
 
-    /// Ends all requests and connections; waits for that, but not longer than the limit.
+    /// Cancels all requests and closes all connections; waits for that, but not longer than the limit.
     ///
-    /// An attempt to connect cannot be broken off, and lasts until its own time is up.
+    /// An attempt to connect cannot be cancelled, and lasts until its own timeout.
     func shutdown(within limit: Duration) async {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let waiting = WaitingOnce(continuation)
@@ -74,7 +74,7 @@ final class ClientGeneration: Sendable {
         }
     }
 
-    /// Has the kernel ask after 30 s of silence whether the other side is still there, and give up after 30 s more.
+    /// Enables TCP keep-alive: probes after 30 s of silence, and a timeout after 30 s more.
     private static let keepAlive: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
         let options: [(ChannelOptions.Types.SocketOption, Int)] = [
             (.socketOption(.so_keepalive), 1),
@@ -88,7 +88,7 @@ final class ClientGeneration: Sendable {
     }
 }
 
-/// A continuation that several may resume; the first one does.
+/// A continuation that several callers may resume; only the first call has an effect.
 private final class WaitingOnce: Sendable {
     private let continuation: Mutex<CheckedContinuation<Void, Never>?>
 

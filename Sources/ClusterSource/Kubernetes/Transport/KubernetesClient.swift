@@ -4,8 +4,9 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// Sends requests to the API server, with the configured credentials, over connections that it replaces when they or
-/// the credentials are of no use any more.
+/// Sends requests to the API server with the configured credentials.
+///
+/// It replaces its connections when they are dead, or when the credentials have changed.
 final class KubernetesClient: Sendable {
     private struct State {
         var configuration: KubernetesConfiguration
@@ -13,7 +14,7 @@ final class KubernetesClient: Sendable {
         var tlsBytes: [[UInt8]]
         var connection: ClientGeneration
         var isShutDown = false
-        /// Why the server's certificate was refused, and for how long that is not looked at again.
+        /// The reason why the server's certificate was refused, and the time until it is checked again.
         var fault: (text: String, until: ContinuousClock.Instant)?
     }
 
@@ -24,7 +25,7 @@ final class KubernetesClient: Sendable {
     private let logger: Logger
     private let state: Mutex<State>
 
-    /// Makes a client; nothing is connected yet.
+    /// Creates a client without connecting.
     init(
         configuration: KubernetesConfiguration,
         userAgent: String,
@@ -53,9 +54,9 @@ final class KubernetesClient: Sendable {
 
     // MARK: Requests
 
-    /// Asks for a path, from `/api` or `/apis` on, with its query; returns when the answer has begun.
+    /// Requests a path that begins with `/api` or `/apis`, with its query, and returns the header of the response.
     ///
-    /// That must happen within the limit; only the body may take longer.
+    /// The header must arrive within the limit; the body may take longer.
     func open(
         _ path: String,
         headers: [(String, String)] = [],
@@ -79,13 +80,13 @@ final class KubernetesClient: Sendable {
             if failure == .untrusted(TransportFailure.refusedCertificate), let fault = await faultOfCertificate() {
                 failure = .untrusted(fault)
             }
-            // Where nothing else came either, the connection itself is at fault.
+            // If nothing else arrived on the connection either, the connection itself is dead.
             if failure == .unanswered, connection.lastActivity < sentAt { replace(connection) }
             throw failure
         }
     }
 
-    /// Why the server's certificate is refused; nil if it is not shown again.
+    /// The reason why the server's certificate is refused; nil if the server does not show it again.
     private func faultOfCertificate() async -> String? {
         let (configuration, known) = state.withLock { ($0.configuration, $0.fault) }
         if let known, known.until > .now { return known.text }
@@ -102,10 +103,10 @@ final class KubernetesClient: Sendable {
         var request = HTTPClientRequest(
             url: "\(address.isSecure ? "https" : "http")://\(authority)\(address.prefix)\(path)"
         )
-        // The name in the URL is only the certificate's.
+        // The URL contains the name of the certificate, so the header contains the real host.
         if serverName != nil { request.headers.add(name: "Host", value: address.authority) }
         request.headers.add(name: "User-Agent", value: userAgent)
-        // No Accept-Encoding: watches are never compressed, and a list is decoded as it comes.
+        // No Accept-Encoding: watches are never compressed, and a list is decoded as it arrives.
         request.headers.add(name: "Accept", value: "application/json")
         if let token = state.token {
             request.headers.add(name: "Authorization", value: "Bearer \(token.current())")
@@ -113,17 +114,17 @@ final class KubernetesClient: Sendable {
         return request
     }
 
-    // MARK: Replacing what is of no use
+    // MARK: Replacing connections and credentials
 
-    /// Has the next request show fresh credentials: the server did not take those that were.
+    /// Reloads the credentials for the next request, because the server rejected the present ones.
     func renewCredentials() {
         state.withLock { $0.token?.expire() }
         reload()
     }
 
-    /// Reads the configuration again, and makes a new client if certificates or keys have changed on disk.
+    /// Reads the configuration again, and creates a new client if the address, certificates or keys have changed.
     ///
-    /// What cannot be read leaves what was.
+    /// If something is unreadable, everything stays as it is.
     func reload() {
         let current = state.withLock { $0.configuration }
         do {
@@ -146,7 +147,7 @@ final class KubernetesClient: Sendable {
         }
     }
 
-    /// Replaces a client's connections, unless they were replaced already.
+    /// Replaces a client's connections, unless they were already replaced.
     private func replace(_ connection: ClientGeneration) {
         let configuration = state.withLock { $0.configuration }
         let tls = try? configuration.loadTLS()
@@ -168,7 +169,7 @@ final class KubernetesClient: Sendable {
         previous.abandon()
     }
 
-    /// Ends all requests and connections; nothing can be asked after it.
+    /// Cancels all requests and closes all connections; no request may follow.
     func shutdown(within limit: Duration) async {
         let connection = state.withLock { state in
             state.isShutDown = true

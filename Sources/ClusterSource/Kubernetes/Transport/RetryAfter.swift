@@ -1,11 +1,11 @@
 import Foundation
 
-/// The pause that a server asks for (`Retry-After`, RFC 9110 section 10.2.3): seconds, or a date.
+/// The pause that a server requests (`Retry-After`, RFC 9110 section 10.2.3): seconds, or a date.
 enum RetryAfter {
-    /// Longer pauses are not kept, whatever the server asks for.
+    /// The longest pause, whatever the server requests.
     static let longest = Duration.seconds(300)
 
-    /// The pause that a header asks for; nil if it says neither.
+    /// Parses the value of the header; nil if it is neither a number of seconds nor a date.
     static func pause(_ text: String, now: Date = Date()) -> Duration? {
         let text = text.trimmingCharacters(in: .whitespaces)
         if !text.isEmpty, text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) {
@@ -15,12 +15,12 @@ enum RetryAfter {
         return pause(seconds: Int(min(max(date.timeIntervalSince(now), 0), 1e6).rounded(.up)))
     }
 
-    /// A number of seconds within bounds.
+    /// A number of seconds, limited to 0 and ``longest``.
     static func pause(seconds: Int) -> Duration {
         min(.seconds(max(seconds, 0)), longest)
     }
 
-    /// The date in the form that senders must use (IMF-fixdate).
+    /// Parses the date format that senders must use (IMF-fixdate).
     private static func date(_ text: String) -> Date? {
         guard text.utf8.count < 64 else { return nil }
         let formatter = DateFormatter()

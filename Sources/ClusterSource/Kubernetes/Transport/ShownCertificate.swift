@@ -4,14 +4,14 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// The certificate that a server shows, looked at because it was refused: which of the usual reasons applies.
+/// Finds the reason why the certificate of a server was refused.
 enum ShownCertificate {
-    /// Connects once more, looks at the certificate, and ends the handshake before anything is sent.
+    /// Connects again, reads the certificate, and ends the handshake before anything is sent.
     ///
     /// - Parameters:
     ///   - address: the server.
-    ///   - serverName: the name that the certificate should have; nil for the address's.
-    /// - Returns: the fault in words; nil if none was shown.
+    ///   - serverName: the expected name of the certificate; nil for the host of the address.
+    /// - Returns: the reason as text; nil if the server showed no certificate.
     static func fault(at address: ServerAddress, serverName: String?) async -> String? {
         let shown = Shown()
         let configuration = TLSConfiguration.makeClientConfiguration()
@@ -41,13 +41,13 @@ enum ShownCertificate {
         return shown.validity.map { text(from: $0.from, until: $0.until, at: Int64(time(nil))) }
     }
 
-    /// Says what is wrong with a certificate that was refused.
+    /// The reason why a certificate was refused, and the remedy.
     ///
     /// - Parameters:
     ///   - from: the first second in which it is valid, Unix time.
-    ///   - until: the last one.
-    ///   - now: the time.
-    /// - Returns: the fault and what to do.
+    ///   - until: the last second in which it is valid, Unix time.
+    ///   - now: the present time.
+    /// - Returns: the text for the message.
     static func text(from: Int64, until: Int64, at now: Int64) -> String {
         if now > until { return "the server's certificate expired on \(date(until)); renew it, or check the clock" }
         if now < from { return "the server's certificate is not valid before \(date(from)); check the clock" }
@@ -63,7 +63,7 @@ enum ShownCertificate {
     }
 }
 
-/// When the certificate is valid that a server showed.
+/// The validity of the certificate that the server showed.
 private final class Shown: Sendable {
     private let found = Mutex<(from: Int64, until: Int64)?>(nil)
 
@@ -76,7 +76,7 @@ private final class Shown: Sendable {
     }
 }
 
-/// Closes a connection when its handshake has ended, one way or the other.
+/// Closes the connection when the handshake has succeeded or failed.
 private final class Closing: ChannelInboundHandler, Sendable {
     typealias InboundIn = NIOAny
 

@@ -5,20 +5,20 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
-/// The reason why no answer came, or not the whole of it.
+/// The reason why there is no response, or an incomplete one.
 enum TransportFailure: Error, Sendable, Hashable {
-    /// There is no connection: unknown name, connection refused, no route, or no answer.
+    /// There is no connection: unknown name, connection refused, no route, or a timeout.
     case unreachable(String)
     /// The TLS handshake failed: one side does not trust the other, or does not use TLS.
     case untrusted(String)
-    /// The connection ended before the answer did.
+    /// The connection ended before the response was complete.
     case cut(String)
-    /// The request was sent and no answer began in time.
+    /// The request was sent, and no response began in time.
     case unanswered
     /// The task was cancelled.
     case cancelled
 
-    /// Sorts an error of the HTTP client.
+    /// Classifies an error of the HTTP client.
     init(_ error: any Error) {
         switch error {
         case let failure as TransportFailure: self = failure
@@ -41,7 +41,7 @@ enum TransportFailure: Error, Sendable, Hashable {
             self = .unreachable(Self.noConnection)
         case .deadlineExceeded: self = .unanswered
         case .remoteConnectionClosed: self = .cut("the server closed the connection")
-        // The client was replaced during this request: it can be sent again.
+        // The client was replaced during this request, which can be sent again.
         case .cancelled, .alreadyShutdown: self = .cut("the connection was given up")
         default: self = .cut(error.description)
         }
@@ -116,7 +116,7 @@ extension TransportFailure {
         "the server's certificate is not signed by the configured certificate authority, or not valid now;"
         + " check certificate-authority and the clock"
 
-    /// BoringSSL's words for what happens in practice, put into ours.
+    /// Replaces BoringSSL's messages for frequent failures by clearer ones.
     private static func handshake(_ text: String) -> String {
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return refusedCertificate
