@@ -3,7 +3,7 @@ import FlowModel
 
 /// Converts AdminNetworkPolicies, BaselineAdminNetworkPolicies and ClusterNetworkPolicies to drafts.
 enum AdminDrafting {
-    /// The draft, or nil if the policy has no subject; and the findings.
+    /// Returns the draft, nil if the policy has no subject, and the findings.
     static func draft(_ policy: AdminPolicy) -> (PolicyDraft?, [PolicyFinding]) {
         let reference = ObjectReference(kind: policy.kind, namespace: nil, name: policy.metadata.name)
         var findings = FindingCollector(object: reference)

@@ -14,8 +14,7 @@ struct CalicoDrafting {
         namespace = Self.isGlobal(policy.kind) ? nil : (policy.metadata.namespace ?? "default")
     }
 
-    /// The draft, or nil for a policy that is not evaluated; and the findings.
-    ///
+    /// Returns the draft, nil if the policy is not evaluated, and the findings.
     static func draft(_ policy: CalicoPolicy) -> (PolicyDraft?, [PolicyFinding]) {
         let reference = ObjectReference(
             kind: policy.kind,
@@ -183,7 +182,7 @@ struct CalicoDrafting {
         return criteria + selectors(entity, side, path)
     }
 
-    /// The domain names of the destination, which Calico accepts in egress rules that allow.
+    /// The criterion for the domain names of the destination; Calico accepts them only in egress rules that allow.
     private mutating func domains(of rule: CalicoRule, _ direction: FlowDirection, _ path: String) -> [Criterion] {
         let names = rule.destination.domains
         guard !names.isEmpty || !rule.source.domains.isEmpty else { return [] }
@@ -208,8 +207,8 @@ struct CalicoDrafting {
 
     /// Combines the selectors of an entity: its namespaces, endpoints and service accounts.
     ///
-    /// Calico's scoping: if a namespaced policy selects endpoints without selecting namespaces, only its own
-    /// namespace is meant.
+    /// Calico scopes these selectors: if a namespaced policy selects endpoints without selecting namespaces, only
+    /// endpoints of its own namespace match.
     private mutating func selectors(_ entity: EntityRule, _ side: FlowSide, _ path: String) -> [Criterion] {
         let accounts = entity.serviceAccounts ?? ServiceAccountMatch()
         let hasAccounts = !accounts.names.isEmpty || !accounts.selector.isEmpty

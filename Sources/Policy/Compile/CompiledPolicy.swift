@@ -9,9 +9,9 @@ struct PackedCriterion: Sendable, Hashable {
         case never, ipVersion, proto, icmp, ports, nets, selector, service, domains
     }
 
-    /// The kind of criterion.
+    /// The kind of the criterion.
     var kind: Kind
-    /// The end that it applies to.
+    /// The end of the connection that the criterion applies to.
     var side: FlowSide = .destination
     /// Whether the criterion is negated.
     var isNegated = false
@@ -36,9 +36,9 @@ struct CompiledRule: Sendable {
 final class CompiledPolicy: Sendable {
     /// A number that is unique among all compiled policies of this process.
     let number: UInt32
-    /// The source object; explanations read the rules from it again.
+    /// The source object; explanations compile its rules again.
     let object: ClusterObject
-    /// Its name.
+    /// A reference to the source object.
     let reference: ObjectReference
     /// The kind of the policy.
     let kind: PolicyHit.Kind
@@ -46,9 +46,9 @@ final class CompiledPolicy: Sendable {
     let tier: String
     /// The order in the tier; infinite for the last.
     let order: Double
-    /// The number of the selector of its endpoints.
+    /// The number of the selector of the endpoints that the policy applies to.
     let selector: UInt32
-    /// The hooks where it is evaluated.
+    /// The hooks where the policy is evaluated.
     let hooks: Set<PolicyHook>
     /// Ingress rules; nil if the policy does not apply to ingress.
     let ingress: [CompiledRule]?
@@ -95,7 +95,7 @@ final class CompiledPolicy: Sendable {
         direction == .ingress ? ingress : egress
     }
 
-    /// Whether it governs a direction at a hook.
+    /// Whether the policy has rules for a direction at a hook.
     func governs(_ direction: FlowDirection, _ hook: PolicyHook) -> Bool {
         hooks.contains(hook) && rules(direction) != nil
     }

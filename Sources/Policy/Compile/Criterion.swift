@@ -19,15 +19,15 @@ enum Criterion: Sendable, Hashable {
     case icmp(ICMPMatch, isNegated: Bool)
     /// A selector for the labels of the endpoint, or of a network set that contains the address.
     case selector(FlowSide, Selector, isNegated: Bool)
-    /// Ranges; at least one must contain the address.
+    /// Address ranges; at least one must contain the address.
     case nets(FlowSide, [IPPrefix], isNegated: Bool)
-    /// Ports; at least one must be the port.
+    /// Ports; at least one must match.
     case ports(FlowSide, [PortMatch], isNegated: Bool)
-    /// A service; at least one of its endpoints must have the address; at the destination, also the port.
+    /// A service with the address as an endpoint; for the destination, also with the port.
     case service(FlowSide, ServiceName)
-    /// Domain names; one must name the destination address.
+    /// Domain names; at least one must belong to the destination address.
     case domains([DomainPattern])
-    /// A criterion that is invalid or unknown: it never matches.
+    /// An invalid or unknown criterion, which never matches; with the reason.
     case never(String)
 }
 
@@ -40,7 +40,7 @@ struct ServiceName: Sendable, Hashable {
 }
 
 extension Criterion: CustomStringConvertible {
-    /// The criterion in words, such as `destination port is one of 80, 443`.
+    /// The criterion as a text, such as `destination port is one of 80, 443`.
     var description: String {
         switch self {
         case .ipVersion(let version): "IP version is \(version)"

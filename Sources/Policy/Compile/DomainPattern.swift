@@ -1,11 +1,11 @@
 /// A domain name of a rule or of a network set (`domains`, `allowedEgressDomains`).
 ///
-/// An exact name, or a name with `*` in place of one label. The asterisk stands for one or more labels: `*.example.com`
-/// matches `www.example.com` and `a.b.example.com`, and not `example.com`.
+/// It is an exact name, or a name with `*` in place of one label. The asterisk matches one or more labels:
+/// `*.example.com` matches `www.example.com` and `a.b.example.com`, but not `example.com`.
 struct DomainPattern: Sendable, Hashable, CustomStringConvertible {
-    /// The name in lower case, without the last dot.
+    /// The name in lower case, without the final dot.
     let description: String
-    /// The length of the text before the asterisk, bytes; nil for an exact name.
+    /// The length of the text before the asterisk, in bytes; nil for an exact name.
     private let headLength: Int?
 
     /// Parses a name; nil if Calico refuses it.
@@ -17,7 +17,7 @@ struct DomainPattern: Sendable, Hashable, CustomStringConvertible {
         headLength = name.utf8.firstIndex(of: UInt8(ascii: "*")).map { name.utf8[..<$0].count }
     }
 
-    /// Whether it matches a name, which is in lower case and without the last dot.
+    /// Whether the pattern matches a name, which must be in lower case and without the final dot.
     func matches(_ name: String) -> Bool {
         guard let headLength else { return name == description }
         let tailLength = description.utf8.count - headLength - 1
@@ -26,7 +26,7 @@ struct DomainPattern: Sendable, Hashable, CustomStringConvertible {
             && name.utf8.suffix(tailLength).elementsEqual(description.utf8.suffix(tailLength))
     }
 
-    /// The reason why a text is not a domain name with at most one asterisk; nil if it is.
+    /// The reason why a text is not a valid pattern; nil if it is valid.
     static func error(in text: String) -> String? {
         var labels = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         if labels.count > 1, labels.last?.isEmpty == true { labels.removeLast() }
@@ -61,7 +61,7 @@ struct DomainList: Sendable {
         names = Set(patterns.map(\.description)).subtracting(wildcards.map(\.description))
     }
 
-    /// Whether it has one of the names.
+    /// Whether the list matches one of the names.
     func matches(_ names: [String]) -> Bool {
         names.contains { name in self.names.contains(name) || wildcards.contains { $0.matches(name) } }
     }

@@ -6,12 +6,12 @@ enum KubernetesDrafting {
     /// The order of all Kubernetes NetworkPolicies in the default tier.
     static let order = 1_000.0
 
-    /// The draft and the findings.
+    /// Returns the draft and the findings.
     static func draft(_ policy: NetworkPolicy) -> (PolicyDraft?, [PolicyFinding]) {
         draft(policy.spec, policy.metadata, .networkPolicy, .kubernetesNetworkPolicy)
     }
 
-    /// The draft, or nil for a staged deletion; and the findings.
+    /// Returns the draft, nil for a staged deletion, and the findings.
     static func draft(_ policy: StagedKubernetesPolicy) -> (PolicyDraft?, [PolicyFinding]) {
         let (draft, findings) = draft(
             policy.spec,

@@ -1,6 +1,6 @@
 public import ClusterModel
 
-/// A point on the way of a packet where policies are evaluated, as in Felix.
+/// A point in the path of a packet where policies are evaluated, as in Felix.
 enum PolicyHook: UInt8, Sendable, Hashable {
     /// At an end of a connection: a workload, or a host's own traffic.
     case end
@@ -11,16 +11,16 @@ enum PolicyHook: UInt8, Sendable, Hashable {
     /// Traffic that a host endpoint forwards (`applyOnForward`).
     case forward
 
-    /// Whether the default action of a tier applies where none of its policies decides.
+    /// Whether the default action of a tier applies if none of its policies decides.
     ///
-    /// Felix drops at the end of a tier in its normal and forward chains only.
+    /// Felix drops packets at the end of a tier only in its normal and forward chains.
     var hasDefaultAction: Bool { self == .end || self == .forward }
 
-    /// Whether failsafe ports are let through before policies.
+    /// Whether failsafe ports are allowed before policies are evaluated.
     var hasFailsafePorts: Bool { self != .forward }
 }
 
-/// A policy of any kind in Calico's form, with parsed and scoped selectors.
+/// A reference to the policy object.
 struct PolicyDraft: Sendable {
     /// The object.
     var reference: ObjectReference
@@ -32,9 +32,9 @@ struct PolicyDraft: Sendable {
     var tier: String
     /// The order in the tier; infinite for the last.
     var order: Double
-    /// The endpoints that it applies to, restricted to its namespace if it has one.
+    /// The selector of the endpoints that the policy applies to, restricted to its namespace if it has one.
     var selector: Selector
-    /// The hooks where it is evaluated.
+    /// The hooks where the policy is evaluated.
     var hooks: Set<PolicyHook> = [.end]
     /// Ingress rules; nil if the policy does not apply to ingress.
     var ingress: [RuleDraft]?
@@ -53,7 +53,7 @@ struct RuleDraft: Sendable {
 
     /// Whether a criterion of the rule is a selector that also matches network sets by their domain names.
     ///
-    /// Calico honours `allowedEgressDomains` only for the destination of egress rules that allow.
+    /// Calico supports `allowedEgressDomains` only for the destination of egress rules that allow.
     func matchesDomains(of criterion: Criterion, _ direction: FlowDirection) -> Bool {
         guard action == .allow, direction == .egress, case .selector(.destination, _, isNegated: false) = criterion
         else {
@@ -67,17 +67,17 @@ struct RuleDraft: Sendable {
 public struct PolicyFinding: Sendable, Hashable, CustomStringConvertible {
     /// The effect on the policy.
     public enum Severity: String, Sendable, Hashable {
-        /// The policy, rule or field cannot be used.
+        /// The policy, rule or field is unusable.
         case unusable
         /// The rule can never match, or is narrower than it appears.
         case ineffective
     }
 
-    /// The object.
+    /// A reference to the object.
     public var object: ObjectReference
     /// The field, such as `spec.ingress[0].source.selector`.
     public var path: String
-    /// The offset of the error in the field's text, bytes; nil if not applicable.
+    /// The offset of the error in the field's text, in bytes; nil if it does not apply.
     public var position: Int?
     /// The effect on the policy.
     public var severity: Severity
@@ -104,7 +104,7 @@ struct FindingCollector {
     /// The maximum number of findings kept for a policy.
     static let limit = 100
 
-    /// The policy.
+    /// A reference to the policy.
     let object: ObjectReference
     /// The findings.
     private(set) var findings: [PolicyFinding] = []

@@ -1,11 +1,12 @@
 import ClusterModel
 import FlowModel
 
-/// Groups the ports of a Kubernetes policy's rule in the same way as Calico.
+/// Groups the ports of a rule of a Kubernetes policy, in the same way as Calico.
 enum PortExpansion {
-    /// Ports by protocol, in the order of the protocols' names; nil protocol: everything, nil ports: every port.
+    /// Groups ports by protocol, sorted by the names of the protocols.
     ///
-    /// Each element becomes one rule; adjacent ranges are merged.
+    /// A nil protocol stands for everything, and nil ports for every port. Each group becomes one rule; adjacent ranges
+    /// are merged.
     ///
     /// - Parameters:
     ///   - ports: the ports of the rule; nil or empty for everything.
@@ -41,7 +42,7 @@ enum PortExpansion {
         }
     }
 
-    /// The minimal ascending ranges with the same ports, followed by the names.
+    /// The minimal ranges that cover the same ports, in ascending order, followed by the named ports.
     private static func merged(_ ports: [PortMatch]) -> [PortMatch] {
         var ranges: [ClosedRange<UInt16>] = []
         var others: [PortMatch] = []

@@ -16,7 +16,7 @@ enum RuleCheck {
         findings.add(path(), .ineffective, "can never match: \(reason)")
     }
 
-    /// The reason why criteria can never match together; nil if they can.
+    /// The reason why criteria can never match together; nil if they can match.
     static func reason(_ criteria: [Criterion]) -> String? {
         for criterion in criteria {
             if let reason = reason(criterion) { return reason }
@@ -27,7 +27,7 @@ enum RuleCheck {
             ?? terms.destination.reason(terms, "destination")
     }
 
-    /// The reason why a single criterion can never match; nil if it can.
+    /// The reason why a single criterion can never match; nil if it can match.
     private static func reason(_ criterion: Criterion) -> String? {
         switch criterion {
         case .never(let reason): reason
@@ -93,7 +93,7 @@ private struct RuleTerms {
         return "it requires \(words(first, one)) and \(words(second, other))"
     }
 
-    /// A criterion of ``familyReason``, by its index, in words.
+    /// A text for a criterion of ``familyReason``, by its index.
     private func words(_ place: Int, _ version: Int) -> String {
         switch place {
         case 0: "IP version \(version)"

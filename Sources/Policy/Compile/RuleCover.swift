@@ -3,9 +3,9 @@ import FlowModel
 
 /// Tests coverage between lists of address ranges, for each range separately.
 enum RangeCover {
-    /// Whether each of the ranges lies within one of the others.
+    /// Whether each of the other ranges lies within one of the ranges.
     static func covers(_ ranges: [IPPrefix], _ others: [IPPrefix]) -> Bool {
-        // The first range usually decides that the answer is no.
+        // Fast path: the first range is usually not covered.
         guard let first = others.first,
             ranges.contains(where: { $0.length <= first.length && $0.contains(first.address) })
         else { return others.isEmpty }
@@ -19,7 +19,7 @@ enum RangeCover {
 
 /// Tests coverage between lists of ports.
 struct PortCover {
-    /// Ascending ranges with gaps between them.
+    /// Ascending disjoint ranges that are not adjacent.
     private var ranges: [ClosedRange<UInt16>] = []
     private var names: Set<String> = []
 

@@ -77,9 +77,9 @@ struct RuleTables: Sendable {
 
 /// The ports of a rule: numbers, and names that each endpoint resolves differently.
 struct PortList: Sendable {
-    /// Ranges of numbers, as written.
+    /// The ranges of numbers, in the order of the rule.
     let ranges: [ClosedRange<UInt16>]
-    /// Names.
+    /// The names of ports.
     let names: [String]
 
     init(_ ports: [PortMatch]) {
@@ -87,13 +87,13 @@ struct PortList: Sendable {
         names = ports.compactMap { if case .name(let name) = $0 { name } else { nil } }
     }
 
-    /// Whether one of the ranges contains the number.
+    /// Whether one of the ranges contains a port number.
     func hasNumber(_ port: UInt16) -> Bool {
         for range in ranges where range.contains(port) { return true }
         return false
     }
 
-    /// Whether one of the names is the endpoint's name of the port number.
+    /// Whether the endpoint has the port number under one of the names.
     func hasName(_ port: UInt16, _ proto: IPProtocol, of identity: EndpointIdentity?) -> Bool {
         guard !names.isEmpty, let identity else { return false }
         return identity.namedPorts.contains { named in

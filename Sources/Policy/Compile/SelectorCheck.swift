@@ -16,7 +16,7 @@ enum SelectorCheck {
         }
     }
 
-    /// The reason why a selector can never match; nil if it can.
+    /// The reason why a selector can never match; nil if it can match.
     static func reason(_ expression: SelectorExpression) -> String? {
         guard case .and(let parts) = expression else {
             switch expression {
@@ -45,9 +45,9 @@ enum SelectorCheck {
         return demands.sorted { $0.key < $1.key }.lazy.compactMap { reason($1, name($0)) }.first
     }
 
-    /// Whether several parts may test the same label, or a part is false by itself.
+    /// Whether several parts may test the same label, or a single part may be false for all labels.
     ///
-    /// Fast for the small number of parts that selectors usually have.
+    /// It is fast for the small number of parts that selectors usually have.
     private static func hasKeyTwice(_ parts: [SelectorExpression]) -> Bool {
         guard parts.count <= 8 else { return true }
         for (index, part) in parts.enumerated() {
@@ -57,7 +57,7 @@ enum SelectorCheck {
         return false
     }
 
-    /// The label that a part tests; nil if it tests several, or the part may be false by itself.
+    /// The label that a part tests; nil if it tests several, or if it may be false for all labels.
     private static func key(_ part: SelectorExpression) -> String? {
         switch part {
         case .has(let key), .compare(let key, _, _): key
@@ -67,7 +67,7 @@ enum SelectorCheck {
         }
     }
 
-    /// Whether excluding the matches of one selector from those of another leaves nothing.
+    /// Whether one selector excludes all labels that another one matches.
     static func excludes(_ excluded: SelectorExpression, _ expression: SelectorExpression) -> Bool {
         if case .all = excluded { return true }
         return Set(parts(excluded)).isSubset(of: parts(expression))
@@ -92,7 +92,7 @@ enum SelectorCheck {
         return nil
     }
 
-    /// The key as written in the policy.
+    /// The key in the notation of the policy.
     private static func name(_ key: String) -> String {
         for (prefix, owner) in [
             (CalicoLabel.namespacePrefix, "namespace"), (CalicoLabel.serviceAccountPrefix, "service account"),

@@ -1,6 +1,6 @@
 import FlowModel
 
-/// A label as used by selectors: numbers of its key and value, and the text of the value for substring comparisons.
+/// A label in the form for selectors: the numbers of its key and value, and the text of the value for comparisons.
 struct LabelNumbers: Sendable {
     /// The key's number.
     var key: UInt32
@@ -22,10 +22,10 @@ struct SelectorTable: Sendable {
     /// The number of selectors.
     var count: Int { programs.count }
 
-    /// Increases when keys or values are added, so that numbered labels must be renewed.
+    /// A size that grows when keys or values are added; then labels must be numbered again.
     var vocabulary: Int { keys.count + values.count }
 
-    /// The number of a selector; a new selector is added.
+    /// Returns the number of a selector, and adds a new selector.
     mutating func number(of selector: Selector) -> UInt32 {
         let text = selector.description
         if let number = numbers[text] { return number }
@@ -75,9 +75,10 @@ struct SelectorProgram: Sendable {
         var operation: Operation
         /// The label's key.
         var key: UInt32 = 0
-        /// The number of the value; its start in `values` for ``Operation/among``; its index in `texts` for substrings.
+        /// The number of the value; for ``Operation/among``, the first index in `values`; for substrings, the index in
+        /// `texts`.
         var value: UInt32 = 0
-        /// For ``Operation/among`` the number of values.
+        /// The number of values for ``Operation/among``.
         var count: UInt32 = 0
         /// The index of the step after its last part.
         var end: UInt32 = 0
@@ -144,7 +145,7 @@ struct SelectorProgram: Sendable {
         }
     }
 
-    /// The first part with the wanted result; nil if there is none.
+    /// The index of the first part with the given result; nil if there is none.
     private func part(of step: Step, _ index: Int, _ labels: [LabelNumbers], is wanted: Bool) -> Int? {
         var next = index + 1
         while next < Int(step.end) {
@@ -158,7 +159,7 @@ struct SelectorProgram: Sendable {
         kind.holds(text, texts[Int(step.value)])
     }
 
-    /// Whether the ascending values of a step contain a value.
+    /// Whether the values of a step, which are sorted, contain a value.
     private func hasValue(_ value: UInt32, _ step: Step) -> Bool {
         var low = Int(step.value)
         var high = low + Int(step.count)

@@ -1,11 +1,11 @@
 import FlowModel
 
-/// Assigns addresses to classes: all addresses of a class are in the same ranges of rules and network sets.
+/// Assigns addresses to classes: the addresses of one class belong to the same ranges of rules and network sets.
 ///
-/// A class is the innermost range that contains an address, and implies the ranges around it; class 0 is in no range.
-/// Immutable.
+/// A class represents the innermost range that contains an address, and implies the enclosing ranges; class 0 belongs to
+/// no range. The object is immutable.
 final class AddressClasses: Sendable {
-    /// The ascending start addresses of intervals with one class.
+    /// Intervals of addresses with one class, by their start addresses in ascending order.
     private struct Stretches<Value: FixedWidthInteger & Sendable>: Sendable {
         var starts: [Value] = []
         var classes: [UInt32] = []
@@ -87,7 +87,7 @@ final class AddressClasses: Sendable {
         hasSets = !sets.isEmpty
     }
 
-    /// The order: IPv6 first, then by start, wider ranges first.
+    /// The order of ranges: IPv6 first, then by start address, then wider ranges first.
     private static func precedes(_ left: IPPrefix, _ right: IPPrefix) -> Bool {
         if left.isIPv4 != right.isIPv4 { return right.isIPv4 }
         if left.address != right.address { return left.address.value < right.address.value }

@@ -1,31 +1,31 @@
 import FlowModel
 
-/// Finds the domain lists of rules and network sets that have a name of a destination, and numbers sets of them.
+/// Finds the domain lists of rules and network sets that match a name of a destination, and numbers sets of such lists.
 ///
-/// Verdicts are cached by set, so that names which no list has cost no room there.
+/// Verdicts are cached by set, so that names without a matching list need no cache entries.
 struct DomainSets: Sendable {
-    /// The set without lists: no list has a name of the destination.
+    /// The empty set: no list matches a name of the destination.
     static let empty: UInt32 = 0
     /// The number that stands for unknown names.
     static let unknown: UInt32 = 1
-    /// The number for destinations that policies never mean by a name.
+    /// The number for destinations that policies never select by name.
     static let none: UInt32 = 2
     /// The maximum number of sets; numbers have 22 bits in ``VerdictKey``.
     static let limit = 1 << 16
-    /// The maximum number of remembered name lists; clients choose what they ask for.
+    /// The most cached lists of names, because clients choose the names.
     private static let memoLimit = 1 << 14
 
-    /// Numbers of ``RuleTables/domains``, ascending.
+    /// The sets: numbers of ``RuleTables/domains``, ascending.
     private var sets: [[UInt32]] = [[], [], []]
     private var numbers: [[UInt32]: UInt32] = [[]: Self.empty]
     private var known: [[String]: UInt32] = [:]
-    /// The number of lists with which ``known`` was made.
+    /// The number of lists when ``known`` was computed.
     private var listCount = 0
 
     /// The number of sets.
     var count: Int { sets.count }
 
-    /// The number of the set of lists that have one of the names.
+    /// The number of the set of lists that match one of the names.
     mutating func number(of domains: DestinationDomains, _ tables: RuleTables) -> UInt32 {
         let names: [String]
         switch domains {
@@ -49,6 +49,6 @@ struct DomainSets: Sendable {
         return number
     }
 
-    /// The lists of a set.
+    /// The domain lists of a set.
     func lists(_ set: UInt32) -> [UInt32] { sets[Int(set)] }
 }

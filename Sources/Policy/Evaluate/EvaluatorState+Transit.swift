@@ -4,20 +4,20 @@ import FlowModel
 struct TransitDecision: Sendable {
     /// The hook.
     var hook: PolicyHook
-    /// The number of the table.
+    /// The index of the table.
     var table: Int
-    /// A step for each tier that decided.
+    /// The steps of the decision, one for each tier that decided.
     var steps: [DecisionStep]
-    /// The decision; nil if the packets go on.
+    /// The action; nil if evaluation continues.
     var action: FlowAction?
 }
 
-/// Forwarded traffic at a host endpoint.
+/// The evaluation of forwarded traffic at a host endpoint.
 extension EvaluatorState {
-    /// The maximum number of remembered traces.
+    /// The maximum number of cached traces.
     private static let maximumTransitTraces = 1 << 12
 
-    /// The trace of a forwarded connection; nil if no policy of the host endpoint governs it.
+    /// The trace of a forwarded connection; nil if no policy of the host endpoint applies to it.
     mutating func transit(
         _ connection: ForwardedConnection,
         _ endpoint: InterfaceEndpoint,
@@ -37,10 +37,11 @@ extension EvaluatorState {
         return trace
     }
 
-    /// Returns the decision at each hook that has policies, up to the one that ends the evaluation.
+    /// Returns the decision at each hook with policies, up to the decision that ends the evaluation.
     ///
-    /// Felix' order: before connection tracking, before destination NAT, in the forward path. What is denied ends it, and
-    /// what is allowed before connection tracking. What no policy of the forward path decides goes on.
+    /// The order is that of Felix: before connection tracking, before destination NAT, in the forward path. A denial ends
+    /// the evaluation, and so does an action allow before connection tracking. Traffic that no policy of the forward path
+    /// decides continues.
     mutating func transitDecisions(
         _ connection: ForwardedConnection,
         _ endpoint: InterfaceEndpoint,
@@ -75,7 +76,7 @@ extension EvaluatorState {
         let rules = lists[list(table, query, world)]
         enforced.removeAll(keepingCapacity: true)
         follow(rules, table, staged: false, query, ends, world)
-        // No profile is asked for what is forwarded.
+        // Profiles do not apply to forwarded traffic.
         let isDecided = enforced.last != .profiles
         if !isDecided { enforced.removeLast() }
         return TransitDecision(
@@ -95,7 +96,7 @@ extension EvaluatorState {
 }
 
 extension PolicyQuery {
-    /// The packets of a forwarded connection as a hook meets them: before destination NAT, or after it.
+    /// The packets of a forwarded connection at a hook: before or after destination NAT.
     init(_ connection: ForwardedConnection, at hook: PolicyHook, _ world: PolicyWorld) {
         guard hook == .forward else {
             var packets = connection.packets

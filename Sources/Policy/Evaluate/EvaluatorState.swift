@@ -5,11 +5,11 @@ import FlowModel
 struct EvaluatorState: Sendable {
     /// The maximum number of identities before the caches are cleared: most identities belong to deleted endpoints.
     private static let maximumIdentities = 1 << 15
-    /// The maximum size of tables and rule lists before the caches are cleared, bytes.
+    /// The maximum size of tables and rule lists before the caches are cleared, in bytes.
     private static let maximumListSize = 32 << 20
     /// The maximum number of decision steps before the caches are cleared.
     private static let maximumSteps = 1 << 18
-    /// The maximum number of traces that are kept when the caches are cleared; records keep their own references.
+    /// The maximum number of traces that survive the clearing of the caches; records keep their own references.
     private static let maximumTraces = 1 << 16
 
     private var numbers = IntegerMap()
@@ -65,7 +65,7 @@ struct EvaluatorState: Sendable {
         return verdict
     }
 
-    /// Sets the number of the lists that have a name of the destination.
+    /// Sets the number of the domain lists that match a name of the destination.
     private mutating func numberDomains(of query: inout PolicyQuery, _ world: PolicyWorld) {
         guard world.usesDomains else { return }
         if domainSets.count >= DomainSets.limit {
@@ -113,7 +113,7 @@ struct EvaluatorState: Sendable {
     }
 }
 
-/// Cleared caches, freed in small steps because freeing everything at once would delay evaluation.
+/// Cleared caches, which are freed in small steps, because freeing all at once would delay evaluation.
 private struct Forgotten: Sendable {
     var identities: [IdentityState] = []
     var tables: [SubjectTable] = []
@@ -138,7 +138,7 @@ struct Ends {
 // MARK: - Identities
 
 extension EvaluatorState {
-    /// The index of an identity, whose state is updated first.
+    /// The index of an identity, after an update of its state.
     mutating func number(of identity: EndpointIdentity, _ world: PolicyWorld) -> Int {
         var number = identities.count
         if let known = numbers.value(identity.id) {
@@ -251,7 +251,7 @@ extension EvaluatorState {
 // MARK: - Decisions
 
 extension EvaluatorState {
-    /// The number of the trace of an end.
+    /// The number of the trace for one end.
     private mutating func decide(
         _ direction: FlowDirection,
         _ subject: Int,
@@ -285,10 +285,11 @@ extension EvaluatorState {
         )
     }
 
-    /// Evaluates the tiers, and appends a step for each to `pending` or `enforced`.
+    /// Evaluates the tiers, and appends a step for each one to `pending` or `enforced`.
     ///
-    /// Optionally treats staged policies as enforced. Unlike Calico's own evaluation of staged policies, ICMP types and
-    /// address sets are matched in the same way as for enforced rules: a pending trace shows what would happen.
+    /// With `staged`, staged policies are treated as enforced. Unlike Calico's own evaluation of staged policies, ICMP
+    /// types and address sets are matched as for enforced rules, so that a pending trace shows the effect of enforcing
+    /// the policy.
     mutating func follow(
         _ list: RuleList,
         _ table: Int,
@@ -383,7 +384,7 @@ extension EvaluatorState {
         world.addresses.containsSet(`class`) { set in selects(selector, number(of: set, world), world) }
     }
 
-    /// Whether a selector matches a network set that has a domain name of the destination.
+    /// Whether a selector matches a network set with a domain name of the destination.
     private mutating func selectsSetByDomain(_ selector: UInt32, _ query: PolicyQuery, _ world: PolicyWorld) -> Bool {
         guard query.domainSet != DomainSets.none else { return false }
         let lists = domainSets.lists(query.domainSet)

@@ -1,8 +1,9 @@
 import ClusterModel
 import FlowModel
 
-/// Ports on which Felix lets a host endpoint's traffic through before policies (`failsafeInboundHostPorts`,
-/// `failsafeOutboundHostPorts` of its configuration).
+/// The failsafe ports of host endpoints, on which Felix allows traffic before it evaluates policies.
+///
+/// They are `failsafeInboundHostPorts` and `failsafeOutboundHostPorts` of the FelixConfiguration.
 struct FailsafePorts: Sendable {
     /// A protocol and a destination port.
     private struct Port: Sendable, Hashable {
@@ -10,15 +11,15 @@ struct FailsafePorts: Sendable {
         var number: UInt16
     }
 
-    /// The addresses of the other end: numbers of ``RuleTables/prefixes``, ascending; nil for all.
+    /// Ports with the addresses of the other end: numbers of ``RuleTables/prefixes``, ascending; nil for all addresses.
     private typealias Ports = [Port: [UInt32]?]
 
-    /// To the host.
+    /// Ports of traffic to the host.
     private var inbound: Ports
-    /// From the host.
+    /// Ports of traffic from the host.
     private var outbound: Ports
 
-    /// Felix' defaults: SSH, DHCP, DNS, BGP, etcd, Typha and the Kubernetes API.
+    /// Felix's defaults: SSH, DHCP, DNS, BGP, etcd, Typha and the Kubernetes API.
     static let standard = FailsafePorts(
         inbound: ports(tcp: [22] + cluster, udp: [68]),
         outbound: ports(tcp: cluster, udp: [53, 67])
@@ -33,7 +34,7 @@ struct FailsafePorts: Sendable {
         return ports
     }
 
-    /// The same where a configuration does not say otherwise.
+    /// A copy with the lists that a configuration sets.
     func overridden(by configuration: FelixConfiguration?, _ tables: inout RuleTables) -> FailsafePorts {
         var ports = self
         if let inbound = configuration?.failsafeInbound { ports.inbound = Self.ports(inbound, &tables) }
@@ -50,7 +51,7 @@ struct FailsafePorts: Sendable {
         return ports
     }
 
-    /// Whether packets in a direction are let through.
+    /// Whether packets in a direction are allowed.
     func contains(_ query: PolicyQuery, _ direction: FlowDirection, _ addresses: AddressClasses) -> Bool {
         let port = Port(proto: query.packets.proto, number: query.packets.destinationPort)
         guard let nets = (direction == .ingress ? inbound : outbound)[port] else { return false }
@@ -61,17 +62,17 @@ struct FailsafePorts: Sendable {
 
 /// The failsafe ports of the host endpoints of each node.
 ///
-/// The FelixConfiguration `default` is of all nodes; one with the name `node.` and that of a node overrides its members there.
+/// The FelixConfiguration `default` applies to all nodes; one named `node.` and the name of a node overrides its lists there.
 struct HostFailsafePorts: Sendable {
     private var all: FailsafePorts
     private var nodes: [String: FailsafePorts] = [:]
 
-    /// Felix' defaults everywhere.
+    /// Felix's defaults on all nodes.
     static let standard = HostFailsafePorts(all: .standard)
 
     private init(all: FailsafePorts) { self.all = all }
 
-    /// Takes what configurations say, by their names.
+    /// Takes configurations by their names.
     init(_ configurations: [String: FelixConfiguration], _ tables: inout RuleTables) {
         all = FailsafePorts.standard.overridden(by: configurations["default"], &tables)
         for (name, configuration) in configurations where name.hasPrefix(Self.nodePrefix) {
@@ -81,6 +82,6 @@ struct HostFailsafePorts: Sendable {
 
     private static let nodePrefix = "node."
 
-    /// Returns the ports of a node; nil stands for an unknown one, which has those of all nodes.
+    /// Returns the ports of a node; nil is an unknown node, which has the ports of all nodes.
     subscript(node: String?) -> FailsafePorts { node.flatMap { nodes[$0] } ?? all }
 }

@@ -1,20 +1,20 @@
 import ClusterModel
 import FlowModel
 
-/// A host endpoint, and the interfaces that it is of.
+/// A host endpoint with the properties that select its interfaces.
 struct InterfaceEndpoint: Sendable {
     /// The name of the object.
     var name: String
     /// The node.
     var node: String
-    /// The interface; nil where only addresses say which, `*` for all.
+    /// The interface; `*` for all; nil if the addresses select it.
     var interfaceName: String?
-    /// Its addresses, one of which the interface has.
+    /// The addresses, one of which the interface must have.
     var addresses: [IPAddress]
     /// The identity that selectors are matched against.
     var identity: EndpointIdentity
 
-    /// Returns how well it fits an interface, the best first; nil if it is not of the interface.
+    /// Returns the rank of the match with an interface, the lowest first; nil if the endpoint does not match.
     private func rank(_ interface: HostInterface) -> Int? {
         guard node == interface.node else { return nil }
         switch interfaceName {
@@ -25,7 +25,7 @@ struct InterfaceEndpoint: Sendable {
         }
     }
 
-    /// The host endpoint of an interface: by its name, else by an address, else the one of all interfaces.
+    /// The host endpoint of an interface: selected by name, else by an address, else one for all interfaces.
     static func find(_ interface: HostInterface, among endpoints: [InterfaceEndpoint]) -> InterfaceEndpoint? {
         var best: (rank: Int, endpoint: InterfaceEndpoint)?
         for endpoint in endpoints {

@@ -2,11 +2,11 @@ import FlowModel
 
 /// Cached results for an endpoint identity or a network set.
 ///
-/// These are its labels in the form of selectors, the selectors that match, and the policies that apply.
+/// They are the labels in the form for selectors, the results of selectors, and the tables of policies that apply.
 struct IdentityState: Sendable {
     /// The identity of the endpoint or network set.
     let identity: EndpointIdentity
-    /// The generation of the last snapshot that it was checked against.
+    /// The generation of the last snapshot for which the state was updated.
     var generation: UInt64 = 0
     /// The versions of the sources of its labels.
     var origins = LabelOrigins()
@@ -89,7 +89,7 @@ enum EffectiveLabels {
         return labels
     }
 
-    /// The labels that every namespace has, for an unknown one: its name, as labelled by Calico and Kubernetes.
+    /// The labels of an unknown namespace: only its name, in the labels of Calico and Kubernetes.
     private static func ofUnknownNamespace(_ name: String) -> [Label] {
         InheritedLabels(
             prefix: CalicoLabel.namespacePrefix,

@@ -23,7 +23,8 @@ public final class PolicySnapshot: PolicyEvaluator {
     /// The traces of the two ends of a connection, after address translation.
     ///
     /// Both are nil while policies, or objects that they depend on, are unknown. Traces with the same contents are the
-    /// same object. For ICMP, the destination port is `type << 8 | code`. While domain names are unknown, none is taken to match.
+    /// same object. For ICMP, the destination port is `type << 8 | code`. While domain names are unknown, no rule with
+    /// domain names matches.
     public func traces(
         of packets: TrackedConnection.Tuple,
         source: Endpoint,
@@ -36,13 +37,13 @@ public final class PolicySnapshot: PolicyEvaluator {
         return memory.state.withLock { $0.traces(query, world) }
     }
 
-    /// Returns the decision of an interface's host endpoint's policies on a connection that the host forwards.
+    /// Evaluates the host endpoint's policies of an interface for a connection that the host forwards.
     ///
     /// The hits are those of policies before connection tracking, before destination NAT and in the forward path, in this
     /// order.
     ///
     /// - Parameter connection: the connection at the interface.
-    /// - Returns: nil where no policy governs it, and while not all policies are known.
+    /// - Returns: nil if no policy applies to it, or while not all policies are known.
     public func transit(of connection: ForwardedConnection) -> PolicyTrace? {
         guard world.isComplete, !world.hostEndpoints.isEmpty,
             let endpoint = InterfaceEndpoint.find(connection.interface, among: world.hostEndpoints)
@@ -50,7 +51,7 @@ public final class PolicySnapshot: PolicyEvaluator {
         return memory.state.withLock { $0.transit(connection, endpoint, world) }
     }
 
-    /// The same at a host endpoint, and what each hook decides.
+    /// Evaluates the policies of a given host endpoint, and also returns the decision at each hook.
     func transit(
         _ connection: ForwardedConnection,
         at endpoint: InterfaceEndpoint
@@ -60,7 +61,7 @@ public final class PolicySnapshot: PolicyEvaluator {
         }
     }
 
-    /// The traces, evaluated without the verdict cache, for measurements.
+    /// The traces, evaluated without the verdict cache, for benchmarks.
     public func tracesEvaluated(
         of packets: TrackedConnection.Tuple,
         source: Endpoint,

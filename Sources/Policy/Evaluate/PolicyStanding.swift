@@ -2,14 +2,13 @@ public import FlowModel
 
 /// The properties of one end of a connection that policies distinguish.
 ///
-/// Where one end is replaced by another of equal standing, and the packets stay the same otherwise, policies decide
-/// the same.
+/// Policies decide the same for two ends of equal standing, if the packets are otherwise the same.
 public struct PolicyStanding: Sendable, Hashable {
     /// The number of the identity; 0 for an address without an endpoint.
     private let identity: UInt64
     /// The class of the address.
     private let addressClass: UInt32
-    /// The address, if it is an endpoint of a service that rules name: which one may depend on the port.
+    /// The address if it is an endpoint of a service in rules: the matching services may depend on the port.
     private let serviceEndpoint: IPAddress?
 
     init(_ identity: EndpointIdentity?, _ address: IPAddress, _ world: PolicyWorld) {

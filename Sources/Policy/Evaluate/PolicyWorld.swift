@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// Everything that verdicts depend on, at one moment.
+/// All inputs of verdicts at one moment.
 ///
 /// Immutable.
 final class PolicyWorld: Sendable {
@@ -31,7 +31,7 @@ final class PolicyWorld: Sendable {
     let usesDomains: Bool
     /// The host endpoints.
     let hostEndpoints: [InterfaceEndpoint]
-    /// Ports that host endpoints let through before policies.
+    /// The failsafe ports of host endpoints, which are allowed before policies are evaluated.
     let failsafePorts: HostFailsafePorts
     /// Whether all policies and the objects that they depend on are known, so that verdicts are valid.
     let isComplete: Bool
@@ -70,14 +70,14 @@ final class PolicyWorld: Sendable {
         self.isComplete = isComplete
     }
 
-    /// Whether a host endpoint's own traffic passes before policies are asked.
+    /// Whether a host endpoint's own traffic is on a failsafe port.
     func isFailsafe(_ query: PolicyQuery, _ direction: FlowDirection) -> Bool {
         let subject = direction == .ingress ? query.destination : query.source
         guard let subject, subject.kind == .host else { return false }
         return isFailsafe(query, direction, at: subject.node)
     }
 
-    /// Whether packets pass before policies are asked at the host endpoints of a node; nil for an unknown one.
+    /// Whether packets at the host endpoints of a node are on a failsafe port; nil for an unknown node.
     func isFailsafe(_ query: PolicyQuery, _ direction: FlowDirection, at node: String?) -> Bool {
         failsafePorts[node].contains(query, direction, addresses)
     }
@@ -105,13 +105,13 @@ final class PolicyWorld: Sendable {
 
 /// A network set with domain names.
 struct DomainNetworkSet: Sendable {
-    /// The set, whose labels selectors are matched against.
+    /// The labels of the set, for selectors.
     var identity: EndpointIdentity
     /// The number of its list in ``RuleTables/domains``.
     var domains: UInt32
 }
 
-/// A connection in the form that policies are evaluated for.
+/// A connection in the form for evaluation.
 struct PolicyQuery: Sendable {
     /// Addresses, ports and protocol.
     let packets: TrackedConnection.Tuple
@@ -129,7 +129,7 @@ struct PolicyQuery: Sendable {
     let destinationServices: UInt32
     /// The domain names of the destination.
     let domains: DestinationDomains
-    /// The number of the lists that have one of these names, in ``DomainSets``.
+    /// The number of the set of domain lists that match these names, in ``DomainSets``.
     var domainSet = DomainSets.empty
 
     init(

@@ -1,11 +1,11 @@
-/// Caches which selectors match: two bits per selector, in words of 64 selectors that are allocated on first use.
+/// Caches the results of selectors: two bits for each selector, in words of 64 selectors that are allocated on first use.
 struct SelectorMemo: Sendable {
-    /// For each group of 64 selectors, the index of its two words, from 1; 0 if not allocated.
+    /// For each group of 64 selectors, the index of its two words, from 1; 0 if they are not allocated.
     private var places: [UInt16] = []
-    /// Pairs of words: which results are cached, and which of the cached results are true.
+    /// Pairs of words: a bit set of cached results, and the results.
     private var words: [UInt64] = []
 
-    /// The memory size, bytes.
+    /// The memory size in bytes.
     var size: Int { places.capacity * 2 + words.capacity * 8 }
 
     /// Whether a selector matches; nil if the result is not cached.
@@ -18,7 +18,7 @@ struct SelectorMemo: Sendable {
         return words[place + 1] & bit != 0
     }
 
-    /// Caches the result of a selector; does nothing beyond four million selectors.
+    /// Caches the result of a selector; ignores selectors with a number above four million.
     mutating func set(_ selector: UInt32, _ holds: Bool) {
         let group = Int(selector >> 6)
         guard group < Int(UInt16.max) else { return }

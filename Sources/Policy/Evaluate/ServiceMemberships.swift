@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Finds the services used in rules that have an address and port as an endpoint.
+/// Finds the services in rules that have an address and port as an endpoint.
 ///
 /// Immutable.
 final class ServiceMemberships: Sendable {
@@ -15,7 +15,7 @@ final class ServiceMemberships: Sendable {
     /// Numbers of services, ascending; the first set is empty.
     private let sets: [[UInt32]]
 
-    /// Whether no service used in rules has endpoints.
+    /// Whether no service in rules has endpoints.
     var isEmpty: Bool { sets.count == 1 }
 
     /// Builds the sets from the endpoints of each service in ``RuleTables/services``.

@@ -68,7 +68,7 @@ struct SubjectTable: Sendable {
     let hasStaged: Bool
     /// For each policy, the number of its first rule among all rules of the table.
     let firstRules: [UInt32]
-    /// Ascending ports; rules with port numbers have the same result for all ports between two bounds.
+    /// Ascending ports; all ports between two bounds have the same result for rules with port numbers.
     let portBounds: [UInt16]
     /// The root of its decision paths (``TraceTrie``).
     let root: UInt32
@@ -149,7 +149,7 @@ struct RuleList: Sendable {
     /// The criteria of the rules.
     private(set) var criteria: [PackedCriterion] = []
 
-    /// The memory size, bytes.
+    /// The memory size in bytes.
     var size: Int { entries.count * MemoryLayout<Entry>.stride + criteria.count * MemoryLayout<PackedCriterion>.stride }
 
     /// Collects the rules of a table for a protocol, and for a port that represents its interval.
@@ -175,7 +175,7 @@ struct RuleList: Sendable {
         }
     }
 
-    /// The criteria left after protocol and port are checked; nil if these do not match.
+    /// The criteria that remain after checking protocol and port; nil if these do not match.
     private static func rest(
         _ criteria: [PackedCriterion],
         _ tables: RuleTables,

@@ -101,7 +101,7 @@ struct TraceTrie: Sendable {
     }
 }
 
-/// Builds the hits of a decision path.
+/// Creates the hits of a decision path.
 enum HitText {
     /// The hits of the enforced policies.
     static func enforced(_ steps: [DecisionStep], _ table: SubjectTable, from first: Int = 0) -> [String] {
@@ -128,7 +128,7 @@ enum HitText {
         if step == .profiles { return profile(index, table.profiles, table.format, isPending) }
         if let place = step.stretch {
             let stretch = table.stretches[place]
-            // An enforced trace names the last policy of the tier, a pending trace the first that did not match.
+            // An enforced hit names the last policy of the tier, a pending hit the first one, which did not match.
             let policy = isPending ? stretch.policies.lowerBound : stretch.lastEnforced ?? stretch.policies.lowerBound
             let action = stretch.tier.defaultAction == .pass ? "pass" : "deny"
             return "\(index)|\(table.policies[policy].hitText)\(action)|-1"
@@ -169,7 +169,8 @@ extension SubjectTable {
     func rule(_ step: DecisionStep) -> (policy: Int, number: Int, action: PolicyHit.Action) {
         var low = 0
         var high = firstRules.count
-        // Finds the last policy whose first rule is not after it; a policy without rules has the number of the next.
+        // Finds the last policy whose first rule is not after the step; a policy without rules has the number of the next
+        // one.
         while low < high {
             let middle = (low + high) >> 1
             if firstRules[middle] <= step.rawValue { low = middle + 1 } else { high = middle }

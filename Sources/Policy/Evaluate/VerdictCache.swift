@@ -1,12 +1,12 @@
 /// The inputs that determine a verdict.
 struct VerdictKey: Sendable, Equatable {
-    /// The number of the source's identity, 0 for none.
+    /// The number of the source's identity; 0 for none.
     var source: UInt64
-    /// The number of the destination's identity, 0 for none.
+    /// The number of the destination's identity; 0 for none.
     var destination: UInt64
-    /// Address classes; the source's in the upper half.
+    /// The address classes; the source's in the upper half.
     var classes: UInt64
-    /// Sets of services; the source's in the upper half.
+    /// The sets of services; the source's in the upper half.
     var services: UInt64
     /// Bits 0 to 15: destination port, or ICMP type and code; 16 to 31: source port, if a rule tests it; 32 to 39:
     /// protocol; bit 40: IPv4; bit 41: the source port is part of the key; 42 to 63: ``DomainSets``.
@@ -16,13 +16,13 @@ struct VerdictKey: Sendable, Equatable {
     static let withSourcePort = UInt64(1) << 41
 }
 
-/// A cache with a fixed number of verdicts, two slots for each key.
+/// A cache with a fixed number of verdicts; each key has two possible slots.
 struct VerdictCache: Sendable {
-    /// A verdict as numbers of traces, 0 for none.
+    /// A verdict as numbers of traces; 0 for none.
     struct Verdict: Sendable {
-        /// At the source.
+        /// The trace at the source.
         var egress: UInt32
-        /// At the destination.
+        /// The trace at the destination.
         var ingress: UInt32
 
         /// A marker: the verdict depends on the source port, so the key with the source port must be looked up.
@@ -39,7 +39,7 @@ struct VerdictCache: Sendable {
         var verdict = Verdict(egress: 0, ingress: 0)
     }
 
-    /// The number of verdicts that fit; a power of two.
+    /// The number of verdicts; a power of two.
     ///
     /// Each entry has 56 bytes.
     static let capacity = 1 << 16
@@ -57,7 +57,7 @@ struct VerdictCache: Sendable {
         return nil
     }
 
-    /// Caches a verdict, and may replace an older one.
+    /// Caches a verdict; may replace an older one.
     mutating func insert(_ key: VerdictKey, _ generation: UInt64, _ verdict: Verdict) {
         if entries.isEmpty { entries = Array(repeating: Entry(), count: Self.capacity) }
         let place = Self.place(key)

@@ -5,11 +5,11 @@ import FlowModel
 struct CriterionCheck {
     /// The connection.
     let query: PolicyQuery
-    /// The known objects.
+    /// The state that the connection is evaluated against.
     let world: PolicyWorld
-    /// The rule that has the criteria.
+    /// The rule with the criteria.
     let rule: RuleDraft
-    /// Its direction.
+    /// The direction of the rule.
     let direction: FlowDirection
 
     /// Whether a criterion matches.
@@ -34,7 +34,7 @@ struct CriterionCheck {
         }
     }
 
-    /// The condition of a criterion that is not met, and the actual value.
+    /// A text with a criterion that does not match, and the actual value.
     func missing(_ criterion: Criterion) -> String {
         let packets = query.packets
         let instead: String? =
@@ -89,10 +89,10 @@ struct CriterionCheck {
     private func thingsText(_ side: FlowSide, _ criterion: Criterion) -> String {
         let things = things(side, criterion)
         guard !things.isEmpty else { return "no known endpoint or network set" }
-        let asked = "\(criterion)"
+        let text = "\(criterion)"
         return things.map { thing in
             // Labels that Calico adds are shown only if the selector names them.
-            let labels = thing.labels.filter { asked.contains($0.key) || !CalicoLabel.isAdded($0.key) }.prefix(12)
+            let labels = thing.labels.filter { text.contains($0.key) || !CalicoLabel.isAdded($0.key) }.prefix(12)
             guard !labels.isEmpty else { return "a \(thing.name) without labels" }
             return "a \(thing.name) with " + labels.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")
         }.joined(separator: " and ")

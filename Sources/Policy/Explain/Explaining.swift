@@ -64,9 +64,9 @@ struct Explaining {
         return PolicyExplanation.Policy(object: policy.reference, isStaged: policy.isStaged, rules: rules)
     }
 
-    // MARK: - Words
+    // MARK: - Texts
 
-    /// The words of each tier that decides or has a default action, in order.
+    /// A text for each tier that decides or has a default action, in order.
     var wordsOfDecidingTiers: [String] {
         let tiers = tiers().filter { tier in
             let policies = tier.policies.filter { !$0.isStaged }
@@ -80,9 +80,9 @@ struct Explaining {
         _ tiers: [PolicyExplanation.Tier],
         isPending: Bool
     ) -> [PolicyExplanation.Hit] {
-        let asked = tiers.filter { tier in isPending || tier.policies.contains { !$0.isStaged } }
+        let applicable = tiers.filter { tier in isPending || tier.policies.contains { !$0.isStaged } }
         return texts.enumerated().map { index, text in
-            let words = index < asked.count ? words(asked[index], isPending: isPending) : profileWords
+            let words = index < applicable.count ? words(applicable[index], isPending: isPending) : profileWords
             return PolicyExplanation.Hit(text: text, words: words)
         }
     }

@@ -15,7 +15,7 @@ public struct PolicyExplanation: Sendable {
         public var action: CalicoRule.Action
         /// Whether it matches.
         public var matches: Bool
-        /// The criteria in words: all of them if the rule matches, otherwise the first unmet one and the actual value.
+        /// The criteria as texts: all of them if the rule matches, otherwise the first unmet one with the actual value.
         public var reasons: [String]
     }
 
@@ -33,7 +33,7 @@ public struct PolicyExplanation: Sendable {
 
     /// A tier that contains applicable policies.
     public struct Tier: Sendable {
-        /// Its name.
+        /// The name of the tier.
         public var name: String
         /// The action for connections that no policy of the tier decides.
         public var defaultAction: ClusterModel.Tier.DefaultAction
@@ -45,7 +45,7 @@ public struct PolicyExplanation: Sendable {
     public struct Hit: Sendable {
         /// The hit, as in records.
         public var text: String
-        /// The tier, policy and rule with the reason; if no rule matched, the conditions that were not met.
+        /// A text with tier, policy, rule and reason; if no rule matched, the unmet criteria.
         public var words: String
     }
 
@@ -57,14 +57,14 @@ public struct PolicyExplanation: Sendable {
     public var pending: [Hit]
     /// All tiers with applicable policies, in order, including those that are not reached.
     public var tiers: [Tier]
-    /// Whether domain names of the destination decided, or would have if more of them were known.
+    /// Whether the verdict depends on domain names of the destination, including names that are unknown.
     public var dependsOnDomains: Bool
 }
 
 extension PolicySnapshot {
     /// Explains the verdicts at the two ends of a connection; nil for an end without policies.
     ///
-    /// Not optimized for speed; intended for interactive use.
+    /// It is not optimized for speed, and intended for interactive use.
     public func explain(
         _ packets: TrackedConnection.Tuple,
         source: Endpoint,

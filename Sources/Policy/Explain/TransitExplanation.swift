@@ -1,13 +1,13 @@
 import ClusterModel
 public import FlowModel
 
-/// The explanation of what a host endpoint's policies decide of a connection that its node forwards.
+/// The explanation of the decision of a host endpoint's policies about a connection that its node forwards.
 public struct TransitExplanation: Sendable {
     /// The name of the host endpoint.
     public var hostEndpoint: String
-    /// Its node.
+    /// The node of the host endpoint.
     public var node: String
-    /// The direction in which the packets of the initiator cross its interface.
+    /// The direction in which the initiator's packets cross the interface.
     public var direction: ForwardedConnection.Direction
     /// The decision.
     public var action: FlowAction
@@ -16,16 +16,17 @@ public struct TransitExplanation: Sendable {
 }
 
 extension PolicySnapshot {
-    /// Explains what host endpoints decide of a connection where the source's node and the destination's forward it.
+    /// Explains the decisions of host endpoints on the nodes of source and destination, which forward a connection.
     ///
-    /// Those that have no policy for it are left out; so are all if one node has both ends.
+    /// Host endpoints without a policy for the connection are left out. The result is empty if both ends are on the same
+    /// node.
     ///
     /// - Parameters:
-    ///   - packets: addresses, ports and protocol of the end that began.
-    ///   - source: who owns the source address.
-    ///   - destination: who owns the destination address.
+    ///   - packets: addresses, ports and protocol of the initiator's packets.
+    ///   - source: the endpoint at the source address.
+    ///   - destination: the endpoint at the destination address.
     ///   - nodes: the node of a workload at each end; nil for others.
-    /// - Returns: the explanations, those of the source's node first.
+    /// - Returns: the explanations, beginning with those of the source's node.
     public func explainTransit(
         _ packets: TrackedConnection.Tuple,
         source: Endpoint,

@@ -21,11 +21,11 @@ public struct LogPrefix: Hashable, Sendable {
 
     /// The subject that decided about the packet.
     public enum Subject: Sendable, Hashable {
-        /// A rule, from 0, of the policy or profile with this id.
+        /// A rule of the policy or profile with this id; rules are counted from 0.
         case rule(Int, id: String)
-        /// The default action of this tier: no rule of its policies matched.
+        /// The default action of this tier, because no rule of its policies matched.
         case endOfTier(String)
-        /// No profile has a rule that matched.
+        /// No profile has a matching rule.
         case noProfile
         /// No rule of this staged policy matched.
         case stagedPolicy(id: String)
@@ -88,7 +88,7 @@ public struct LogPrefix: Hashable, Sendable {
 
     /// The length of a hashed prefix: the first 10 bytes of the original, 42 of a hash, `_`, and the last 10.
     private static let hashedLength = 63
-    /// The position of the `_`, which occurs in no name of a policy or namespace.
+    /// The position of the `_`, which does not occur in names of policies and namespaces.
     private static let hashedMark = 52
     private static let hashedHead = 10
 
@@ -100,7 +100,7 @@ public struct LogPrefix: Hashable, Sendable {
 
     // MARK: Hit
 
-    /// Whether the rule is staged: it shows what a staged policy would do, and decides nothing.
+    /// Whether the rule is staged, so that it shows the effect of a staged policy and has none itself.
     public var isStaged: Bool {
         if case .stagedPolicy = subject { return true }
         return isHashed ? isStagedHead : hit.kind.isStaged
@@ -109,7 +109,7 @@ public struct LogPrefix: Hashable, Sendable {
     /// Whether the part of the id before the hash matches the start of a staged policy's id.
     private var isStagedHead: Bool {
         guard case .rule(let rule, let id) = subject else {
-            // A tier's name is rarely that long, so a hashed prefix that denies is taken for a staged policy's.
+            // Names of tiers are rarely that long, so a hashed prefix with a denial is treated as a staged policy's.
             if case .endOfTier = subject { return action == .deny }
             return false
         }
@@ -119,9 +119,9 @@ public struct LogPrefix: Hashable, Sendable {
 
     /// The hit with index 0 that the prefix describes.
     ///
-    /// The tier is the part of the name before the first dot, or `default` without a dot. For the end of a tier, which
-    /// names no policy, the policy is the GlobalNetworkPolicy `end-of-tier`. A hashed id, or one that cannot be a
-    /// policy, becomes a GlobalNetworkPolicy in the tier `nflog` that is named after the id in the prefix.
+    /// The tier is the part of the name before the first dot; without a dot it is `default`. The end of a tier names no
+    /// policy; its hit has the GlobalNetworkPolicy `end-of-tier`. A hashed or invalid id becomes a GlobalNetworkPolicy in
+    /// the tier `nflog` that is named after the id in the prefix.
     public var hit: PolicyHit {
         switch subject {
         case .rule(let rule, let id): hit(of: id, rule: rule, owner == .profile ? Self.profiles(id) : Self.policies(id))
@@ -131,8 +131,6 @@ public struct LogPrefix: Hashable, Sendable {
         case .noProfile: hit(of: PolicyHit.noMatch, rule: 0, Self.profiles(PolicyHit.noMatch))
         }
     }
-
-    /// The name of the policy that represents a whole tier.
 
     /// The possible meanings of an id as tier and name part of a hit, the most likely first.
     private typealias Candidates = [(tier: String, part: String)]

@@ -6,13 +6,14 @@ public enum LogPrefixMeaning: Sendable {
     case rule(LoggedRule)
     /// The verdict of a staged policy, which has no effect.
     case staged
-    /// No verdict: the prefix has no word for one, or words for both.
+    /// No verdict: the prefix contains no word for one, or words for both.
     case noVerdict
 
     /// Parses a prefix: Calico's (``LogPrefix``), or any other that contains a word for the action of its rule.
     ///
     /// Words are separated by characters other than letters and digits; case is ignored. The hit of such a prefix is a
-    /// GlobalNetworkPolicy of the tier `nflog`, named after the prefix in the characters of object names, with rule -2.
+    /// GlobalNetworkPolicy of the tier `nflog` with the rule index -2. Its name is the prefix, reduced to the characters
+    /// of object names.
     ///
     /// - Parameters:
     ///   - prefix: the prefix as the kernel reports it.
@@ -73,7 +74,7 @@ extension PolicyHit {
 
     /// The text reduced to the characters of object names.
     ///
-    /// Small letters and digits stay; anything between them becomes a single `-` or `.`.
+    /// Letters in lower case and digits stay; other characters between them become a single `-` or `.`.
     private static func reduced(_ text: String) -> String {
         var name = ""
         var separator: Character?

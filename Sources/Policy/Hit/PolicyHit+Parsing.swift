@@ -7,8 +7,8 @@ public struct PolicyHitError: Error, Hashable, CustomStringConvertible {
 extension PolicyHit {
     /// Parses a hit of any format.
     ///
-    /// The formats are `kind:[namespace/]name` from Calico 3.32 on, `[namespace/]tier.name` and its staged forms
-    /// before, and four parts from before 2021.
+    /// The formats are `kind:[namespace/]name` from Calico 3.32 on, and `[namespace/]tier.name` with its staged forms
+    /// before. Hits from before 2021 have only four parts.
     ///
     /// - Throws: an error that names the invalid part and the reason.
     public init(_ text: String) throws(PolicyHitError) {

@@ -1,5 +1,5 @@
 extension PolicyHit {
-    /// The hit described in a sentence.
+    /// The hit as a sentence.
     ///
     /// For example `tier application: NetworkPolicy yaobank/application.allow: no rule matched, and the tier's default action
     /// denied`.

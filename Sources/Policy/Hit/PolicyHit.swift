@@ -1,4 +1,4 @@
-/// The result of one tier: the deciding rule, as named in a record.
+/// The decision of one tier: the deciding rule, in the form of records.
 ///
 /// For example, `0|platform|platform.default-pass|pass|1`.
 public struct PolicyHit: Sendable, Hashable {
@@ -61,7 +61,7 @@ public struct PolicyHit: Sendable, Hashable {
     public var name: String
     /// The action.
     public var action: Action
-    /// The rule index, from 0; ``endOfTier``; ``unknownRule``; or nil in records from before 2021, which have none.
+    /// The rule index, from 0; ``endOfTier``; ``unknownRule``; or nil for records from before 2021.
     public var ruleIndex: Int?
 
     /// Takes all members.

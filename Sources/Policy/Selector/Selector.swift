@@ -12,9 +12,9 @@ public import FlowModel
 public struct Selector: Sendable, Hashable {
     /// The maximum nesting depth of parentheses.
     public static let maximumDepth = 100
-    /// The maximum length of a selector, bytes; no API server stores a larger object.
+    /// The maximum length of a selector, in bytes; no API server stores a larger object.
     public static let maximumLength = 2 << 20
-    /// The maximum length of a label key, bytes.
+    /// The maximum length of a label key, in bytes.
     public static let maximumKeyLength = 512
 
     /// The parsed expression.
@@ -53,7 +53,7 @@ extension Selector: CustomStringConvertible {
 
 /// The position and the reason of a syntax error.
 public struct SelectorError: Error, Hashable, CustomStringConvertible {
-    /// The offset of the error, bytes.
+    /// The offset of the error, in bytes.
     public var position: Int
     /// The reason.
     public var reason: String

@@ -16,11 +16,13 @@ indirect enum SelectorExpression: Sendable, Hashable {
     case global
     /// `has(key)`.
     case has(key: String)
-    /// A comparison with one value; false where the label is absent.
+    /// A comparison with one value; false if the label is absent.
     case compare(key: String, Comparison, value: String)
-    /// `key in {…}`; false where the label is absent. Values ascend, each once.
+    /// `key in {…}`; false if the label is absent.
+    ///
+    /// The values are sorted and unique.
     case among(key: String, values: [String])
-    /// A negation; so `!=` and `not in` are true where the label is absent.
+    /// A negation; so `!=` and `not in` are true if the label is absent.
     case not(SelectorExpression)
     /// A conjunction; its parts are not conjunctions themselves.
     case and([SelectorExpression])
@@ -59,7 +61,7 @@ extension SelectorExpression {
         return .not(self)
     }
 
-    /// Whether the expression matches labels; the function returns the value of a label, or nil if it is absent.
+    /// Whether the expression matches labels; `label` returns the value of a label, or nil if it is absent.
     func holds(_ label: (String) -> String?) -> Bool {
         switch self {
         case .all, .global: true
@@ -144,7 +146,7 @@ extension SelectorExpression {
         if parenthesized { text += ")" }
     }
 
-    /// Whether `!` before it needs no parentheses.
+    /// Whether the expression needs no parentheses after `!`.
     private var isTerm: Bool {
         switch self {
         case .all, .global, .has: true
@@ -156,7 +158,7 @@ extension SelectorExpression {
         "{" + values.map(quoted).joined(separator: ", ") + "}"
     }
 
-    /// A value in the kind of quotes that it does not contain; the grammar has no escapes.
+    /// A value in quotes of the kind that the value does not contain; the grammar has no escapes.
     private static func quoted(_ value: String) -> String {
         value.utf8.contains(UInt8(ascii: "\"")) ? "'\(value)'" : "\"\(value)\""
     }

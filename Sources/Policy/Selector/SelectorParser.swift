@@ -37,7 +37,7 @@ struct SelectorParser {
         guard take("&&") else { return first }
         var parts = [first]
         repeat { parts.append(try operation(depth: depth)) } while take("&&")
-        // SelectorExpression.conjunction would drop all(), which has another meaning in a namespace selector.
+        // SelectorExpression.conjunction would remove all(), which has a different meaning in a namespace selector.
         var flat: [SelectorExpression] = []
         for part in parts {
             if case .and(let inner) = part { flat += inner } else { flat.append(part) }
@@ -71,7 +71,7 @@ struct SelectorParser {
         return try comparison(of: key)
     }
 
-    /// `all()`, `global()` or `has(…)`, with the parenthesis directly after the word; nil for any other word.
+    /// Parses `all()`, `global()` or `has(…)` after the word; throws for any other word.
     private mutating func call(_ name: String, at start: Int) throws(SelectorError) -> SelectorExpression? {
         guard ["all", "global", "has"].contains(name) else {
             position = start
@@ -105,7 +105,7 @@ struct SelectorParser {
         }
     }
 
-    /// `{'a', 'b'}`; a trailing comma is allowed.
+    /// Parses `{'a', 'b'}`; a trailing comma is allowed.
     private mutating func values() throws(SelectorError) -> [String] {
         guard take("{") else { throw failure("expected {") }
         var values: [String] = []
@@ -141,7 +141,7 @@ struct SelectorParser {
             for index in 0..<count where unsafe token[index] != bytes[position + index] { return false }
             return true
         }
-        // `!` of `!=` is not a negation.
+        // The `!` of `!=` is not a negation.
         guard matches else { return false }
         if count == 1, bytes[position] == UInt8(ascii: "!"), position + 1 < bytes.count,
             bytes[position + 1] == UInt8(ascii: "=")
@@ -174,7 +174,7 @@ struct SelectorParser {
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    /// Consumes a string in single or double quotes, which has no escapes.
+    /// Consumes a string in single or double quotes; there are no escapes.
     private mutating func string() throws(SelectorError) -> String {
         guard let quote = current, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") else {
             throw failure("expected a string in quotes")

@@ -9,21 +9,23 @@ enum CalicoLabel {
     static let orchestrator = "projectcalico.org/orchestrator"
     /// The service account of a workload.
     static let serviceAccount = "projectcalico.org/serviceaccount"
-    /// The name of a namespace or service account, among its own labels.
+    /// The name of a namespace or service account, among its inherited labels.
     static let name = "projectcalico.org/name"
     /// The key prefix of the labels of a namespace.
     static let namespacePrefix = "pcns."
     /// The key prefix of the labels of a service account.
     static let serviceAccountPrefix = "pcsa."
 
-    /// Whether a key is one of a label that Calico adds.
+    /// Whether Calico adds labels with a key.
     static func isAdded(_ key: String) -> Bool {
         ["projectcalico.org/", namespacePrefix, serviceAccountPrefix].contains { key.hasPrefix($0) }
     }
 }
 
 extension SelectorExpression {
-    /// The selector for the namespace's labels: keys get the prefix `pcns.`; `all()`: any namespace; `global()`: none.
+    /// The selector for the labels of a namespace: keys get the prefix `pcns.`.
+    ///
+    /// The leaf `all()` matches endpoints with a namespace, and `global()` those without one.
     var ofNamespace: SelectorExpression {
         mapLeaves { leaf in
             switch leaf {

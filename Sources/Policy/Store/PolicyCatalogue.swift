@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// Tiers, policies and rules in words, in order of evaluation.
+/// Tiers, policies and rules as texts, in order of evaluation.
 package struct PolicyCatalogue: Sendable {
     /// A rule.
     package struct Rule: Sendable {
@@ -10,7 +10,7 @@ package struct PolicyCatalogue: Sendable {
         package var index: Int
         /// The action for matching connections.
         package var action: PolicyHit.Action
-        /// The criteria in words, such as `protocol is tcp; destination port is 80`.
+        /// The criteria as a text, such as `protocol is tcp; destination port is 80`.
         package var text: String
 
         /// Takes all members.
@@ -50,7 +50,7 @@ package struct PolicyCatalogue: Sendable {
 
     /// A tier.
     package struct Tier: Sendable {
-        /// Its name.
+        /// The name of the tier.
         package var name: String
         /// The action for connections that no policy of the tier decides.
         package var defaultAction: PolicyHit.Action
@@ -63,7 +63,7 @@ package struct PolicyCatalogue: Sendable {
         }
     }
 
-    /// The tiers that have policies.
+    /// The tiers with policies.
     package var tiers: [Tier]
 
     /// Takes tiers in order.
@@ -73,7 +73,7 @@ package struct PolicyCatalogue: Sendable {
 }
 
 extension PolicySnapshot {
-    /// All policies of existing tiers, in words.
+    /// All policies of existing tiers, as texts.
     package var catalogue: PolicyCatalogue {
         let members = ([world.global] + world.namespaced.values).flatMap(\.policies).filter {
             $0.policy.hooks.contains(.end)

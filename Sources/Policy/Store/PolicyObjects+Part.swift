@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 
 extension PolicyObjects.Part {
-    /// Takes the parts of an object that affect policies; nil if it does not affect them.
+    /// Takes the part of an object that affects policies; nil if there is none.
     init?(_ object: ClusterObject) {
         switch object {
         case .networkPolicy(let policy): self.init(.networkPolicy, policy.metadata, .policy(object))
@@ -40,7 +40,7 @@ extension PolicyObjects.Part {
 }
 
 extension ServiceEndpoints.Group {
-    /// The same without the readiness, which Calico does not look at for `services` of a rule.
+    /// A copy without readiness, which Calico ignores for `services` of a rule.
     fileprivate var withoutReadiness: Self { Self(addresses: addresses, ports: ports) }
 }
 

@@ -1,7 +1,7 @@
 import ClusterModel
 import FlowModel
 
-/// An object of a source.
+/// An object with its source.
 struct SourceKey: Sendable, Hashable {
     /// The source.
     var source: SourceID
@@ -83,7 +83,7 @@ struct PolicyObjects: Sendable {
     private struct Entry: Sendable {
         var uid: String?
         var contents: Part.Contents
-        /// The identity of a network set, which selectors are matched against.
+        /// The identity of a network set or host endpoint, for selectors.
         var identity: EndpointIdentity?
     }
 
@@ -165,7 +165,7 @@ struct PolicyObjects: Sendable {
         }
     }
 
-    /// The labels of a namespace or service account, from the first source that has it.
+    /// The labels of a namespace or service account, from the first source that contains it.
     private func inherited(_ reference: ObjectReference, _ prefix: String) -> InheritedLabels? {
         for (_, list) in lists(reference.kind) {
             switch list[reference]?.contents {
@@ -215,7 +215,7 @@ struct PolicyObjects: Sendable {
         return sets
     }
 
-    /// The settings of FelixConfigurations, by their names.
+    /// The FelixConfigurations by name, from the first source that contains each.
     var felixConfigurations: [String: FelixConfiguration] {
         var configurations: [String: FelixConfiguration] = [:]
         for (_, list) in lists(.felixConfiguration) {
@@ -245,7 +245,7 @@ struct PolicyObjects: Sendable {
         }
     }
 
-    /// The endpoints of services, indexed by their position.
+    /// The endpoints of services; each service is numbered by its position.
     func memberships(_ services: [ServiceName]) -> ServiceMemberships {
         guard !services.isEmpty else { return ServiceMemberships([]) }
         let numbers = Dictionary(uniqueKeysWithValues: services.enumerated().map { ($1, UInt32($0)) })
@@ -264,7 +264,7 @@ struct PolicyObjects: Sendable {
 }
 
 extension HostEndpoint {
-    /// Whether policies see no difference.
+    /// Whether the endpoints are equal for policies.
     fileprivate func isSame(as other: HostEndpoint) -> Bool {
         node == other.node && interfaceName == other.interfaceName && addresses == other.addresses
             && profiles == other.profiles && namedPorts == other.namedPorts

@@ -29,7 +29,7 @@ final class PolicyScope: Sendable {
     /// Whether a rule has domain names.
     let usesDomains: Bool
 
-    /// Takes policies; those of tiers that do not exist are left out, because they are not enforced.
+    /// Takes policies; policies of tiers that do not exist are left out, because they are not enforced.
     init(_ policies: some Sequence<CompiledPolicy>, _ tiers: TierOrder) {
         var members: [ScopedPolicy] = []
         for policy in policies {
@@ -46,7 +46,7 @@ final class PolicyScope: Sendable {
 final class TierOrder: Sendable {
     /// A tier.
     struct Entry: Sendable {
-        /// Its name.
+        /// The name of the tier.
         var name: String
         /// The order, lowest first; infinite for the last.
         var order: Double
@@ -88,7 +88,7 @@ final class InheritedLabels: Sendable {
     /// The labels.
     let labels: [Label]
 
-    /// The labels of a namespace or service account, including its name.
+    /// Takes the labels of a namespace or service account, and adds its name.
     init(prefix: String, name: String, labels: [Label]) {
         let own = labels.filter { $0.key != CalicoLabel.name }
         self.labels = (own + [Label(key: CalicoLabel.name, value: name)]).map {

@@ -3,22 +3,22 @@ import FlowModel
 
 /// Stores policies and the objects that they refer to, and creates snapshots that evaluate them.
 ///
-/// Takes the same changes as the inventory, and ignores objects that policies do not depend on; the owner of an address
-/// is passed in with each connection. One writer at a time. A policy is parsed and compiled when it changes; the cost
-/// of a snapshot is the sorting of the changed namespaces.
+/// The store applies the same changes as the inventory, and ignores objects that policies do not depend on. Callers pass
+/// the owners of addresses with each connection. There may be only one writer at a time. A policy is parsed and compiled
+/// when it changes; the cost of a snapshot is the sorting of the changed namespaces.
 public struct PolicyStore: Sendable {
     private let format: PolicyFormat
     private var objects = PolicyObjects()
     private var policies: [SourceKey: StoredPolicy] = [:]
-    /// Findings about objects other than policies: tiers, network sets, host endpoints and Felix' configurations.
+    /// Findings about other objects: tiers, network sets, host endpoints and FelixConfigurations.
     private var otherFindings: [SourceKey: [PolicyFinding]] = [:]
     private var members: [String: [SourceKey: CompiledPolicy]] = [:]
     private var tables = RuleTables()
     private var memory = EvaluatorMemory()
-    /// The size of the tables when all their entries were in use.
+    /// The size of the tables when they contained no unused entries.
     private var compactCount = 0
 
-    /// The kinds for which a source has lost its objects.
+    /// The kinds whose objects a source cannot deliver at present.
     private var unknown: Set<SourceKind> = []
     private var dirty = Dirt(scopes: [""], tiers: true, sets: true, services: true)
     private var tiers = TierOrder([])
@@ -84,7 +84,7 @@ public struct PolicyStore: Sendable {
         current = nil
     }
 
-    /// The findings about policies and the objects beside them, sorted by object.
+    /// The findings about policies and other objects, sorted by object.
     public var findings: [PolicyFinding] {
         var findings = otherFindings.values.flatMap(\.self)
         let known = dirty.tiers ? TierOrder(objects.tiers) : tiers
@@ -100,7 +100,7 @@ public struct PolicyStore: Sendable {
                 )
             )
         }
-        // Findings of one object are in the order of its fields.
+        // The findings of one object stay in their order.
         let names = findings.map(\.object.description)
         return findings.indices.sorted { (names[$0], $0) < (names[$1], $1) }.map { findings[$0] }
     }
@@ -272,17 +272,17 @@ private struct SourceKind: Hashable, Sendable {
 private struct Dirt: Sendable {
     /// Namespaces with changed policies; the empty string represents global policies.
     var scopes: Set<String> = []
-    /// Tiers.
+    /// Whether tiers changed.
     var tiers = false
-    /// Network sets, or address ranges of rules, or failsafe ports.
+    /// Whether network sets, address ranges of rules, or failsafe ports changed.
     var sets = false
-    /// Endpoints of services, or services used in rules.
+    /// Whether endpoints of services, or the services in rules, changed.
     var services = false
-    /// Host endpoints.
+    /// Whether host endpoints changed.
     var hostEndpoints = false
 }
 
-/// A policy as kept in the store.
+/// A policy in the store.
 private struct StoredPolicy: Sendable {
     /// The compiled policy; nil if it is not evaluated.
     var compiled: CompiledPolicy?
@@ -291,7 +291,7 @@ private struct StoredPolicy: Sendable {
 }
 
 extension PolicyDraft {
-    /// The draft of a policy of any kind, and the findings.
+    /// Returns the draft of a policy of any kind, and the findings.
     static func make(_ object: ClusterObject) -> (PolicyDraft?, [PolicyFinding]) {
         switch object {
         case .calicoPolicy(let policy): CalicoDrafting.draft(policy)

@@ -1,8 +1,8 @@
 import ClusterModel
 
-/// Findings for object members that are not part of the API.
+/// Findings about object members that the API does not define.
 enum UnknownFieldFindings {
-    /// Returns one finding for each recorded member, and one for the number of the others.
+    /// Returns one finding for each recorded member, and one with the number of further members.
     static func findings(_ object: ClusterObject) -> [PolicyFinding] {
         let unknown = object.unknownFields
         guard !unknown.isEmpty else { return [] }

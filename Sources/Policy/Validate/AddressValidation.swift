@@ -22,8 +22,9 @@ enum AddressValidation {
         return range
     }
 
-    /// An address range of a custom resource, which `isCIDR` checks: with bits after the prefix, but not of IPv4 addresses
-    /// within those of IPv6.
+    /// An address range of a custom resource, as `isCIDR` checks it.
+    ///
+    /// Bits after the prefix are allowed, but IPv4-mapped IPv6 addresses are not.
     static func customRange(_ field: CheckedField) {
         guard let text = field.element() else { return }
         guard range(text) != nil, !hasLeadingZero(text) else {
@@ -65,7 +66,7 @@ enum AddressValidation {
         text.contains("/") && isAddressLike(text) ? IPPrefix(text) : nil
     }
 
-    /// Whether the prefix length begins with a zero that means nothing.
+    /// Whether the prefix length has a leading zero.
     private static func hasLeadingZero(_ text: String) -> Bool {
         text.split(separator: "/").last.map { $0.utf8.count > 1 && $0.hasPrefix("0") } ?? false
     }
@@ -88,7 +89,7 @@ enum AddressValidation {
         text.split(separator: "/").first.flatMap { IPAddress(String($0)) } != range.address
     }
 
-    /// Whether a text has only characters of addresses: a zero byte would end it for the C library and hide the rest.
+    /// Whether a text contains only characters of addresses; the C library would ignore the text after a zero byte.
     private static func isAddressLike(_ text: String) -> Bool {
         text.utf8.allSatisfy { 0x2e...0x3a ~= $0 || 0x41...0x46 ~= $0 || 0x61...0x66 ~= $0 }
     }

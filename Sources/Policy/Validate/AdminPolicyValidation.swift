@@ -123,7 +123,7 @@ struct AdminPolicyValidation {
         domains.checkRepetitions()
     }
 
-    /// Whether a text is what the pattern of domain names allows: two labels at least, `*.` before them or not.
+    /// Whether a text matches the API's pattern of domain names: at least two labels, with or without `*.` before them.
     private static func isDomain(_ text: String) -> Bool {
         var labels = Array(text.utf8).split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         if labels.last?.isEmpty == true { labels.removeLast() }
@@ -131,7 +131,7 @@ struct AdminPolicyValidation {
         return labels.count >= 2
             && labels.allSatisfy { label in
                 guard let first = label.first, let last = label.last else { return false }
-                // The pattern has A-z for the first character, with what is between Z and a.
+                // The pattern has A-z for the first character, which includes the characters between Z and a.
                 let isFirst = 0x30...0x39 ~= first || 0x41...0x7a ~= first
                 return isFirst && (label.count == 1 || isAlphanumeric(last))
                     && label.dropFirst().allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x5f }
@@ -164,7 +164,7 @@ struct AdminPolicyValidation {
         }
     }
 
-    /// Validates a protocol that the API takes as any text.
+    /// Validates a protocol for which the API accepts any text.
     private func checkProtocol(_ proto: CheckedField) {
         guard let name = proto.string(), !["TCP", "UDP", "SCTP"].contains(name) else { return }
         proto.doubt("an API server accepts this, but there are TCP, UDP and SCTP only; case is significant")
@@ -211,7 +211,7 @@ struct AdminPolicyValidation {
         }
     }
 
-    /// Rejects named ports in rules with peers other than pods, which have none.
+    /// Rejects named ports in rules with peers other than pods, because only pods have named ports.
     private func checkNamedPorts(_ rule: CheckedField) {
         let isOutside = rule["to"].elements().contains { peer in
             ["networks", "nodes", "domainNames"].contains { peer[$0].isPresent }

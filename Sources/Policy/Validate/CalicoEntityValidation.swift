@@ -2,7 +2,7 @@ import ClusterModel
 
 /// Validates the source or destination of a Calico rule.
 struct CalicoEntityValidation {
-    /// The rule; its action limits the fields of its ends.
+    /// The rule, whose action limits the fields of its ends.
     let rule: CheckedField
     /// Whether the entity is the source.
     let isSource: Bool

@@ -8,7 +8,7 @@ enum CalicoObjectValidation {
     private static let builtIn: [String: (order: Double, action: String)] = [
         "default": (1_000_000, "Deny"), "kube-admin": (1_000, "Pass"), "kube-baseline": (10_000_000, "Pass"),
     ]
-    /// The order of what were built-in tiers before 3.32.
+    /// The order of tiers that were built in before 3.32.
     private static let formerlyBuiltIn: [String: Double] = [
         "adminnetworkpolicy": 1_000, "baselineadminnetworkpolicy": 10_000_000,
     ]
@@ -73,7 +73,7 @@ enum CalicoObjectValidation {
 
     // MARK: - Failsafe ports
 
-    /// Checks those of Felix's many settings that Weir uses.
+    /// Validates the settings of Felix that Weir uses.
     static func checkFelixConfiguration(_ spec: CheckedField) {
         for member in ["failsafeInboundHostPorts", "failsafeOutboundHostPorts"] {
             for port in spec[member].elements() { checkFailsafePort(port) }

@@ -33,7 +33,7 @@ struct CalicoPolicyValidation {
         }
     }
 
-    /// Validates the staged action; a policy with the action Delete has no other members.
+    /// Validates the staged action; a policy with the action Delete may have no other members.
     static func checkStagedAction(_ spec: CheckedField, alsoWithDelete allowed: [String]) {
         guard spec["stagedAction"].word(of: ["Set", "Delete", "Learn", "Ignore"]) == "Delete" else { return }
         for (key, field) in spec.members() where key != "stagedAction" && !allowed.contains(key) && !field.isZero {
@@ -41,7 +41,7 @@ struct CalicoPolicyValidation {
         }
     }
 
-    /// Validates the directions of a Calico policy, or of a staged Kubernetes policy.
+    /// Reports an empty list of directions of a Calico policy, or of a staged Kubernetes policy.
     static func checkIsNotEmpty(_ types: CheckedField) {
         guard types.isPresent, types.isEmpty else { return }
         types.doubt("there is no type in it, which Calico refuses from 3.32 on; leave it out")
@@ -81,15 +81,15 @@ struct CalicoPolicyValidation {
 struct CalicoSelectorValidation {
     /// The treatment of `global()` in a selector.
     enum GlobalUse {
-        /// Refused, also in a string.
+        /// Refused, also within a string.
         case refused
-        /// Accepted with nothing beside it.
+        /// Accepted, but only alone.
         case alone
-        /// Accepted, but without meaning.
+        /// Accepted, but without effect.
         case accepted
     }
 
-    /// The maximum length of a selector from 3.33 on, characters.
+    /// The maximum length of a selector from 3.33 on, in characters.
     private static let lengthLimit = 1_024
 
     private let global: GlobalUse
@@ -115,7 +115,7 @@ struct CalicoSelectorValidation {
         checkGlobal(field, text, selector.expression)
     }
 
-    /// Validators look for the text of it.
+    /// Validates the use of `global()`; Calico's validators search for its text.
     private func checkGlobal(_ field: CheckedField, _ text: String, _ expression: SelectorExpression) {
         let hasText = text.contains("global(")
         switch global {

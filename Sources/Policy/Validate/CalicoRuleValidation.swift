@@ -35,7 +35,7 @@ struct CalicoRuleValidation {
         MetadataValidation.checkAnnotations(rule["metadata"]["annotations"])
     }
 
-    /// Validates the protocol of a rule with `icmp`: before 3.33 Calico compares it with the two names.
+    /// Validates the protocol of a rule with `icmp`; before 3.33 Calico accepts only the two names.
     private func checkMessageProtocol(_ message: CheckedField, _ proto: CalicoProtocol) {
         guard message.isPresent, proto.isReadable else { return }
         guard let name = proto.messageName else {
@@ -45,7 +45,7 @@ struct CalicoRuleValidation {
         message.doubt("Calico before 3.33 refuses it with the number of a protocol; write protocol: \(name)")
     }
 
-    /// Validates the IP version of a rule for ICMP: before 3.33 Calico compares the protocol with the two names.
+    /// Validates the IP version of an ICMP rule; before 3.33 Calico compares only the two names.
     private func checkVersion(_ version: Int?, _ proto: CalicoProtocol, _ field: CheckedField) {
         guard let version, let own = proto.ipVersion, own != version else { return }
         let reason = "\(field.excerpt) is of IPv\(own), and ipVersion is \(version)"
@@ -141,9 +141,9 @@ struct CalicoProtocol {
         ("TCP", 6), ("UDP", 17), ("ICMP", 1), ("ICMPv6", 58), ("SCTP", 132), ("UDPLite", 136),
     ]
 
-    /// The protocol number; nil if none is given.
+    /// The protocol number; nil if the field is absent or invalid.
     private(set) var number: UInt8?
-    /// Whether it is given by its name.
+    /// Whether the protocol is given by name.
     private(set) var isNamed = false
     /// Whether the protocol is valid or absent.
     private(set) var isReadable = true
@@ -168,13 +168,13 @@ struct CalicoProtocol {
     /// Whether the protocol has ports.
     var hasPorts: Bool { number == 6 || number == 17 || number == 132 }
 
-    /// Its name if it is ICMP or ICMPv6, which have a type and code; nil if it has none.
+    /// The name of ICMP or ICMPv6, which have types and codes; nil for other protocols.
     var messageName: String? { number == 1 ? "ICMP" : number == 58 ? "ICMPv6" : nil }
 
-    /// The IP version of the protocol; nil for both.
+    /// The IP version of ICMP or ICMPv6; nil for other protocols.
     var ipVersion: Int? { number == 1 ? 4 : number == 58 ? 6 : nil }
 
-    /// The text of the field, for a message.
+    /// A text about the protocol, for a message.
     var words: String {
         guard let number else { return "no protocol is named" }
         return "found \(Self.names.first { $0.number == number }?.name ?? "\(number)")"

@@ -38,7 +38,7 @@ struct CheckedField {
         }
     }
 
-    /// Whether the field has the value that the API gives to one that is absent.
+    /// Whether the value is the default of the API for an absent field.
     var isZero: Bool { isEmpty || value == .bool(false) }
 
     /// An excerpt of the value, for a message.
@@ -127,9 +127,9 @@ struct CheckedField {
         }
     }
 
-    /// Reports the elements of a list that are in it twice.
+    /// Reports duplicate elements of a list.
     ///
-    /// - Parameter version: since when Calico refuses them; nil if all versions do.
+    /// - Parameter version: the first version of Calico that refuses them; nil if all versions do.
     func checkRepetitions(since version: String? = nil) {
         var seen: Set<String> = []
         for element in elements() {
@@ -143,11 +143,11 @@ struct CheckedField {
         }
     }
 
-    /// Reports a list of more elements than Calico takes.
+    /// Reports a list with more elements than Calico accepts.
     ///
     /// - Parameters:
-    ///   - limit: how many it takes.
-    ///   - version: since when.
+    ///   - limit: the most elements that Calico accepts.
+    ///   - version: the first version with this limit.
     func checkCount(upTo limit: Int, since version: String) {
         guard case .list(let elements)? = value, elements.count > limit else { return }
         doubt("there are \(elements.count); Calico refuses more than \(limit) from \(version) on")
@@ -155,7 +155,7 @@ struct CheckedField {
 
     // MARK: - Values
 
-    /// The string in this element of a list, where API servers read null as an empty string.
+    /// The string in this element of a list; null is an empty string, as in API servers.
     func element() -> String? {
         isPresent ? string() : ""
     }
@@ -224,7 +224,7 @@ struct CheckedField {
         }
     }
 
-    /// Returns a word that must be one of the given ones; another case is rejected.
+    /// Returns a word that must be one of the given ones; case is significant.
     ///
     /// - Parameters:
     ///   - words: the words.

@@ -2,9 +2,11 @@ import ClusterModel
 
 /// Validates Kubernetes label selectors (`apimachinery/pkg/apis/meta/v1/validation`).
 enum LabelSelectorValidation {
+    /// Validates a selector.
+    ///
     /// - Parameters:
     ///   - selector: the selector.
-    ///   - isOfCustomResource: whether it is of a custom resource, where a value that is null is refused.
+    ///   - isOfCustomResource: whether it belongs to a custom resource, which may not have null values.
     static func check(_ selector: CheckedField, isOfCustomResource: Bool = false) {
         guard selector.expectObject(.labelSelector) else { return }
         for (key, label) in selector["matchLabels"].members() { MetadataValidation.checkLabel(key, label) }

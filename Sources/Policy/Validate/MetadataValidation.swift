@@ -61,7 +61,7 @@ enum MetadataValidation {
         "this is no value of a label: at most 63 letters, digits, -, _ and ., the first and the last "
         + "one a letter or digit"
 
-    /// Validates what a server makes a name from: a prefix of one.
+    /// Validates `generateName`, the prefix from which a server generates a name.
     private static func checkPrefix(_ field: CheckedField) {
         guard var prefix = field.nonEmptyString() else { return }
         if prefix.utf8.count > 1, prefix.hasSuffix("-") { prefix = String(prefix.dropLast(2)) + "a" }
@@ -90,7 +90,7 @@ enum MetadataValidation {
         }
     }
 
-    /// Whether a name is one that Calico gives to the policy of another API.
+    /// Whether a name has a prefix that Calico gives to converted policies of other APIs.
     private static func isConverted(_ name: String) -> Bool {
         ["knp.default.", "ossg.default.", "kanp.", "kbanp.", "kcnp."].contains { name.hasPrefix($0) }
     }

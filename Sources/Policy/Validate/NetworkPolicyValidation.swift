@@ -84,7 +84,7 @@ enum NetworkPolicyValidation {
         }
     }
 
-    /// The number of a port that is given as a number or a name; nil for a name.
+    /// The number of a port; nil if the port is a name.
     private static func number(_ port: CheckedField) -> Int? {
         switch port.value {
         case nil: return nil

@@ -4,8 +4,8 @@ public import ClusterModel
 ///
 /// The rules are those of Kubernetes (`pkg/apis/networking/validation`), of the CRDs of cluster-wide policies
 /// (`policy.networking.k8s.io`, v1alpha1 and v1alpha2), and of Calico's validator and CRDs
-/// (`libcalico-go/lib/validator/v3`, `api/pkg/apis/projectcalico/v3`), 3.30 to 3.33. What only some versions refuse is
-/// doubtful. Dependencies on other objects (tiers, namespaces) are not checked.
+/// (`libcalico-go/lib/validator/v3`, `api/pkg/apis/projectcalico/v3`), 3.30 to 3.33. Errors that only some versions
+/// report are doubtful. References to other objects (tiers, namespaces) are not checked.
 public enum ObjectValidation {
     /// The kinds that are validated.
     public static let kinds: Set<ObjectKind> = [
@@ -15,19 +15,19 @@ public enum ObjectValidation {
         .felixConfiguration,
     ]
 
-    /// The kinds of other APIs than Calico's.
+    /// The kinds whose API is not Calico's.
     private static let otherKinds: Set<ObjectKind> = [
         .networkPolicy, .adminNetworkPolicy, .baselineAdminNetworkPolicy, .clusterNetworkPolicy,
     ]
 
-    /// Validates the version of the API; objects in a list of their kind need not name one.
+    /// Validates the API version; objects in a typed list need none.
     private static func checkVersion(_ field: CheckedField, _ kind: ObjectKind) {
         guard let version = field.nonEmptyString() else { return }
         let accepted: [String]
         switch kind {
         case .networkPolicy: accepted = ["networking.k8s.io/v1"]
         case .adminNetworkPolicy, .baselineAdminNetworkPolicy, .clusterNetworkPolicy: return
-        // The second one is how Calico stores them where there is no API server of its own.
+        // Calico stores objects as `crd.projectcalico.org/v1` if it has no API server of its own.
         default: accepted = ["projectcalico.org/v3", "crd.projectcalico.org/v1"]
         }
         guard !accepted.contains(version) else { return }
@@ -64,6 +64,6 @@ public enum ObjectValidation {
 }
 
 extension ObjectKind {
-    /// The kind as an object names it.
+    /// The name of the kind in objects.
     fileprivate var plainName: String { self == .calicoNetworkPolicy ? "NetworkPolicy" : rawValue }
 }

@@ -1,6 +1,6 @@
 public import ClusterModel
 
-/// A part of an object that an API server or Calico rejects, or that only newer versions reject.
+/// A part of an object that an API server or Calico rejects, or that only some versions reject.
 public struct ObjectViolation: Sendable, Hashable {
     /// The effect on the object.
     public enum Severity: Sendable, Hashable {
@@ -14,9 +14,9 @@ public struct ObjectViolation: Sendable, Hashable {
     public var severity: Severity
     /// The path from the object.
     public var path: [PathComponent]
-    /// The offset of the location in the text, bytes.
+    /// The offset of the location in the text, in bytes.
     public var offset: Int
-    /// The offset of the error in the field's text, bytes; nil if not applicable.
+    /// The offset of the error in the field's text, in bytes; nil if it does not apply.
     public var position: Int?
     /// The error and the expected form.
     public var reason: String
