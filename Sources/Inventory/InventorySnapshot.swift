@@ -89,7 +89,7 @@ public struct InventorySnapshot: EndpointResolver {
 
     /// Whether an address may belong to a pod that sources have not reported yet.
     ///
-    /// It may if workloads are expected, the address has no owner and is no service address, and it is in private IPv4,
+    /// It is true if workloads are expected, the address has no owner and is no service address, and it is in private IPv4,
     /// 100.64.0.0/10, IPv6 fc00::/7, or a node's pod range.
     public func mayBecomeKnown(_ address: IPAddress) -> Bool {
         mayBecomeKnown(address, began: .min)

@@ -20,9 +20,9 @@ enum PolicyHook: UInt8, Sendable, Hashable {
     var hasFailsafePorts: Bool { self != .forward }
 }
 
-/// A reference to the policy object.
+/// A policy of any kind in Calico's form, with parsed and scoped selectors.
 struct PolicyDraft: Sendable {
-    /// The object.
+    /// A reference to the policy object.
     var reference: ObjectReference
     /// The kind of the policy.
     var kind: PolicyHit.Kind

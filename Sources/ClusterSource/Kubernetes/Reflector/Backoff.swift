@@ -1,6 +1,6 @@
 /// Computes the pauses between attempts: each is twice as long as the one before, less a random part of up to a half.
 ///
-/// The random part prevents that all agents of a cluster reconnect at once.
+/// The random part keeps the agents of a cluster from reconnecting all at once.
 struct Backoff: Sendable {
     private let first: Duration
     private let longest: Duration

@@ -130,9 +130,9 @@ actor Reflector {
         follow(effects)
     }
 
-    /// Reports the reason from an HTTP status or a watch event why the server does not continue.
+    /// Reports why the server does not continue, from an HTTP status or a watch event.
     private func report(_ status: APIStatus, _ effects: [ReflectorMachine.Effect]) {
-        // A missing watch-list support is not a failure, and a 403 has a message of its own.
+        // Missing support for watch-lists is not a failure, and a 403 has a message of its own.
         let isOrdinary = effects.contains(.watchListRefused) || [401, 403, 410].contains(status.code)
         if !isOrdinary { fail(status.code == 429 ? .throttled : .refused, why: "\(status)") }
         if !effects.contains(.watchListRefused) {

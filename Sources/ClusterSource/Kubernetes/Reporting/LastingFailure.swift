@@ -12,7 +12,7 @@ struct LastingFailure: Sendable {
 
     /// The time that a new failure must last to be logged after the end of a logged one.
     ///
-    /// It prevents that an intermittent failure fills the log.
+    /// It keeps an intermittent failure from filling the log.
     static let quiet = Duration.seconds(60)
     private static let firstPeriod = Duration.seconds(60)
     private static let longestPeriod = Duration.seconds(3600)
