@@ -537,7 +537,7 @@ import Testing
         (#"{"from":"10.65.1.4","to":"10.65.1.9","protocol":"tpc"}"#, "'protocol' must be tcp", nil),
         (#"{"from":"10.65.1.4","to":"10.65.1.9"} x"#, "column 39: more text after the value", nil),
         (#"{"from":"10.65.1.4","to":{}}"#, "'to' must be a text", nil),
-        (#"{"from":"10.65.1.4","to":"\ud800x\q"}"#, "an escape that there is not", nil),
+        (#"{"from":"10.65.1.4","to":"\ud800x\q"}"#, "an unknown escape sequence", nil),
         ("{\"from\":\"" + String(repeating: "x", count: 1_500_000), "the line is longer than", nil),
     ]
 

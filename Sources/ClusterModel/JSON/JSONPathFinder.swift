@@ -93,7 +93,7 @@ extension JSONReader {
         default: break
         }
         let start = reader.offset
-        guard (try? reader.skip()) != nil else { reader.offset = min(start + 1, bytes.count); return nil }
+        guard (try? reader.skip()) != nil else { return nil }
         let text = JSONText(bytes.extracting(start..<min(reader.offset, start + 80)), hasEscapes: false).string
         return reader.offset > start + 80 ? "\(text)…" : text
     }

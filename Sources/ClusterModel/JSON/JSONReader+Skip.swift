@@ -143,7 +143,7 @@ extension JSONReader {
             }
             return index &+ 6
         default:
-            throw .syntax("an escape that there is not", at: index)
+            throw .syntax("an unknown escape sequence", at: index)
         }
     }
 

@@ -164,7 +164,7 @@ private final class ObjectChecker: ObjectFileVisitor {
 
     private func check(_ service: Service, _ place: Place) {
         if !service.addresses.isEmpty, service.ports.isEmpty {
-            warn(place, "it has no ports: no record will name it")
+            warn(place, "it has no ports, so that no record can name it")
         }
     }
 

@@ -63,7 +63,7 @@ struct FileLog: Sendable {
         file.reportedFindings = Set(withoutLines)
         guard count > Self.limit, isNew else { return }
         logger.warning(
-            "inventory: more is wrong; see: weir inventory check",
+            "inventory: further mistakes are not logged; see: weir inventory check",
             metadata: ["file": "\(file.path)", "findings": "\(count - Self.limit)"]
         )
     }
