@@ -111,14 +111,15 @@ public struct FlowTimeouts: Sendable, Hashable {
     public var icmp: UInt32 = 20_000
     /// Every other protocol.
     public var other: UInt32 = 600_000
-    /// The most for any flow while more than three quarters of the table are in use, and for flows outside the table.
+    /// The limit for every flow while more than three quarters of the table are in use, and for flows outside the table.
     public var pressed: UInt32 = 10_000
 
     /// The defaults.
     public init() {}
 
-    /// Returns the idle time after which a flow with this protocol and these marks has ended, in ms; `isTwoWay`: packets went
-    /// both ways.
+    /// Returns the idle time after which a flow with this protocol and these marks has ended, in ms.
+    ///
+    /// `isTwoWay` is true if packets went both ways.
     func limit(proto: UInt8, marks: UInt32, isTwoWay: Bool, isPressed: Bool) -> UInt32 {
         let limit =
             switch proto {

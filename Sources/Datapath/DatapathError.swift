@@ -48,7 +48,7 @@ extension DatapathError: CustomStringConvertible {
         }
     }
 
-    /// Returns the remedy for an errno, whatever failed.
+    /// Returns the remedy for an errno, independent of the operation.
     private static func advice(_ errno: Int32) -> String {
         switch errno {
         case EMFILE: "raise the limit of open files (ulimit -n, LimitNOFILE=)"

@@ -11,10 +11,11 @@ extension Datapath {
         case detached(name: String, index: UInt32)
         /// The interface was renamed.
         case renamed(from: String, to: String)
-        /// Another program had removed the programs, and they are back; the traffic of the interface meanwhile, by its own
-        /// counters, is in no flow.
+        /// Another program had removed the programs, and they are attached again.
+        ///
+        /// The traffic of the interface in between, by the kernel's counters, is in no flow.
         case reattached(name: String, index: UInt32, ingress: TrafficCounters, egress: TrafficCounters)
-        /// Another program has removed the programs, and they cannot be put back; tried again with each scan.
+        /// Another program has removed the programs, and they cannot be attached again; each scan tries again.
         case removed(name: String, reason: String)
         /// Maps and links end with the process, for a reason in plain words: packets are not counted while no agent runs.
         case unpinned(reason: String)
@@ -29,7 +30,7 @@ extension Datapath {
         ///
         /// Counts that it has and that were not reported are lost with it, unless `weir` of the previous version reads them.
         case unreadable(layout: String)
-        /// The interface cannot be watched; tried again when the interfaces change.
+        /// The interface cannot be watched; each change of interfaces tries again.
         case failed(name: String, reason: String)
         /// The interface is selected but not watched, because its packets are counted elsewhere; reported once.
         case leftOut(name: String, because: LeftOutReason)
@@ -42,10 +43,11 @@ extension Datapath {
         case socketsUnavailable(reason: String)
         /// Sockets are read, but not those that are older than the run, or not all of these, for a reason in plain words.
         case olderSocketsUnavailable(reason: String)
-        /// Programs of processes are not remembered when they begin, for a reason in plain words: short-lived processes have neither path nor
-        /// arguments.
+        /// The programs of processes are not stored at exec(), for a reason in plain words.
+        ///
+        /// Short-lived processes then have neither path nor arguments.
         case processesUnavailable(reason: String)
-        /// Owners of UDP sockets are not read, or not those of sockets that are made from now on, for a reason in plain words.
+        /// Owners of UDP sockets are not read, or not those of new sockets, for a reason in plain words.
         case datagramsUnavailable(reason: String)
         /// DNS messages are not read, for a reason in plain words; everything else is.
         case dnsUnavailable(reason: String)

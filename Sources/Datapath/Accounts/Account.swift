@@ -26,7 +26,7 @@ public struct DirectionAccount: Sendable, Hashable {
     /// It is not part of the counts above.
     public var gap: TrafficCounters = .zero
 
-    /// Traffic that was dropped by decision; partly among the above.
+    /// Traffic that was dropped by a decision; the counts above include a part of it.
     public var denied = DenialAccount()
 
     /// Creates an empty value.
@@ -58,9 +58,10 @@ public struct DirectionAccount: Sendable, Hashable {
     }
 }
 
-/// Traffic that was dropped by decision in one direction of an interface, by where each packet was counted.
+/// Traffic that was dropped by a decision in one direction of an interface, by where each packet was counted.
 ///
-/// Packets that entered were seen before, except those that XDP dropped; packets that were to leave never were.
+/// ``DirectionAccount/seen`` includes denied packets that entered the interface, except those that XDP dropped. It does not
+/// include denied packets that were about to leave.
 public struct DenialAccount: Sendable, Hashable {
     /// Everything that was denied.
     public var seen: TrafficCounters = .zero
@@ -115,7 +116,7 @@ public struct InterfaceAccount: Sendable, Hashable {
     public var egress: DirectionAccount
     /// The number of interfaces in the account: more than one where accounts of interfaces that are gone were added up.
     public var interfaces: Int
-    /// The number of those without a complete account.
+    /// The number of these interfaces whose account is not complete.
     var unbalanced = 0
 
     /// Takes all members.

@@ -11,7 +11,8 @@ extension Datapath {
 
     /// The accounts when a run ends.
     ///
-    /// Where the programs go on counting, what they have counted since the last scan is not among it: the next run reports it.
+    /// Where the programs continue to count after the run, the accounts omit the packets since the last scan: the next run
+    /// reports them.
     public var finalAccounts: [InterfaceAccount] {
         guard pins?.isLeft == true else { return accounts }
         return accounts.map { account in

@@ -5,20 +5,21 @@ public struct DatapathLosses: Sendable, Hashable {
     /// Packets in no flow, because neither the flow table nor the overflow path had room; they are in the remainder of
     /// their interface (``FlowRemainder``).
     public var packets: UInt64 = 0
-    /// Packets of flows that ended, and that the previous agent had not written when it died: they are in remainders, too, and
-    /// not among the above.
+    /// Packets of ended flows that the previous agent had not written when it died; the remainders include them, and
+    /// ``packets`` does not.
     public var unwrittenPackets: UInt64 = 0
     /// Flows outside of the flow table that were folded into the remainder of their interface, to make room for those of
     /// another one.
     public var foldedFlows: UInt64 = 0
-    /// Packets that were dropped by decision, and are denied in no flow for the same reason.
+    /// Packets that were dropped by a decision and are denied in no flow, because neither the flow table nor the overflow path
+    /// had room.
     public var deniedPackets: UInt64 = 0
     /// Drops that happened in an interrupt while the program for drops was running on that CPU.
     public var missedDrops: UInt64 = 0
     /// Dropped packets of watched interfaces whose headers could not be read.
     public var unparsedDrops: UInt64 = 0
 
-    /// Sockets that found no room among those that are read, and lost reports: last ones of sockets, and owners of UDP sockets.
+    /// Sockets that found no room in the map of sockets, and lost reports: last reports of sockets, and owners of UDP sockets.
     public var missedSockets: UInt64 = 0
 
     /// DNS messages that found no room in the ring.
@@ -41,7 +42,7 @@ extension Datapath {
         }
         let (unwritten, gone) = takeover.unwritten
         losses.unwrittenPackets = unwritten.packets + gone.packets
-        // The accounts include them from the first reading of the table on.
+        // The remainders include the unwritten packets from the first reading of the table on.
         losses.packets -= min(losses.packets, unwritten.packets)
         losses.deniedPackets -= min(losses.deniedPackets, unwritten.deniedPackets)
         losses.foldedFlows = foldedFlows

@@ -4,7 +4,7 @@ import FlowModel
 public struct DatapathReading: Sendable {
     /// The accounts of the interfaces that are watched, in the order of their indices.
     public var watched: [InterfaceAccount] = []
-    /// The sum of the accounts of those that are not watched any more.
+    /// The sum of the accounts of interfaces that are not watched any more.
     public var gone = InterfaceAccount(
         name: PastAccounts.olderName,
         index: 0,
@@ -31,8 +31,8 @@ public struct DatapathReading: Sendable {
 
     /// The packets that the accounts of removed interfaces cannot explain; any value but 0 is a fault in Weir.
     ///
-    /// The accounts of watched interfaces may lack counted packets that are not taken out of the table yet, but never the other
-    /// way around: an excess in their flows counts, too.
+    /// Packets of watched interfaces that are not taken out of the table yet do not count. Packets that an account contains and
+    /// that were not seen do.
     public var unaccounted: UInt64 {
         let past = gone.unbalanced > 0 ? gone.excess + gone.inFlight : 0
         return watched.reduce(past) { $0 + $1.excess }
@@ -58,7 +58,7 @@ extension DirectionAccount {
         flows.packets + overflow.packets + remainder.packets + notIP.packets + unparsed.packets
     }
 
-    /// Leaves out what was seen, or denied, and is in no part of the account yet.
+    /// Subtracts from the seen and the denied traffic the part that is in no part of the account yet.
     mutating func leaveOutInFlight() {
         if seen.packets >= accountedFor.packets, seen.bytes >= accountedFor.bytes { seen = accountedFor }
         let parts = denied.flows + denied.overflow + denied.remainder
@@ -70,7 +70,7 @@ extension DirectionAccount {
 }
 
 extension Datapath {
-    /// Everything that the datapath counts, as of now; costs a look at the accounts of all interfaces.
+    /// Everything that the datapath counts, as of now; reads the accounts of all interfaces.
     public var reading: DatapathReading {
         var reading = DatapathReading()
         reading.watched = watchedAccounts

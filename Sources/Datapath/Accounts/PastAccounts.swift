@@ -7,7 +7,7 @@ import FlowModel
 struct PastAccounts {
     /// Accounts that are kept one by one, the oldest first.
     private var accounts: [InterfaceAccount] = []
-    /// The sum of those before; nil if there are none.
+    /// The sum of older accounts; nil if there are none.
     private var older: InterfaceAccount?
     private var drops: [DropKey: UInt64] = [:]
     private var reasons: [ObjectIdentifier: DropReason] = [:]
@@ -37,7 +37,7 @@ struct PastAccounts {
     /// Takes the closed account of an interface.
     mutating func add(_ account: InterfaceAccount) {
         accounts.append(account)
-        // A quarter at a time, so that not every one moves the rest.
+        // Folds a quarter of them at once, so that not every new account moves the others.
         guard accounts.count > limit else { return }
         let count = max(1, limit / 4)
         for account in accounts.prefix(count) { fold(account) }

@@ -18,7 +18,7 @@ public final class Conntrack: ConnectionTracker, Sendable {
         public var queries: UInt64 = 0
         /// Connections that the kernel found.
         public var found: UInt64 = 0
-        /// Queries without an answer, or with a senseless one.
+        /// Queries without an answer, or with an invalid one.
         public var failures: UInt64 = 0
         /// Connections that were not looked up, because earlier lookups had taken too long.
         public var skipped: UInt64 = 0
@@ -122,7 +122,7 @@ extension Conntrack {
 }
 
 extension Conntrack {
-    /// Enters artificial connections into connection tracking, for measurements; they stay for an hour.
+    /// Enters artificial connections into connection tracking, for measurements; they expire after an hour.
     ///
     /// - Returns: how many the kernel refused, for example because it has them already.
     package func insert(_ connections: [TrackedConnection]) -> Int {
@@ -139,7 +139,7 @@ extension Conntrack.State {
                 some.count,
                 &request,
                 append: { ConntrackMessage.appendNew(some[start + $0], to: &$1) },
-                // Only a refusal is answered.
+                // The kernel answers only if it refuses the connection.
                 take: { if case .failed = $1 { refused += 1 } }
             )
         }
@@ -247,7 +247,7 @@ extension Conntrack.State {
         orElse other: TrackedConnection.Tuple?
     ) -> Finding {
         var finding = ask(packets)
-        // Behind a translation, packets have the addresses that the other direction answers to.
+        // Packets behind a translation match the inverted tuple of the other direction.
         if case .nothing = finding { finding = ask(packets.inverted) }
         if case .nothing = finding, let other { finding = find(other, orElse: nil) }
         return finding
@@ -270,7 +270,7 @@ extension Conntrack.State {
         }
     }
 
-    /// Asks for a connection that cannot be.
+    /// Requests a connection that cannot exist.
     fileprivate mutating func probe() throws(DatapathError) {
         let nowhere = IPAddress(0, 0, 0, 0)
         let tuple = TrackedConnection.Tuple(
@@ -285,7 +285,7 @@ extension Conntrack.State {
         case .message, .failed(ENOENT): return
         case .failed(EPERM): throw .missingPrivilege(capabilities: ["CAP_NET_ADMIN"])
         case .lost: throw .system(operation: "query connection tracking", errno: ETIMEDOUT, advice: "")
-        // No subsystem of that number is there (EINVAL), or none can be had (EOPNOTSUPP).
+        // The kernel has no such subsystem (EINVAL), or cannot load it (EOPNOTSUPP).
         case .failed: throw Conntrack.unsupported
         }
     }

@@ -6,15 +6,15 @@ import Glibc
 ///
 /// Source: linux/netfilter/nfnetlink.h, linux/netfilter/nfnetlink_conntrack.h.
 enum ConntrackMessage {
-    /// Writes the question for the connection whose packets have these addresses (IPCTNL_MSG_CT_GET).
+    /// Writes the request for the connection whose packets have these addresses (IPCTNL_MSG_CT_GET).
     ///
-    /// The kernel finds it by the tuple of either direction, whichever of the two it is sent as.
+    /// The kernel finds the connection by the tuple of either direction, whichever of the two attributes contains it.
     static func write(_ tuple: TrackedConnection.Tuple, into request: inout NetlinkWriter) {
         request.removeAll()
         append(tuple, to: &request)
     }
 
-    /// Writes the same behind other questions.
+    /// Appends such a request to other requests.
     static func append(_ tuple: TrackedConnection.Tuple, to request: inout NetlinkWriter) {
         begin(IPCTNL_MSG_CT_GET, NLM_F_REQUEST, tuple, &request)
         append(tuple, as: CTA_TUPLE_ORIG, to: &request)
@@ -68,7 +68,7 @@ enum ConntrackMessage {
         }
     }
 
-    /// Writes the request for a new connection that stays for an hour (IPCTNL_MSG_CT_NEW) behind others.
+    /// Appends the request for a new connection that expires after an hour (IPCTNL_MSG_CT_NEW) to other requests.
     static func appendNew(_ connection: TrackedConnection, to request: inout NetlinkWriter) {
         begin(IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL, connection.original, &request)
         append(connection.original, as: CTA_TUPLE_ORIG, to: &request)
@@ -81,7 +81,7 @@ enum ConntrackMessage {
     /// - Parameters:
     ///   - type: the type of the message.
     ///   - bytes: the datagram that it is in.
-    ///   - body: where it lies behind its header.
+    ///   - body: the range after the header of the message.
     /// - Returns: nil if it is another message, or does not have both directions.
     static func read(type: UInt16, _ bytes: NetlinkBytes, _ body: Range<Int>) -> TrackedConnection? {
         guard type == Self.type(IPCTNL_MSG_CT_NEW), body.count >= MemoryLayout<nfgenmsg>.size else { return nil }
@@ -187,7 +187,7 @@ extension TrackedConnection.Tuple {
         return inverse
     }
 
-    /// The same end's packets, of ICMP queries the replies and the other way round.
+    /// The packets of the same end with the other type of an ICMP exchange: the reply's for a query, the query's for a reply.
     var folded: Self? {
         guard let answeringType else { return nil }
         var folded = self
@@ -195,7 +195,7 @@ extension TrackedConnection.Tuple {
         return folded
     }
 
-    /// The type of the ICMP messages that answer these, or that these answer; nil for what is neither query nor reply.
+    /// The ICMP type of the replies to these queries, or of the queries of these replies; nil for other messages.
     private var answeringType: UInt8? {
         // ICMP: echo, timestamp, information, address mask (RFC 792, RFC 950). ICMPv6: echo, node information.
         let pairs: [(UInt8, UInt8)] =

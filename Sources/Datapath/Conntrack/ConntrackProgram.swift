@@ -2,8 +2,8 @@ import CWeir
 import FlowModel
 import Glibc
 
-/// Looks connections up with a program in the kernel (bpf/conntrack.bpf.c): hundreds with one system call, where
-/// ctnetlink makes a message of each.
+/// Looks connections up with a program in the kernel (bpf/conntrack.bpf.c): hundreds with one system call, where ctnetlink
+/// sends one message for each.
 ///
 /// It finds TCP and UDP, in zone 0 of the network namespace where it was made.
 ///
@@ -25,7 +25,7 @@ struct ConntrackProgram: ~Copyable, @unchecked Sendable {
     /// The namespace in which it was created: the program looks up in the namespace of the calling thread.
     private let home: ino_t
 
-    /// Queries that go with one system call.
+    /// The most queries in one system call.
     static let maximumQuestions = Int(WEIR_CONNTRACK_QUESTIONS)
 
     /// A frame that a program can be run on.
@@ -103,7 +103,7 @@ struct ConntrackProgram: ~Copyable, @unchecked Sendable {
         return outcome
     }
 
-    /// Has so many queries answered; false where that is not possible.
+    /// Runs the program on this number of queries; false if that fails.
     private func run(_ count: Int) -> Bool {
         guard Self.namespace == home else { return false }
         if count < Self.maximumQuestions {

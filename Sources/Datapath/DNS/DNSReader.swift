@@ -3,8 +3,8 @@ import Glibc
 
 /// Reads the DNS messages of clients behind the interfaces, as BPF programs copy them (bpf/dns.bpf.c).
 ///
-/// The flow counter passes packets with a DNS port to these programs, which count them, too. When the reader is released, the
-/// flow counter counts them itself again.
+/// The flow counter passes packets with a DNS port to these programs, which count the packets, too. After the reader is
+/// released, the flow counter counts these packets itself.
 ///
 /// `@safe`: a message is copied before the ring moves on.
 @safe
@@ -25,7 +25,7 @@ package final class DNSReader {
         programs: [(WEIR_INGRESS, "weir_dns_ingress"), (WEIR_EGRESS, "weir_dns_egress")]
     )
 
-    /// Loads the programs, and lets the flow counter hand DNS messages on to them.
+    /// Loads the programs, and lets the flow counter pass DNS messages to them.
     ///
     /// - Throws: ``DatapathError`` where the kernel refuses; the flow counter then counts as before.
     package init(beside counter: borrowing KernelPrograms) throws(DatapathError) {

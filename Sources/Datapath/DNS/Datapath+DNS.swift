@@ -50,9 +50,10 @@ extension Datapath {
         }
     }
 
-    /// Whether a workload of this host has sent a message under an address that is not its own.
+    /// Whether a workload of this host has sent a message from an address that is not its own.
     ///
-    /// It is on its interface as it is at the client's; what a service has answered was translated in between.
+    /// A message that was not translated has the same flow key on the sender's interface as at the client. A response of a
+    /// service was translated in between, so it matches no flow there.
     private func isForged(_ message: weir_dns_message, _ place: Int) -> Bool {
         guard roles[place] == .workload else { return false }
         let slot = weir_flow_slot(message, isEgress: false, position: place)

@@ -4,8 +4,8 @@ import Glibc
 
 /// The attached program that counts drops, and its counts by interface.
 ///
-/// It runs for every packet that the machine drops, in every network namespace; it counts only the interfaces that are set
-/// here. On a kernel without drop reasons it does not exist, and no drops are counted.
+/// It runs for every packet that the machine drops, in every network namespace; it counts only drops on the interfaces that are
+/// set here. On a kernel without drop reasons no counter exists, and no drops are counted.
 ///
 /// `@safe`: positions are those of ``InterfaceTable``; the maps live as long as the counter.
 @safe

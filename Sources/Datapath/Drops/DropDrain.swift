@@ -53,7 +53,7 @@ struct PendingDrops {
 
     /// Appends the report of a flow; two reports if only a part of its ingress was counted before.
     ///
-    /// `later` has entered since the flow's counters were read.
+    /// `later` is the traffic that entered since the flow's counters were read.
     func report(
         _ flowID: UInt32,
         reasons: [DropReason?],
@@ -91,7 +91,7 @@ struct PendingDrops {
 }
 
 extension RemainderLedger.Counts {
-    /// Adds denied packets of a flow that is no longer counted by itself.
+    /// Adds the denied packets of a flow that is no longer counted individually.
     mutating func add(_ drops: PendingDrops) {
         deniedIngress += drops.counted
         deniedEgress += drops.egress

@@ -7,7 +7,7 @@ import Glibc
 enum DropPlaces {
     /// The reason that a drop in each function has.
     static let reasons = [
-        // XDP_DROP of a generic XDP program (net/core/dev.c); one of the two, as the compiler inlined.
+        // XDP_DROP of a generic XDP program (net/core/dev.c); inlining determines which of the two functions exists.
         "do_xdp_generic": "XDP",
         "netif_receive_generic_xdp": "XDP",
         // XDP_DROP of a program on a veth device (drivers/net/veth.c).
@@ -25,7 +25,7 @@ enum DropPlaces {
         var capacity = 0
         defer { unsafe free(line) }
         var starts: [String: UInt64] = [:]
-        // The next higher symbol, wherever it is in the list, is the end of the function.
+        // The function ends at the next higher symbol, which may be anywhere in the list.
         var addresses: [UInt64] = []
         while true {
             let length = unsafe getline(&line, &capacity, file)
@@ -40,7 +40,7 @@ enum DropPlaces {
         var ranges: [String: Range<UInt64>] = [:]
         for (name, start) in starts {
             let next = addresses.reduce(UInt64.max) { $1 > start ? min($0, $1) : $0 }
-            // A function is not longer than this; behind the last one there may be no symbol.
+            // No function is longer than this; there may be no symbol after the last one.
             ranges[name] = start..<min(next, start + 0x4000)
         }
         return ranges
@@ -69,7 +69,7 @@ enum DropPlaces {
         }
     }
 
-    /// Whether a suffix is that of a part which the compiler moved away from the function.
+    /// Whether a suffix marks a cold part that the compiler split off the function.
     private static func isCold(_ suffix: UnsafePointer<CChar>) -> Bool {
         unsafe strncmp(suffix, ".cold", 5) == 0
     }

@@ -14,10 +14,12 @@ package struct DropReasons: Sendable {
 
     /// The kernel functions that drop packets without a reason.
     package let places: [weir_drop_place]
-    /// Whether these places cannot be known, because the kernel hides the addresses of its functions.
+    /// Whether ``places`` is empty because the kernel hides the addresses of its functions.
     package let hidesPlaces: Bool
 
-    /// Takes names without their prefix, by number, and the addresses of the kernel's functions by name; numbers that the programs do not know apart are left out.
+    /// Takes reasons by number, without the prefix of their names, and the addresses of the kernel's functions by name.
+    ///
+    /// Numbers above the limit of the programs are left out.
     package init(names: [Int: String], functions: [String: Range<UInt64>]? = [:]) {
         let known = names.filter { (0..<Int(WEIR_DROP_REASONS)).contains($0.key) }
         let treatments = known.mapValues { DropTreatment(of: $0) }
@@ -80,7 +82,7 @@ package struct DropReasons: Sendable {
 private struct KernelTypes {
     let btf: OpaquePointer
 
-    // Kinds of linux/btf.h, which Swift sees twice.
+    // Kinds of linux/btf.h, which Swift imports twice, so that their C names are ambiguous.
     private static let pointer: UInt32 = 2
     private static let enumeration: UInt32 = 6
     private static let typedef: UInt32 = 8

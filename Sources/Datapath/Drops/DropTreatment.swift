@@ -211,7 +211,7 @@ enum DropTreatment: Sendable, Hashable {
         // Cannot be cut into segments, or not be copied.
         "SKB_GSO_SEG": .failure,
         "SKB_UCOPY_FAULT": .failure,
-        // Addresses that cannot be: martians.
+        // Invalid addresses: martians.
         "IP_INADDRERRORS": .failure,
         "IP_LOCAL_SOURCE": .failure,
         "IP_INVALID_SOURCE": .failure,

@@ -10,7 +10,7 @@ extension Datapath {
         overflow.drain()
     }
 
-    /// Takes everything out of the ring that was there at the call, even if more arrives meanwhile.
+    /// Takes the packets that are in the ring at the call, even if more arrive meanwhile.
     func drainWholeOverflow() {
         for _ in 0..<64 where !overflow.drain() { return }
     }
@@ -68,7 +68,7 @@ extension Datapath {
         emitHandshakes(emit)
         var last = overflow.scan(surroundings, emit: take)
         addRemainders(to: &last)
-        // Nothing is read from here on that is not in the batches.
+        // The batches contain every count that was read until here.
         let epoch = closesEpoch ? self.closeEpoch() : nil
         if !last.isEmpty { take(last) }
         if sightings.hasChanged {
@@ -87,7 +87,7 @@ extension Datapath {
         for position in positions {
             guard let new = remainders.take(remainder(of: position), position: position) else { continue }
             let index = indices[position]
-            // On an interface through which workloads send, too, the owner of the packets is not known.
+            // On an interface through which workloads also send, the owner of the packets is unknown.
             let local = forwards && roles[position] == .host ? nil : localAddress(of: position)
             batch.remainders.append(FlowRemainder(new, index, roles[position], local: local))
         }

@@ -13,7 +13,7 @@ import FlowModel
 package final class EndedFlows {
     /// The properties of a flow that ended.
     struct Past: Equatable {
-        /// Whether the near end began; nil where it was not seen.
+        /// Whether the near end opened the connection; nil if the opening was not seen.
         var nearBegan: Bool?
         /// Whether a flow with the same key that shows no opening is the same connection, and not another one between
         /// the same ends.
@@ -72,7 +72,7 @@ package final class EndedFlows {
     /// The number of flows that are kept.
     var count: Int { index.count }
 
-    /// Forgets all.
+    /// Removes all flows.
     func removeAll() {
         (index, entries, free) = ([:], [], [])
         for position in shares.indices { shares[position] = Share() }

@@ -1,6 +1,6 @@
 package import FlowModel
 
-/// New flows that a scan has no time to report one by one: their traffic is added up by interface.
+/// New flows for which a scan has no time: their traffic is added up by interface instead of flow by flow.
 ///
 /// A scan of hundreds of thousands of new flows takes seconds where the machine is slow or busy. The end of a run has only some
 /// seconds, and then totals are worth more than details.

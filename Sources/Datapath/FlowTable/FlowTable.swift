@@ -73,7 +73,7 @@ package struct FlowTable: ~Copyable {
         }
     }
 
-    /// Makes sure that a slot can be reached.
+    /// Ensures that a slot can be accessed.
     @inline(__always)
     func need(_ index: Int) {
         slots.need(index)
@@ -151,8 +151,9 @@ package struct FlowTable: ~Copyable {
         }
     }
 
-    /// Makes a flow's slot reachable from its home: where a program and ``free(_:)`` raced, the search for it might
-    /// end before.
+    /// Makes a flow's slot reachable from its home.
+    ///
+    /// If a program and ``free(_:)`` raced, the search might otherwise end before the slot.
     func bridge(from home: Int, to index: Int) {
         var place = home & (slots.count - 1)
         while place != index {

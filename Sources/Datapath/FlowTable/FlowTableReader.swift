@@ -209,11 +209,11 @@ package struct FlowTableReader: ~Copyable {
         }
         let key = unsafe FlowKey(slot.pointee, interfaceIndex: surroundings.indices[Int(slot.pointee.interface)])
         let past = ended.take(key, marks: unsafe FlowMarks(slot.pointee), now: surroundings.now)
-        // The slot keeps that for the time when the flow ends again.
+        // The slot stores this until the flow ends again.
         if let nearBegan = past?.nearBegan {
             unsafe weir_slot_add_marks(slot, FlowMarks.opened(byNear: nearBegan).rawValue)
         }
-        // It also keeps whether its flow may have run before it was watched: the time of birth is valid for some minutes only.
+        // The slot also stores whether its flow may have begun unwatched: the time of birth is valid for minutes only.
         if unsafe weir_slot_born(slot, surroundings.clock) < surroundings.started + Self.joinWindow {
             unsafe weir_slot_add_marks(slot, UInt32(WEIR_MARK_EARLY))
         }
@@ -300,7 +300,7 @@ package struct FlowTableReader: ~Copyable {
         return (ingress, egress)
     }
 
-    /// Adds up the counts of a slot whose flow is not born yet; false if it has to be a flow of its own.
+    /// Adds up the counts of a slot whose flow is not born yet; false if the flow must be reported individually.
     private mutating func addUp(_ index: Int, position: Int, isDropped: Bool) -> Bool {
         let key = unsafe FlowKey(table.slots.base[index], interfaceIndex: 0)
         guard expedited.takes(key, position: position, isDropped: isDropped) else { return false }

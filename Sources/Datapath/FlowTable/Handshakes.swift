@@ -8,7 +8,7 @@ import FlowModel
 final class HandshakeReader {
     private let times: MappedMap<weir_handshake>
     private let ready: MappedMap<UInt64>
-    /// Slots whose handshake was complete before a scan had found their flow.
+    /// Slots whose handshake completed before a scan found their flow.
     private var early: [Int] = []
 
     /// Maps the times, and the bits of slots whose handshake is complete.

@@ -3,15 +3,15 @@ import FlowModel
 
 /// The flows that found no slot in the flow table, up to a limit, shared between the interfaces.
 ///
-/// Free room goes to the first flow that needs it. When all is taken, an interface that has less than its part gets room from
-/// the one that has most: the newest flows of that one are folded into its remainder. An interface that has its part, or more,
-/// gets none then.
+/// Free entries go to the first flow that needs one. When no entry is free, an interface with less than its share gets entries
+/// of the interface with the most flows: the newest flows of that interface are folded into its remainder. An interface that
+/// has used up its share gets no entry.
 struct OverflowFlows {
     /// A flow that came through the overflow ring.
     struct Flow {
         let key: FlowKey
         let position: Int32
-        /// Place among the flows of its interface.
+        /// The index among the flows of its interface.
         fileprivate var rank: Int32
         var marks: FlowMarks = []
         var hasDrops = false
@@ -32,9 +32,9 @@ struct OverflowFlows {
     private var byKey: [FlowKey: Int32] = [:]
     /// Indices of the flows of each interface position, the newest last.
     private var members: [[Int32]]
-    /// The number of positions that have any.
+    /// The number of positions that have flows.
     private var crowd = 0
-    /// The number of flows that make room at once, so that the search for the largest interface is rare.
+    /// The number of flows that are folded at once, so that the search for the largest interface is rare.
     private static let batch = 64
 
     init(capacity: Int) {
@@ -60,9 +60,9 @@ struct OverflowFlows {
     /// Begins to count a flow.
     ///
     /// - Parameters:
-    ///   - key: the flow's, which is not counted yet.
-    ///   - position: its interface's.
-    ///   - fold: takes each flow that makes room, with its index.
+    ///   - key: the key of a flow that is not counted yet.
+    ///   - position: the position of its interface.
+    ///   - fold: takes each flow that is removed to make room, with its index.
     /// - Returns: the flow's index; nil if there is no room for its interface.
     mutating func add(_ key: FlowKey, position: Int, fold: (Int, Flow) -> Void) -> Int? {
         guard makeRoom(for: position, fold: fold) else { return nil }
@@ -85,7 +85,7 @@ struct OverflowFlows {
         guard byKey.count >= capacity else { return true }
         let part = capacity / (crowd + (members[position].isEmpty ? 1 : 0))
         guard members[position].count < part else { return false }
-        // The interfaces use all of the capacity, and this one less than its part: another one uses more.
+        // The interfaces use the whole capacity, and this one less than its share: another one uses more than its share.
         guard let largest = members.indices.max(by: { members[$0].count < members[$1].count }) else { return false }
         let surplus = members[largest].count - max(part, members[position].count + 1)
         for _ in 0..<min(max(surplus, 1), Self.batch) {

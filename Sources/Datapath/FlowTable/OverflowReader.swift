@@ -19,7 +19,7 @@ final class OverflowReader {
     /// Traffic in no flow, by interface position.
     private var remainders: [RemainderLedger.Counts]
     private var ring = unsafe weir_ring()
-    /// Becomes readable when the programs wake it: the ring itself is readable as soon as it has anything.
+    /// Becomes readable when the programs wake the reader; the ring itself is readable as soon as it contains a record.
     private let events: FileDescriptor
     /// Counts that records contain; nil if the maps end with this process.
     private let reported: ReportedCounts?

@@ -1,6 +1,6 @@
 import CWeir
 
-/// Takes lanes from owners that a flow has left, so that the CPU where the flow is now can own them.
+/// Removes owners of lanes from which a flow has moved away, so that the flow's present CPU can own them.
 ///
 /// A lane must have no owner while programs may still run that took the last owner for it: so an owner is removed, a grace
 /// period later the lane is vacant, and the next CPU that counts there becomes its owner.
@@ -14,13 +14,13 @@ struct OwnerChanges: ~Copyable {
     private static let limit = 1024
     /// The binary logarithm of the unit of ``weir_flow_taken/foreign``, in packets.
     private static let unitShift = 6
-    /// The units a scan below which a change is not worth it.
+    /// The fewest units per scan that justify a change.
     private static let leastUnits: UInt16 = 4
 
     /// Whether no lane waits for the grace period.
     var isEmpty: Bool { pending.isEmpty }
 
-    /// Examines the counts of a flow since the last scan; its cold line can be reached.
+    /// Examines the counts of a flow since the last scan; the cold line of its slot must be accessible.
     mutating func consider(_ table: borrowing FlowTable, _ index: Int, ingress: UInt64, egress: UInt64) {
         let (rest, taken) = unsafe (table.rest.base + index, table.taken.base + index)
         let ingressUnits = unsafe UInt16(truncatingIfNeeded: rest.pointee.packets.0 >> Self.unitShift)

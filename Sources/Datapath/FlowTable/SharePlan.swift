@@ -12,7 +12,7 @@ enum SharePlan {
     /// The bytes of a record in the ring, with the header that the kernel gives it there.
     static let recordBytes = MemoryLayout<weir_overflow_event>.size + Int(BPF_RINGBUF_HDR_SZ)
 
-    /// Slots in use from which on interfaces are held to their shares.
+    /// The number of used slots above which interfaces are limited to their shares.
     ///
     /// At half of the slots a window has a free place for all but a few flows in 10,000; with the whole reserve in use,
     /// five eighths, for all but one in a hundred.
@@ -23,7 +23,7 @@ enum SharePlan {
         max(1, slots / 8 / max(interfaces, minimumInterfaces))
     }
 
-    /// Bytes in the ring from which on interfaces are held to their shares.
+    /// The number of used bytes in the ring above which interfaces are limited to their shares.
     static func ringLimit(bytes: Int) -> Int { bytes / 2 }
 
     /// Records in the ring that each interface may always have.

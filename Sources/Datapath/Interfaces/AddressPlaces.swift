@@ -12,10 +12,10 @@ import Glibc
 struct AddressPlaces: ~Copyable {
     /// A network namespace that pairs lead into.
     private struct Namespace {
-        /// The indices of the pairs' ends on this side.
+        /// The indices of the pairs' ends in this namespace.
         var interfaces: Set<UInt32> = []
         var addresses: Set<IPAddress> = []
-        /// The time when they were read, ms; nil: not yet.
+        /// The time when the addresses were read, ms; nil if they were not read yet.
         var readAt: UInt64?
     }
 
@@ -86,7 +86,7 @@ struct AddressPlaces: ~Copyable {
 
     /// Returns the interfaces that an address is behind, as far as is known; without a request to the kernel.
     ///
-    /// All of them lead into one namespace: if several have the address, the one where it was found first.
+    /// All of them lead into one namespace: if several namespaces have the address, the one where it was found first.
     func owners(of address: IPAddress) -> Set<UInt32> {
         holders[address]?.first.flatMap { namespaces[$0]?.interfaces } ?? []
     }
@@ -118,7 +118,7 @@ struct AddressPlaces: ~Copyable {
 
     /// Returns an address that belongs behind an interface; nil if none is known.
     ///
-    /// It is the lowest one, so that it is the same every time, and a workload's if one of them is.
+    /// The lowest workload address if there is one, else the lowest address, so that the result is stable.
     func address(behind index: UInt32, workloads: Set<IPAddress>) -> IPAddress? {
         guard let addresses = places[index].flatMap({ namespaces[$0]?.addresses }) else { return nil }
         return addresses.min { (workloads.contains($0) ? 0 : 1, $0.value) < (workloads.contains($1) ? 0 : 1, $1.value) }

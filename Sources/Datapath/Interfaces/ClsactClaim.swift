@@ -10,17 +10,17 @@ struct ClsactClaim: ~Copyable {
 
     /// The result of an attempt.
     enum Taking: ~Copyable {
-        /// The qdisc belongs to this agent now.
+        /// This agent holds the claim now.
         case free(ClsactClaim)
-        /// Another agent has it; 0: one in another PID namespace.
+        /// Another agent holds the claim; 0 if it is in another PID namespace.
         case held(pid: Int32)
-        /// The qdisc could not be obtained, for a reason that does not imply another agent.
+        /// The claim could not be taken, for a reason that does not imply another agent.
         case unavailable
     }
 
-    /// Takes the claim of an interface; nil if it cannot be obtained, and no other agent has it.
+    /// Takes the claim of an interface; nil if it cannot be taken and no other agent holds it.
     ///
-    /// - Throws: ``DatapathError/inUse(interface:pid:)`` if another agent has it.
+    /// - Throws: ``DatapathError/inUse(interface:pid:)`` if another agent holds it.
     static func claim(_ link: Link) throws(DatapathError) -> ClsactClaim? {
         switch take(link.index) {
         case .free(let claim): return .some(consume claim)
@@ -29,14 +29,14 @@ struct ClsactClaim: ~Copyable {
         }
     }
 
-    /// Whether no other agent has the claim of an interface.
+    /// Whether no other agent holds the claim of an interface.
     static func isFree(_ ifindex: UInt32) -> Bool {
         if case .held = take(ifindex) { false } else { true }
     }
 
     /// Tries to take the claim of an interface of this thread's network namespace.
     ///
-    /// Any process may hold such a name; only root's processes are agents.
+    /// Any process may hold such a name; only processes of root are agents.
     static func take(_ ifindex: UInt32) -> Taking {
         let name = "weir-clsact-\(ifindex)"
         // The holder may end between the two system calls.

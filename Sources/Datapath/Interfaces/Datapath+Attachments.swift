@@ -8,12 +8,12 @@ struct AttachmentWatch: ~Copyable {
     var counters: LinkCounters
     /// The time of the last samples, CLOCK_MONOTONIC ns.
     var sampledAt: UInt64 = 0
-    /// The part of the interfaces that was checked then.
+    /// The part of the interfaces that was checked at that time.
     var turn = 0
-    /// Interfaces that have no programs, because they could not be put back.
+    /// Interfaces without programs, because the programs could not be attached again.
     var bare: Set<UInt32> = []
 
-    /// The pause between samples, ns: it bounds the traffic from before a removal that is compared in vain.
+    /// The pause between samples, ns: it limits the earlier traffic that a comparison includes.
     static let samplePause: UInt64 = 1_000_000_000
 
     /// The number of parts in which all interfaces are checked, one part in each ``samplePause``.
@@ -137,7 +137,7 @@ extension Datapath {
             let gap = closeGap(of: interface, index)
             onNotice(.reattached(name: interface.name, index: index, ingress: gap.ingress, egress: gap.egress))
         } catch {
-            // An interface that was removed took its programs along; the event about it is still to come.
+            // The interface was removed together with its programs; the event about it has not arrived yet.
             if case .system(_, let errno, _) = error, errno == ENODEV { return }
             if isNew { onNotice(.removed(name: interface.name, reason: "\(error)")) }
         }
@@ -157,7 +157,7 @@ extension Datapath {
         }
     }
 
-    /// Adds the traffic to an interface's gap that the kernel has counted and the programs have not since the last sample.
+    /// Adds to an interface's gap the traffic since the last sample that the kernel counted and the programs did not.
     private func closeGap(of interface: WatchedInterface, _ index: UInt32) -> LinkCounters.Reading {
         guard let last = interface.sample, let kernel = watch.counters.read(index) else { return .init() }
         let programs = counted(interface, index)
@@ -192,8 +192,9 @@ extension Datapath {
         }
     }
 
-    /// Returns what the programs counted, in the terms of the interface's own counters: a pair counts super-packets as one, a
-    /// network card counts what is on the wire.
+    /// Returns the counts of the programs in the units of the interface's own counters.
+    ///
+    /// A pair counts a super-packet as one packet, a network card counts the packets on the wire.
     private func counted(_ interface: WatchedInterface, _ index: UInt32) -> LinkCounters.Reading {
         var (ingress, egress) = (DirectionAccount(), DirectionAccount())
         interfaces.addCounts(position: interface.position, ingress: &ingress, egress: &egress)
@@ -219,7 +220,7 @@ extension TrafficCounters {
         )
     }
 
-    /// Returns the packets beyond the number of others; 0 if those are as many.
+    /// Returns the difference to fewer packets; 0 if `others` has as many packets or more.
     fileprivate func beyond(_ others: TrafficCounters) -> TrafficCounters {
         packets > others.packets ? grown(since: others) : .zero
     }

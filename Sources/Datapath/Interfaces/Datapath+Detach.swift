@@ -15,7 +15,7 @@ extension Datapath {
         )
     }
 
-    /// The things that were removed from a node.
+    /// The objects that were removed from a node.
     public struct Removal: Sendable, Equatable {
         /// Interfaces from which programs were removed, by name, in order.
         public var interfaces: [String] = []
@@ -24,7 +24,7 @@ extension Datapath {
         /// Whether `/sys/kernel/rcu_expedited` was still 1 for a run that was killed, and is 0 again.
         public var putsBackGracePeriods = false
 
-        /// Whether there was nothing.
+        /// Whether nothing was removed.
         public var isEmpty: Bool { interfaces.isEmpty && folders.isEmpty && !putsBackGracePeriods }
     }
 

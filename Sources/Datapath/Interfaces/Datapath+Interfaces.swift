@@ -95,9 +95,9 @@ extension Datapath {
                 // The interface was removed meanwhile; the event about it is still to come.
                 if case .system(_, let errno, _) = error, errno == ENODEV { continue }
                 if error.isUnsupported { throw error }
-                // A second agent that begins beside another one is a mistake; an agent that meets it later continues.
+                // A second agent at the start is a mistake; an agent that finds another one later continues.
                 if patience == .max, case .inUse = error { throw error }
-                // It is tried again at every change, but reported once.
+                // Each change tries again, but only the first failure is reported.
                 if refused.insert(index).inserted { onNotice(.failed(name: link.name, reason: "\(error)")) }
             }
         }
@@ -161,7 +161,7 @@ extension Datapath {
             throw error
         }
         watched[link.index].map { takeSample($0, of: link.index) }
-        // Only now: denied packets must have been counted before.
+        // Denied packets must have been counted before, so this comes last.
         drops?.watch(link.index, position: position)
         if assignment.isOpen, !places.isKnown(link.index) { sightings.open.insert(link.index) }
         onNotice(

@@ -1,7 +1,7 @@
 public import FlowModel
 
 extension Datapath {
-    /// Addresses that belong behind interfaces of this host, according to the kernel; their owners are not known here.
+    /// Addresses that belong behind interfaces of this host, according to the kernel; the result does not contain their owners.
     ///
     /// Addresses that are reached through a gateway are not among them: the endpoint behind the interface only forwards to
     /// them.
@@ -37,7 +37,7 @@ extension Datapath {
         let owners = owners(of: near, seenAt: index)
         if owners.isEmpty { return placeAtWorkload(near, index) }
         if isOne(of: owners, index) { return .behind }
-        // If two namespaces have the same address, the second one does not own it; that does not prove a forgery.
+        // If two namespaces have the same address, the second one does not own it, but its packets are not proof of a forgery.
         return places.has(near, behind: index)
             ? .notBehind(owner: resident(of: index)) : .elsewhere(owner: resident(of: index))
     }
@@ -55,13 +55,13 @@ extension Datapath {
         if let device = network.device(of: near) { return places.interfaces(beside: device) }
         let owners = places.owners(of: near)
         guard let owner = owners.first, !isOne(of: owners, index) else { return owners }
-        // In this order: an address that has moved is at one place, and not behind the old one any more.
+        // In this order: an address that has moved must be removed from the old place before it is added to the new one.
         let haveMoved = places.refresh(owner, now: Self.milliseconds)
         let haveCome = places.refresh(index, now: Self.milliseconds)
         return haveMoved || haveCome ? places.owners(of: near) : owners
     }
 
-    /// Returns the place of an address that is known nowhere.
+    /// Returns the place of an address with no known owner.
     private func placeAtWorkload(_ near: IPAddress, _ index: UInt32) -> NearPlace {
         if places.refresh(index, now: Self.milliseconds), isOne(of: places.owners(of: near), index) { return .behind }
         // These are secondary addresses, and networks behind a gateway or a virtual machine.

@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// The programs of all makers on the hooks of the interfaces of this network namespace.
+/// The programs, Weir's and others', on the hooks of the interfaces of this network namespace.
 public struct HookSurvey: Sendable {
     /// A program at a hook.
     public struct Program: Sendable, Hashable {
@@ -13,7 +13,7 @@ public struct HookSurvey: Sendable {
         public var isOurs: Bool { name.hasPrefix("weir_") }
     }
 
-    /// An interface that has foreign programs.
+    /// An interface and the programs on its hooks.
     public struct Interface: Sendable, Hashable {
         /// Its name.
         public var name: String

@@ -3,9 +3,9 @@ import Glibc
 
 /// The interfaces to watch, and their roles, by shell patterns (`*`, `?`, `[…]`) on their names.
 ///
-/// Where no pattern decides, known facts do: the node's end of a pair (veth, netkit) is a workload's if its name is one that a
-/// network plugin assigns, if a host route leads through it to a workload of this host, or if such a workload has sent through
-/// it. This applies to the interfaces that are watched; it adds none to those that ``include`` names.
+/// Where no pattern decides, the kernel's information does: the node's end of a pair (veth, netkit) is a workload's if its name
+/// is one that a network plugin assigns, if a host route leads through it to a workload of this host, or if such a workload has
+/// sent through it. This applies only to watched interfaces; it adds none to those that ``include`` names.
 public struct InterfaceSelection: Sendable, Hashable {
     /// Watch these; empty: every interface except loopback.
     public var include: [String]
@@ -24,9 +24,9 @@ public struct InterfaceSelection: Sendable, Hashable {
     /// Returns the interfaces to watch, and their roles.
     ///
     /// An interface that is stacked on watched ones (VLAN and macvlan on their lower device, bridge, bond and VRF on their
-    /// ports) is left out: its packets are counted below, and must not be counted twice. One that is named without wildcards is
-    /// watched all the same, and its ports are left out instead unless they are named too; a VRF never is watched, because the
-    /// kernel does not show packets that enter it.
+    /// ports) is left out: its packets are counted below, and must not be counted twice. An interface that a pattern names
+    /// without wildcards is watched nevertheless, and its ports are left out unless patterns name them too. A VRF is never
+    /// watched, because the kernel does not show packets that enter it.
     ///
     /// - Parameters:
     ///   - links: all interfaces.

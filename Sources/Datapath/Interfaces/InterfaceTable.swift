@@ -36,7 +36,7 @@ package struct InterfaceTable: ~Copyable {
         return position * count..<(position + 1) * count
     }
 
-    /// Returns the number by which the CPU of an account owns a lane; 0: it may own none.
+    /// Returns the number by which the CPU of an account owns a lane; 0 if it cannot own one.
     private func owner(of account: Int) -> UInt32 {
         let cpu = account / Int(WEIR_DIRECTIONS)
         return isPreemptible || cpu >= Int(WEIR_OWNER_CPUS) ? UInt32(WEIR_OWNER_NONE) : UInt32(cpu + 1)
@@ -51,7 +51,7 @@ package struct InterfaceTable: ~Copyable {
             let places = range(position)
             guard unsafe accounts[places.lowerBound].pointee.ifindex == 0 else { continue }
             let header = link.hasEthernetHeader ? WEIR_LINK_ETHERNET : WEIR_LINK_NONE
-            // The first one last: it marks the position as taken, and the accounts of all processors must be ready then.
+            // The first place comes last: it marks the position as taken, after the accounts of all processors are ready.
             for place in places.reversed() {
                 unsafe accounts[place].pointee.link_header = header.rawValue
                 unsafe accounts[place].pointee.owner = owner(of: place - places.lowerBound)

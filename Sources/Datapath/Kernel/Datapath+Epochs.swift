@@ -47,16 +47,17 @@ extension Datapath {
 
     /// The last flush of a previous agent whose records are written; nil if there was none.
     public var lastFlush: Flush? {
-        // The agent that followed one that died beside a table of another layout may have used either.
+        // A table of another layout may hold the newest flush, if the agent that used it died.
         let own = programs.isFound ? programs.maps.reported?.lastCommit : nil
         let commits = [own].compactMap(\.self) + takeover.predecessors.compactMap(\.lastCommit)
         return commits.max { $0.boot < $1.boot }.map(Flush.init)
     }
 
-    /// The number of the counters whose flushes are committed: the same for every agent that continues with them, and unlike
-    /// that of any others.
+    /// A number that identifies the counters whose flushes are committed.
     ///
-    /// It is 0 if nothing outlives the process.
+    /// Every agent that continues with these counters has the same number; other counters have another number.
+    ///
+    /// The number is 0 if nothing outlives the process.
     public var countersNumber: UInt64 {
         guard let pins, programs.maps.reported != nil else { return 0 }
         let boot = Self.firstLine(of: "/proc/sys/kernel/random/boot_id")
@@ -106,7 +107,7 @@ extension Datapath {
     /// Notes files that an output will write to, with their present lengths: if this run dies before the next flush is
     /// committed, a later one cuts them back.
     ///
-    /// - Parameter files: as many are noted as make eight with those of the last flush.
+    /// - Parameter files: the files; at most eight are noted, including those of the last flush.
     public func noteFiles(_ files: [FileMark]) {
         programs.maps.reported?.add(
             files.map { weir_file_mark(device: $0.device, inode: $0.inode, length: $0.length) }

@@ -7,7 +7,7 @@ struct Takeover {
     var unpinned: String?
     /// Positions of interfaces in the table that stays in use, by index.
     var interfaces: [UInt32: Int] = [:]
-    /// Positions of upper devices in it, by index.
+    /// Positions of upper devices in that table, by index.
     var uppers: [UInt32: Int] = [:]
     /// Interfaces that are no longer watched, or could not be watched again.
     var former: [(index: UInt32, interface: WatchedInterface)] = []
@@ -17,10 +17,10 @@ struct Takeover {
     var unreadable: [String] = []
     /// The layout of the table that was read last, until its records are written.
     var drained: String?
-    /// Counts outside of flows on interfaces that are gone.
+    /// Counts outside of flows on removed interfaces.
     var gone = RemainderLedger.Counts()
-    /// Counts that previous agents took from ended flows but did not write before they died: on interfaces that are there, and
-    /// on those that are gone.
+    /// Counts that previous agents took from ended flows but did not write before they died: on present interfaces, and on
+    /// removed ones.
     var unwritten = (present: RemainderLedger.Counts(), gone: RemainderLedger.Counts())
 
     /// Adds an interface that is no longer watched.

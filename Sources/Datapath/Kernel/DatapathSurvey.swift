@@ -5,7 +5,7 @@ import Glibc
 public enum DatapathSurvey {
     /// Loads the programs as a run does, with a small table, and releases them.
     ///
-    /// - Returns: the reason why that fails; nil if it does not.
+    /// - Returns: the reason why loading fails; nil if it succeeds.
     public static func loadFailure() -> DatapathError? {
         var configuration = DatapathConfiguration()
         configuration.tableSlots = 1024
@@ -23,7 +23,7 @@ public enum DatapathSurvey {
         PinFolder.isMounted(at: bpffs) ? GracePeriods.failure() : "no BPF file system at \(bpffs)"
     }
 
-    /// Returns the reason why drops, or some of them, are not seen; nil if all are seen.
+    /// Returns the reason why some or all drops are not seen; nil if all are seen.
     public static func dropsFailure() -> String? {
         switch DropReasons.read() {
         case .unavailable(let reason): reason
@@ -113,7 +113,7 @@ public enum DatapathSurvey {
         while unsafe fgets(&line, Int32(line.count), file) != nil {
             let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let words = text.split(separator: " ")
-            // The last one that is mounted there is the visible one.
+            // The last file system that is mounted there is the visible one.
             if words.count > 2, words[1] == path { isMounted = words[2] == "bpf" }
         }
         return isMounted

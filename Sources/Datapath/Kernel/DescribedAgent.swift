@@ -25,7 +25,7 @@ final class DescribedAgent {
     /// The newest epoch that is committed.
     var committed: UInt32 { value.word(Int(description.agent_committed)) }
 
-    /// The flush that closed it; nil if none was noted.
+    /// The flush that closed that epoch; nil if none was noted.
     var lastCommit: weir_commit? {
         let place = Int(description.commit) + Int(committed & 1) * Int(description.commit_size)
         let boot = value.long(place + Int(description.commit_boot))
@@ -48,14 +48,14 @@ final class DescribedAgent {
 
     // MARK: A table that was read
 
-    /// The layout of another table that was read to its end, if the records of that are written; nil if there is none.
+    /// The layout of another table that was read completely, and whose records are written; nil if there is none.
     var written: String? {
         let epoch = value.word(Int(description.drained_epoch))
         guard epoch != 0, epoch <= committed else { return nil }
         return value.text(description.drained, size: description.drained_size)
     }
 
-    /// Forgets that table.
+    /// Removes the note about that table.
     func forgetDrained() {
         guard value.word(Int(description.drained_epoch)) != 0 else { return }
         value.clear(description.drained_epoch, size: 4)
@@ -63,16 +63,16 @@ final class DescribedAgent {
         map.store(value, at: 0)
     }
 
-    // MARK: What was begun
+    // MARK: The operation in progress
 
     private var phase: UInt32 { value.word(Int(description.redo_phase)) }
 
-    /// The position that was being released: its counts are among those of what is gone; nil if there is none.
+    /// The position that was being released: the counts of removed interfaces include its counts; nil if there is none.
     var releasedPosition: Int? {
         phase == description.redo_is_release ? Int(value.word(Int(description.redo_subject))) : nil
     }
 
-    /// The loose counts, uncommitted, of an element of "interface_reported".
+    /// The uncommitted loose counts of an element of "interface_reported".
     func loose(_ element: DescribedValue, at index: Int) -> RemainderLedger.Counts {
         let isBegun = phase != 0 && value.word(Int(description.redo_position)) == UInt32(clamping: index)
         return loose(isBegun ? value : element, from: isBegun ? description.redo_loose : description.loose)

@@ -2,14 +2,15 @@ import Glibc
 
 /// Shortens the grace periods of RCU while many programs are attached or detached.
 ///
-/// The kernel waits for a grace period whenever a program is attached to or detached from TCX (`tcx_entry_sync`), some 10 ms each,
-/// and one after the other. While `/sys/kernel/rcu_expedited` is 1 a grace period takes some 0.1 ms, and interrupts every CPU.
+/// The kernel waits for a grace period whenever a program is attached to or detached from TCX (`tcx_entry_sync`): some 10 ms
+/// each, one after the other. While `/sys/kernel/rcu_expedited` is 1 a grace period takes some 0.1 ms, and interrupts every
+/// CPU.
 ///
-/// The setting is the whole machine's. A mark, a folder in bpffs, shows that it was 0 and that Weir has set it to 1; runs that
-/// need it at 1 hold a shared lock of the mark, and the last of them resets it. If a run is killed, its lock is released but
-/// its mark stays: the next run, or `weir detach`, resets the setting.
+/// The setting applies to the whole machine. A mark, a folder in bpffs, shows that it was 0 and that Weir has set it to 1. Runs
+/// that need it at 1 hold a shared lock of the mark, and the last of them resets it. If a run is killed, its lock is released
+/// but its mark stays: the next run, or `weir detach`, resets the setting.
 final class GracePeriods {
-    /// The number of interfaces above which it is worth it.
+    /// The number of interfaces above which grace periods are expedited.
     static let threshold = 16
     /// The setting of the kernel.
     static let kernelSetting = "/sys/kernel/rcu_expedited"
@@ -18,7 +19,7 @@ final class GracePeriods {
     enum Outcome: Equatable {
         /// Grace periods are expedited until ``end()``.
         case expedited
-        /// They are expedited anyway, by another's decision.
+        /// Grace periods are expedited already: another program or the administrator has set it.
         case isSet
         /// The setting is missing or cannot be written, for a reason.
         case unavailable(reason: String)

@@ -106,7 +106,7 @@ package struct KernelPrograms: ~Copyable {
         dropReasons = drops
     }
 
-    /// Enables or disables that the programs pass packets on.
+    /// Configures whether the programs pass packets on.
     private static func prepare(
         _ object: borrowing ProgramObject,
         handsOn: Bool,

@@ -2,8 +2,8 @@ import Glibc
 
 /// The memory of a `BPF_F_MMAPABLE` array, shared with the kernel, as elements of one type.
 ///
-/// The kernel enters every page of a mapping at once, so that all of a large array would count as resident memory. A map of
-/// which few places are used is therefore mapped piece by piece, as its pieces are ``need(_:)``ed.
+/// The kernel maps every page of a mapping at once, so that all of a large array would count as resident memory. A map of which
+/// few places are used is therefore mapped piece by piece, with ``need(_:)``.
 ///
 /// `@safe`: the memory lives as long as the owner, and an index is checked by ``subscript(_:)``.
 @safe
@@ -65,13 +65,13 @@ package struct MappedMap<Element: BitwiseCopyable>: ~Copyable {
         unsafe mapped.deallocate()
     }
 
-    /// Makes sure that an element can be reached; index and element are not checked.
+    /// Ensures that an element can be accessed; checks neither index nor element.
     @inline(__always)
     func need(_ index: Int) {
         if unsafe !mapped[index >> pieceShift] { mapPiece(index >> pieceShift) }
     }
 
-    /// Makes sure that all elements can be reached.
+    /// Ensures that all elements can be accessed.
     package func needAll() {
         for piece in 0..<pieces { need(piece << pieceShift) }
     }

@@ -143,7 +143,7 @@ package final class PinFolder {
     /// The path of the pinned program itself.
     var dropProgram: String { "\(path)/drop_program" }
 
-    /// Removes both.
+    /// Removes the pins of the link and of the program.
     func unlinkDrop() {
         for pin in [dropLink, dropProgram] { _ = unsafe Glibc.unlink(pin) }
     }
@@ -232,12 +232,12 @@ extension PinFolder {
         return state
     }
 
-    /// Completes operations during which agents before died.
+    /// Completes operations that earlier agents began before they died.
     ///
-    /// Removes tables that another agent has read to the end, and whose records are written, and tables that were not pinned or
-    /// removed completely.
+    /// Removes tables that another agent has read completely and whose records are written, and tables that were only partly
+    /// pinned or removed.
     ///
-    /// A table's notes about another one are valid for this start only: a table of that layout may be created again, and have
+    /// A table's notes about another table are valid for this start only: a table of that layout may be created again, with
     /// counts of its own. The next agent may have either layout, and either version.
     func settle() {
         for layout in layouts where unsafe access("\(path)/\(layout)/agent", F_OK) != 0 { remove(layout: layout) }
@@ -266,7 +266,7 @@ extension PinFolder {
         let folder = "\(path)/\(Self.layout(maps))"
         let place = "\(folder)/description"
         guard DescribedAgent(in: folder) == nil else { return }
-        // One of an earlier format.
+        // A description of an earlier format.
         _ = unsafe Glibc.unlink(place)
         var (key, description) = (UInt32(0), weir_describe(maps.configuration.cpus))
         let size = UInt32(MemoryLayout<weir_description>.size)

@@ -9,7 +9,7 @@ protocol FormerTable: AnyObject {
     var found: [FoundInterface] { get }
     /// Counts that are in no record, and of no flow that can be read, on interfaces that are in the table.
     var unwritten: RemainderLedger.Counts { get }
-    /// The flush that it was committed with last.
+    /// The flush that closed the newest committed epoch; nil if none was noted.
     var lastCommit: weir_commit? { get }
     /// Counts of removed interfaces that are in no record.
     var gone: RemainderLedger.Counts { get }
@@ -194,7 +194,7 @@ extension FlowRemainder {
 }
 
 extension InterfaceAccount {
-    /// Puts the parts of an account together: those of the kernel, and the agent's.
+    /// Combines the parts of an account: those of the kernel, and those of the agent.
     init(
         name: String,
         index: UInt32,
@@ -223,7 +223,7 @@ extension InterfaceAccount {
 }
 
 extension DirectionAccount {
-    /// Takes the agent's part: the counts that it took over from the kernel.
+    /// Adds the agent's part: the counts that it has taken from the kernel.
     fileprivate mutating func takeOver(_ direction: Int, _ table: borrowing FlowTableReader, _ overflow: OverflowReader)
     {
         flows = table.drained[direction]

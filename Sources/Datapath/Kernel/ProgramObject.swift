@@ -39,10 +39,10 @@ package struct ProgramObject: ~Copyable {
     private let object: OpaquePointer
     private let log: VerifierLog
 
-    /// BTF_KIND_DATASEC (linux/btf.h), which Swift sees twice.
+    /// BTF_KIND_DATASEC of linux/btf.h, which Swift imports twice, so that the C name is ambiguous.
     private static let dataSection: UInt32 = 15
 
-    /// ENOTSUPP (include/linux/errno.h), which user space has no name for: the processor's JIT cannot translate it.
+    /// ENOTSUPP (include/linux/errno.h), which has no name in user space: the processor's JIT cannot translate a program.
     private static let notSupported: Int32 = 524
 
     /// Opens an embedded object (bpf_object__open_mem).

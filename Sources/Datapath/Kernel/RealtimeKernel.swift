@@ -1,11 +1,11 @@
 import Glibc
 
-/// Finds out whether the kernel is built for real-time work (CONFIG_PREEMPT_RT).
+/// Determines whether the kernel is a real-time kernel (CONFIG_PREEMPT_RT).
 ///
-/// There bottom halves are threads that may be preempted, so that two programs may run on one CPU at the same time (since Linux
-/// 6.18 they do, where CONFIG_PREEMPT_RT_NEEDS_BH_LOCK is off): no memory is then written by one CPU alone.
+/// In such a kernel, bottom halves are threads that may be preempted, so that two programs may run on one CPU at the same time
+/// (since Linux 6.18 they do, where CONFIG_PREEMPT_RT_NEEDS_BH_LOCK is off). No memory is then written by one CPU alone.
 package enum RealtimeKernel {
-    /// Whether the running kernel is built for it.
+    /// Whether the running kernel is a real-time kernel.
     package static let isRunning: Bool = {
         var name = utsname()
         guard unsafe uname(&name) == 0 else { return false }
@@ -15,8 +15,8 @@ package enum RealtimeKernel {
         return isRealtime(version: version, realtimeFile: firstByte(of: "/sys/kernel/realtime"))
     }()
 
-    /// Judges by the version text of uname(2), and by the first character of `/sys/kernel/realtime`, which patched
-    /// kernels before 6.12 have.
+    /// Decides by the version text of uname(2), and by the first character of `/sys/kernel/realtime`, which patched kernels
+    /// before 6.12 have.
     static func isRealtime(version: String, realtimeFile: Character?) -> Bool {
         realtimeFile == "1" || version.split(separator: " ").contains("PREEMPT_RT")
     }

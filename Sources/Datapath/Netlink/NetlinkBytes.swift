@@ -4,8 +4,7 @@ import Glibc
 
 /// A datagram of netlink(7): its messages, and the attributes in them.
 ///
-/// Whatever the bytes are, walking them terminates and reads nothing outside of them; a message or attribute that is cut
-/// off ends the walk.
+/// Iteration over any bytes terminates and reads nothing outside of them; a message or attribute that is cut off ends it.
 struct NetlinkBytes {
     private let bytes: [UInt8]
     /// The start of the datagram in the buffer.

@@ -21,7 +21,7 @@ struct NetlinkChannel: ~Copyable {
     /// The longest wait for an answer, ms.
     static let patience = 100
 
-    /// The most datagrams that may be before the answer: answers to earlier requests, which came too late.
+    /// The most datagrams before the answer: late answers to earlier requests.
     private static let maximumReceptions = 64
 
     /// Opens a socket of a netlink family (`NETLINK_*`).
@@ -54,7 +54,7 @@ struct NetlinkChannel: ~Copyable {
         var limit = timeval(tv_sec: 0, tv_usec: __suseconds_t(Self.patience * 1000))
         let number = self.descriptor.number
         _ = unsafe setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        // Errors without the request that they are about; room for the answers to many requests. Both are a matter of cost.
+        // Errors do not repeat the request; the buffer has room for the answers to many requests. Both only reduce the cost.
         var (isOn, room) = (Int32(1), Int32(Self.maximumQuestions * Self.answerBytes))
         let size = socklen_t(MemoryLayout<Int32>.size)
         _ = unsafe setsockopt(number, SOL_NETLINK, NETLINK_CAP_ACK, &isOn, size)
@@ -79,7 +79,7 @@ struct NetlinkChannel: ~Copyable {
         for _ in 0..<Self.maximumReceptions {
             let count = unsafe recv(descriptor.number, &buffer, buffer.count, 0)
             if count < 0 {
-                // ENOBUFS: some answer was lost; if it was not this one it still waits.
+                // ENOBUFS: an answer was lost; if it was another one, this one still waits.
                 if errno == EINTR || errno == ENOBUFS { continue }
                 return .lost
             }
@@ -150,7 +150,7 @@ struct NetlinkChannel: ~Copyable {
                 UInt32(WEIR_RECEPTIONS),
                 &lengths
             )
-            // ENOBUFS: some answer was lost; others wait.
+            // ENOBUFS: an answer was lost; others wait.
             if count == 0 - EINTR || count == 0 - ENOBUFS { continue }
             return lengths.prefix(max(0, Int(count)))
         }

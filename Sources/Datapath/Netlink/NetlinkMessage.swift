@@ -89,7 +89,7 @@ public enum NetlinkEvent: Sendable, Hashable {
 
 /// Reads messages of rtnetlink (linux/netlink.h, linux/rtnetlink.h) out of a datagram.
 ///
-/// Whatever the bytes are, it terminates and reads nothing outside them; a message that is cut off or invalid is passed over.
+/// Parsing any bytes terminates and reads nothing outside of them; a message that is cut off or invalid is skipped.
 public struct NetlinkParser {
     private let bytes: NetlinkBytes
 

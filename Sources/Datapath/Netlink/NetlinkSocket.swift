@@ -61,7 +61,7 @@ struct NetlinkSocket: ~Copyable {
     enum Reception {
         /// Messages.
         case events([NetlinkEvent])
-        /// Nothing waits.
+        /// No message waits.
         case nothing
         /// Events were lost because the buffer was full: the known state may be stale.
         case overrun

@@ -11,18 +11,18 @@ struct NetlinkWriter {
     /// The start of the last message.
     private var start = 0
 
-    /// Forgets all messages.
+    /// Removes all messages.
     mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
     }
 
-    /// Begins a request, and forgets those before.
+    /// Begins a request, and removes all previous messages.
     mutating func begin(type: UInt16, flags: Int32) {
         removeAll()
         beginNext(type: type, flags: flags)
     }
 
-    /// Begins a request behind those before.
+    /// Begins a request after the previous messages.
     mutating func beginNext(type: UInt16, flags: Int32) {
         start = bytes.count
         append(UInt32(0))

@@ -2,17 +2,17 @@ import Glibc
 
 /// Finds the container of a cgroup of version 2 by the cgroup's number.
 ///
-/// The tree of cgroups is read when a number is requested that was not there before; a cgroup outlives its processes, so that
-/// removed ones have their container, too. Without the root of the tree nothing is known.
+/// The tree of cgroups is read when a requested number is not known yet. A cgroup outlives its processes, so that the
+/// containers of ended processes are found, too. Without access to the root of the tree, no container is found.
 struct CgroupTree {
-    /// The mount points of the hierarchy: alone or beside that of version 1; and the same of the host, in a container whose own
-    /// mount has the container's cgroup for its root.
+    /// The possible mount points of the hierarchy: alone, beside version 1, and those of the host as seen in a container whose
+    /// own mount has the container's cgroup as its root.
     static let roots = [
         "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/host/sys/fs/cgroup", "/host/sys/fs/cgroup/unified",
     ]
-    /// The inode number of the root, which no other directory of it has; those of the others are their cgroups' numbers.
+    /// The inode number of the root directory; the inode numbers of the other directories are the numbers of their cgroups.
     private static let rootNumber: ino_t = 1
-    /// The most cgroups that are read, and the deepest ones below the root.
+    /// The most cgroups that are read, and the greatest depth below the root that is read.
     private static let limit = 1 << 14
     private static let depthLimit = 16
     /// The shortest time between two readings, ns.
@@ -30,7 +30,7 @@ struct CgroupTree {
         return nil
     }
 
-    /// The path of the root directory; nil if it is not seen.
+    /// The path of the root directory; nil if it is not visible.
     static var rootPath: String? {
         roots.first { path in
             switch openRoot(at: path) {
@@ -52,7 +52,7 @@ struct CgroupTree {
         return root
     }
 
-    /// The container that a cgroup belongs to; nil if it is in none, or that is not known.
+    /// The container that a cgroup belongs to; nil if it belongs to none, or if that is unknown.
     mutating func container(of cgroup: UInt64) -> String? {
         guard cgroup != 0 else { return nil }
         if let known = containers[cgroup] { return known }
@@ -87,7 +87,7 @@ struct CgroupTree {
                 unsafe String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
             }
             guard name != ".", name != ".." else { continue }
-            // The outermost one counts: the container itself may have created those below it, under any name.
+            // The outermost identifier counts: the container itself may have created the directories below it, under any name.
             let inner = container ?? ContainerName.identifier(inName: name[...])
             containers[UInt64(unsafe entry.pointee.d_ino)] = .some(inner)
             let child = unsafe openat(directory.number, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)

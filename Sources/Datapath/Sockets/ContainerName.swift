@@ -17,14 +17,16 @@ package enum ContainerName {
 
     /// The identifier in the path of a cgroup.
     ///
-    /// The first directory that has one counts: the container itself may have created those below it, under any name.
+    /// The first directory with an identifier counts: the container itself may have created the directories below it, under any
+    /// name.
     private static func identifier(inPath path: Substring) -> String? {
         path.split(separator: "/").lazy.compactMap(identifier(inName:)).first
     }
 
     /// The identifier in the name of one directory.
     ///
-    /// With systemd that is `cri-containerd-ID.scope`, `crio-ID.scope`, `docker-ID.scope` or `libpod-ID.scope`; else the identifier alone.
+    /// With systemd the name is `cri-containerd-ID.scope`, `crio-ID.scope`, `docker-ID.scope` or `libpod-ID.scope`; without,
+    /// the identifier alone.
     package static func identifier(inName name: Substring) -> String? {
         let suffix = ".scope"
         guard name.hasSuffix(suffix) else { return isIdentifier(name) ? String(name) : nil }

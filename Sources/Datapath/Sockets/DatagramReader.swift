@@ -3,16 +3,16 @@ import Glibc
 
 /// Reads the owners of the UDP sockets that packets come from, in all network namespaces (bpf/datagrams.bpf.c).
 ///
-/// The flow counter passes the first packet of each flow of UDP and direction to these programs, after it has counted it.
-/// Sockets get their owner when they are created, by a program at the root of the hierarchy of cgroup v2; older ones got it
-/// from ``SocketReader``.
+/// The flow counter passes the first packet of each UDP flow and direction to these programs, after it has counted the packet.
+/// A program at the root of the cgroup v2 hierarchy stores the owner of a socket when the socket is created; ``SocketReader``
+/// stores the owners of older sockets.
 ///
 /// `@safe`: a report is copied before the ring moves on.
 @safe
 package final class DatagramReader {
     private let ring: SharedRing
     private var link: FileDescriptor?
-    /// The reason why sockets that are made from now on get no owner; nil if they do.
+    /// The reason why new sockets get no owner; nil if they get one.
     private(set) var newUnavailable: DatapathError?
 
     private static let parts = SharedRing.Parts(
@@ -28,7 +28,7 @@ package final class DatagramReader {
         "flows", "flow_rest", "occupied", "interfaces", "table_use", "overflow", "fragments", "last_skb", "handshakes",
         "handshaken", "uppers", "fence",
     ]
-    /// Loads the programs, and lets the flow counter hand packets on to them.
+    /// Loads the programs, and lets the flow counter pass packets to them.
     ///
     /// - Throws: ``DatapathError`` where the kernel refuses; not if it refuses only the program for new sockets.
     package init(beside counter: borrowing KernelPrograms, _ sockets: SocketReader) throws(DatapathError) {

@@ -169,7 +169,7 @@ extension weir_flow_slot {
 }
 
 extension weir_socket_report {
-    /// Whether it is of UDP.
+    /// Whether it is a report of a UDP socket.
     fileprivate var isDatagram: Bool { flags & UInt32(WEIR_SOCKET_IS_DATAGRAM) != 0 }
 }
 

@@ -5,9 +5,9 @@ import Glibc
 /// Finds the programs that processes run, and their arguments (bpf/processes.bpf.c, `/proc`).
 ///
 /// A process is looked up once, when a socket of it is reported first. Its path is that of its executable in `/proc`; if the
-/// process is gone, or hidden, the one that was passed to exec(). Arguments are those of exec(), else those in `/proc`.
+/// process is gone, or hidden, the path that was passed to exec(). Arguments are those of exec(), else those in `/proc`.
 final class ProcessPrograms {
-    /// A process, as long as it runs one program: after an exec of another it has another name.
+    /// A process, as long as it runs one program: after it executes another program, its name is another one.
     private struct Key: Hashable {
         let process: UInt32
         let start: UInt64
@@ -31,9 +31,9 @@ final class ProcessPrograms {
         }
     }
 
-    /// The most processes that are remembered.
+    /// The most processes that are stored.
     private static let limit = 1 << 13
-    /// The most bytes of a path, as of arguments (WEIR_PROCESS_TEXT).
+    /// The most bytes of a path, and of arguments (WEIR_PROCESS_TEXT).
     private static let textBytes = Int(WEIR_PROCESS_TEXT)
 
     private let readsPaths: Bool
@@ -43,8 +43,9 @@ final class ProcessPrograms {
     private var arguments: SharedDescriptor?
     private var containers = CgroupTree()
     private var links: [SharedDescriptor] = []
-    /// The reason why programs are not remembered at exec(): processes that are gone when they are looked up have no path and
-    /// no arguments.
+    /// The reason why programs are not stored at exec(); nil if they are.
+    ///
+    /// Processes that have ended when they are looked up then have no path and no arguments.
     private(set) var unavailable: DatapathError?
 
     /// Loads and attaches the programs; where the kernel refuses, only `/proc` is used.
@@ -131,7 +132,7 @@ final class ProcessPrograms {
         return text(in: paths, of: owner).flatMap { Self.path($0[...]) }
     }
 
-    /// The text of an absolute path; nil of any other.
+    /// The text of an absolute path; nil for any other text.
     static func path(_ bytes: ArraySlice<UInt8>) -> String? {
         // A program that was started by descriptor has no name of its own.
         guard bytes.first == UInt8(ascii: "/"), !bytes.starts(with: "/dev/fd/".utf8) else { return nil }

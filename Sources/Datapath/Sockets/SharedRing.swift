@@ -3,7 +3,7 @@ import Glibc
 
 /// A ring that one kind of BPF programs fills, with a share of its room for each interface.
 ///
-/// The flow counter passes packets to these programs by tail calls, until the ring is released.
+/// The flow counter passes packets to these programs by tail calls until the ring is released.
 ///
 /// `@safe`: the ring's memory lives as long as this object, and records are passed only for the time of a call.
 @safe
@@ -55,7 +55,7 @@ final class SharedRing {
         FileDescriptor(owning: try systemCall("keep map \(name)") { fcntl(map, F_DUPFD_CLOEXEC, 0) })
     }
 
-    /// Lets the flow counter hand packets on to the programs.
+    /// Lets the flow counter pass packets to the programs.
     func begin(_ object: borrowing ProgramObject) throws(DatapathError) {
         for (direction, name) in parts.programs {
             var (place, program) = (UInt32(direction), try object.program(name))

@@ -1,11 +1,11 @@
 package import CWeir
 import Glibc
 
-/// The node's TCP sockets, in all network namespaces, as programs of their own report them (bpf/sockets.bpf.c); and the owners of
+/// The node's TCP sockets, in all network namespaces, as separate programs report them (bpf/sockets.bpf.c); also the owners of
 /// older UDP sockets.
 ///
-/// None of it is in the path of a packet. Sockets that are older than the reader are found once, among the files of the
-/// processes of its PID namespace; a container sees those of others with the host's PID namespace only.
+/// These programs are not in the path of a packet. Sockets that are older than the reader are found once, among the files of
+/// the processes of its PID namespace; in a container, this requires the host's PID namespace.
 ///
 /// `@safe`: the ring's memory lives as long as the reader, and a report is copied before the ring moves on.
 @safe

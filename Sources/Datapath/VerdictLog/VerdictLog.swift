@@ -23,9 +23,9 @@ public final class VerdictLog {
         public var withoutVerdict: UInt64 = 0
         /// Packets that are not IP, malformed, or cut off before their ports by the rule (`snaplen`).
         public var unparsed: UInt64 = 0
-        /// Packets of too many different kinds to keep until they are taken.
+        /// Packets that exceeded the limit of different verdicts that wait to be taken.
         public var crowdedOut: UInt64 = 0
-        /// Packets that rules logged and that were not received, because too much was waiting.
+        /// Packets that rules logged and that were not received, because too many were waiting.
         public var lost: UInt64 = 0
         /// The number of times that the socket's buffer overflowed.
         public var overruns: UInt64 = 0
@@ -81,10 +81,10 @@ public final class VerdictLog {
         meaning: @escaping (_ prefix: String) -> LoggedRule?
     ) throws(DatapathError) {
         do throws(DatapathError) {
-            let sockets = try Self.open(groups, buffer, wantsConnections: true)
+            let sockets = try Self.open(groups, buffer, reportsConnections: true)
             self.init(sockets, hasConnections: true, meaning: meaning)
         } catch VerdictLogSocket.noConnections {
-            let sockets = try Self.open(groups, buffer, wantsConnections: false)
+            let sockets = try Self.open(groups, buffer, reportsConnections: false)
             self.init(sockets, hasConnections: false, meaning: meaning)
         }
     }
@@ -106,13 +106,13 @@ public final class VerdictLog {
     private static func open(
         _ groups: [UInt16],
         _ buffer: Int32,
-        wantsConnections: Bool
+        reportsConnections: Bool
     ) throws(DatapathError) -> [Holder] {
         do throws(DatapathError) {
             var sockets: [Holder] = []
             for group in groups {
                 sockets.append(
-                    Holder(try .open(group: group, buffer: buffer, wantsConnections: wantsConnections))
+                    Holder(try .open(group: group, buffer: buffer, reportsConnections: reportsConnections))
                 )
             }
             return sockets
@@ -208,7 +208,7 @@ public final class VerdictLog {
         return connection
     }
 
-    /// Holds a socket in a list.
+    /// A reference to a socket, so that an array can contain it.
     final class Holder {
         var socket: VerdictLogSocket
 

@@ -37,7 +37,7 @@ struct FragmentMemory {
     }
 
     private static let generation = 1024
-    /// No receiver keeps a fragment that is shorter than the unit of offsets.
+    /// No receiver accepts a fragment that is shorter than the unit of offsets.
     private static let unit = 8
     private var recent: [Identity: First] = [:]
     private var older: [Identity: First] = [:]
@@ -45,7 +45,7 @@ struct FragmentMemory {
     /// The number of packets that are kept.
     var count: Int { recent.count + older.count }
 
-    /// Keeps the fields of a first fragment, or that it contradicts another first one.
+    /// Stores the fields of a first fragment, or the fact that it contradicts another first fragment.
     mutating func remember(_ identity: Identity, _ transport: Transport, size: Int) {
         guard size >= Self.unit else { return }
         guard var known = recent[identity] ?? older[identity], !known.isWhole else {

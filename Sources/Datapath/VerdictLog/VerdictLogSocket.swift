@@ -3,8 +3,9 @@ import Glibc
 
 /// A NETLINK_NETFILTER socket that receives the packets that rules log to one group.
 ///
-/// The kernel collects packets in a datagram until it is full, or the first has waited for ``collectionTime``, so a rare
-/// reader gets many at a time. The socket belongs to the network namespace of the thread that creates it.
+/// The kernel collects packets in a datagram until it is full, or until the first packet has waited for ``collectionTime``, so
+/// that a reader that reads rarely gets many at a time. The socket belongs to the network namespace of the thread that creates
+/// it.
 struct VerdictLogSocket: ~Copyable {
     /// The group (`log group N`, `NFLOG --nflog-group N`).
     let group: UInt16
@@ -28,13 +29,13 @@ struct VerdictLogSocket: ~Copyable {
     /// - Parameters:
     ///   - group: the group.
     ///   - buffer: bytes that may wait.
-    ///   - wantsConnections: whether the kernel reports each packet's connection.
+    ///   - reportsConnections: whether the kernel reports each packet's connection.
     /// - Returns: a socket that receives everything that is logged from now on.
     /// - Throws: ``noConnections`` if the kernel cannot report connections; else the kernel's error.
     static func open(
         group: UInt16,
         buffer: Int32,
-        wantsConnections: Bool
+        reportsConnections: Bool
     ) throws(DatapathError) -> VerdictLogSocket {
         let descriptor = try NetlinkChannel.open(family: NETLINK_NETFILTER)
         var bytes = buffer
@@ -43,7 +44,7 @@ struct VerdictLogSocket: ~Copyable {
             _ = unsafe setsockopt(descriptor.number, SOL_SOCKET, SO_RCVBUF, &bytes, size)
         }
         let socket = VerdictLogSocket(owning: descriptor, group: group)
-        try socket.bind(wantsConnections: wantsConnections)
+        try socket.bind(reportsConnections: reportsConnections)
         return socket
     }
 
@@ -90,16 +91,16 @@ struct VerdictLogSocket: ~Copyable {
     mutating func lost(before sequence: UInt32) -> UInt64 {
         let gap = sequence &- nextSequence
         nextSequence = sequence &+ 1
-        // A number that is behind would be one of before, which does not happen.
+        // A smaller number would belong to an earlier packet, which does not happen.
         return gap < 1 << 31 ? UInt64(gap) : 0
     }
 
     // MARK: Binding
 
-    private func bind(wantsConnections: Bool) throws(DatapathError) {
+    private func bind(reportsConnections: Bool) throws(DatapathError) {
         var request = NetlinkWriter()
         Self.begin(&request, group)
-        let flags = NFULNL_CFG_F_SEQ | (wantsConnections ? NFULNL_CFG_F_CONNTRACK : 0)
+        let flags = NFULNL_CFG_F_SEQ | (reportsConnections ? NFULNL_CFG_F_CONNTRACK : 0)
         request.attribute(Int(NFULA_CFG_CMD.rawValue), UInt8(truncatingIfNeeded: NFULNL_CFG_CMD_BIND.rawValue))
         // struct nfulnl_msg_config_mode: bytes to copy, mode, padding; 6 bytes.
         let mode = UInt64(Self.copiedBytes) << 16 | UInt64(NFULNL_COPY_PACKET) << 8
@@ -115,7 +116,7 @@ struct VerdictLogSocket: ~Copyable {
         case EPERM where weir_effective_capabilities() & 1 << Self.netAdmin == 0:
             throw .missingPrivilege(capabilities: ["CAP_NET_ADMIN"])
         case EPERM, EBUSY: throw Self.taken(group)
-        case EOPNOTSUPP where wantsConnections: throw Self.noConnections
+        case EOPNOTSUPP where reportsConnections: throw Self.noConnections
         // There is no subsystem with that number.
         case EINVAL, EOPNOTSUPP: throw Self.unsupported
         case let code?: throw .system(operation: "listen to log group \(group)", errno: code, advice: "")

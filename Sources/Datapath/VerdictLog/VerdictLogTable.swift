@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Verdicts that wait to be taken: packets with the same addresses that matched the same rule are one.
+/// Verdicts that wait to be taken; packets with the same addresses that matched the same rule share one entry.
 ///
-/// So a flood makes few entries; their number has a limit.
+/// A flood therefore makes few entries; their number has a limit.
 struct VerdictLogTable {
     private struct Key: Hashable {
         var packets: TrackedConnection.Tuple
@@ -24,8 +24,8 @@ struct VerdictLogTable {
     ///   - packets: its addresses.
     ///   - rule: the rule that it matched.
     ///   - bytes: its length.
-    ///   - connection: returns its connection; called until that is known.
-    /// - Returns: false if its kind is new and there is no room for another.
+    ///   - connection: returns its connection; called until the connection is known.
+    /// - Returns: false if there is no such entry yet and no room for another one.
     mutating func add(
         _ packets: TrackedConnection.Tuple,
         _ rule: LoggedRule,
