@@ -190,8 +190,8 @@ package struct Agent: Sendable {
         }
     }
 
-    /// A pattern that matches nothing is an error if the run is too short to wait for an interface; otherwise one may still
-    /// come.
+    /// Throws if a pattern matches no interface and the run is too short to wait for one; otherwise an interface may still
+    /// appear.
     private func checkPatterns(_ datapath: Datapath) throws(AgentError) {
         let unmatched = datapath.unmatchedPatterns
         if !unmatched.isEmpty {
@@ -244,7 +244,7 @@ package struct Agent: Sendable {
         }
     }
 
-    /// Opens connection tracking; without it connections are reported as the interfaces show them.
+    /// Opens connection tracking; without it, records show the addresses of connections as on the interfaces.
     private func openConnectionTracker() -> Conntrack? {
         if let tracker = configuration.tracker { return tracker }
         do throws(DatapathError) {
@@ -298,10 +298,10 @@ package struct Agent: Sendable {
         return false
     }
 
-    /// The longest time for which outputs without a spool may delay those that wait for the last commit.
+    /// The longest time for which outputs without a spool may delay the last commit.
     private static let lastCommitLimit = Duration.seconds(1)
 
-    /// Commits the records that are written before spools deliver them: a later run must not make delivered records again.
+    /// Commits the written records before spools deliver them, so that a later run does not make delivered records again.
     ///
     /// - Returns: whether the counters were removed.
     private func commitLast(_ datapath: Datapath, _ parts: RunParts) -> Bool {

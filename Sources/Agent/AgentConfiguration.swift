@@ -21,11 +21,11 @@ package struct AgentConfiguration: Sendable {
     package var policyFormat = PolicyFormat.enterprise
     /// Whether host endpoints report connections that this host forwards, where their policies govern them.
     package var recordsForwarded = false
-    /// Whether every disagreement of policies and datapath is logged in every interval, and not only now and then.
+    /// Whether every disagreement of policies and datapath is logged in every interval, instead of at growing intervals.
     package var showsMismatches = false
     /// The detail of records of allowed flows, for outputs without a level of their own.
     package var levelForAllowed = AggregationLevel.podPrefix
-    /// The detail of records of denied flows, likewise.
+    /// The detail of records of denied flows, for outputs without a level of their own.
     package var levelForDenied = AggregationLevel.sourcePort
     /// Whether records have Weir's own fields too (``FlowField/extensions``).
     package var extendedFields = false
@@ -67,7 +67,7 @@ package struct AgentConfiguration: Sendable {
     package var timing: ProgramTiming?
     /// Providers of further HTTP routes.
     package var routes: [any RouteProvider] = []
-    /// Connection tracking, if it was opened before the privileges were dropped that its program needs; else the run opens it.
+    /// Connection tracking, if it was opened before privileges that its program requires were dropped; nil if the run opens it.
     package var tracker: Conntrack?
     /// The settings and their sources as JSON, for `/debug/config`; nil if unknown.
     package var settings: (@Sendable () -> String)?
@@ -92,7 +92,7 @@ package struct AgentConfiguration: Sendable {
 
     /// The default of the most bytes of labels of an end.
     package static let defaultLabelBytes = RecordLimits.defaultLabelBytes
-    /// The allowed values.
+    /// The allowed numbers of label bytes.
     package static let possibleLabelBytes = 0...RecordLimits.maximumLabelBytes
 
     /// The host name from the environment (`NODE_NAME`, as a pod gets it from `spec.nodeName`), else from the system.

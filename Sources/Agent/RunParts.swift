@@ -1,7 +1,7 @@
 import Datapath
 import Logging
 
-/// The objects that the threads of a run share: made once, before they start.
+/// The objects that the threads of a run share, created before the threads start.
 struct RunParts: Sendable {
     let stop: StopSource
     let plan: StopPlan
@@ -24,7 +24,7 @@ struct RunParts: Sendable {
     /// Settings that were changed and are not applied yet.
     let desk = ReloadDesk()
 
-    /// Batches in the mailbox; large ones are fewer (``MemoryPlan/mailbox``).
+    /// The most batches in the mailbox; ``MemoryPlan/mailbox`` limits large ones further.
     private static let mailboxLimit = 64
 
     /// Creates the shared objects of a run whose inventory and outputs are open.

@@ -8,11 +8,11 @@ struct AuditChangeFeed {
     private let redacts: Bool
     private var join = AuditJoin()
     private var reader = ChangeReader()
-    /// The changes of a batch; a sink may not have them yet.
+    /// The changes of a batch that a sink may not have stored yet.
     private var waiting: [AuditChange] = []
-    /// The number of them that the board has.
+    /// The number of waiting changes that the board has.
     private var joined = 0
-    /// Verdicts that a sink could not keep.
+    /// Verdicts that a sink could not store.
     private var verdicts: [ChangeKey: [VerdictChange]] = [:]
 
     /// The most memory of the objects that changes are compared with, bytes.
@@ -39,7 +39,7 @@ struct AuditChangeFeed {
 
     /// Passes the collected changes to the sinks.
     ///
-    /// - Returns: the number of changes; nil if a sink does not have all of them: another call tries again.
+    /// - Returns: the number of changes; nil if a sink has not stored all of them: the next call tries again.
     mutating func flush() -> Int? {
         if joined < waiting.count {
             board.add(Array(waiting[joined...]))
@@ -54,7 +54,7 @@ struct AuditChangeFeed {
         return count
     }
 
-    /// Whether all sinks keep the changes.
+    /// Whether all sinks have stored the changes.
     private func isKept(_ take: (any AuditChangeSink) -> Bool) -> Bool {
         sinks.reduce(true) { take($1) && $0 }
     }

@@ -3,16 +3,16 @@ package import FlowModel
 
 /// A receiver of the changes in audit logs, beside the outputs of their events, such as a store.
 ///
-/// Changes that it cannot keep are passed again until it can: the logs are read no further before that. All calls come from the
-/// thread that reads the logs.
+/// Changes that a sink cannot store are passed again until it stores them; until then, no further lines of the logs are read.
+/// All calls come from the thread that reads the logs.
 package protocol AuditChangeSink: Sendable {
-    /// Takes changes that concern policies; the changes of the last batch before the process was killed come a second time.
+    /// Takes changes that concern policies; after a killed process, the changes of its last batch come a second time.
     ///
-    /// - Returns: whether all of them are kept.
+    /// - Returns: whether all of them are stored.
     func take(_ changes: [AuditChange]) -> Bool
 
-    /// Takes the verdicts that a change affected: all of them each time that there are more, or more connections.
+    /// Takes all verdicts that a change affected, each time that there are more verdicts or more connections.
     ///
-    /// - Returns: whether they are kept, or never will be.
+    /// - Returns: false if they could not be stored and must be passed again.
     func take(_ verdicts: [VerdictChange], of change: ChangeKey) -> Bool
 }

@@ -3,11 +3,13 @@ import Glibc
 import Posix
 import Synchronization
 
-/// Events that the webhook received and that the outputs may not have yet: lines in files that ``AuditShippingRun`` follows like
-/// an API server's log.
+/// Events that the webhook received and that the outputs may not have yet.
 ///
-/// A full file is renamed with a number in the place of a time, which the clock cannot set back. Files are removed when the
-/// outputs have all of them, except the newest: its events identify a batch that is sent twice.
+/// They are lines in files that ``AuditShippingRun`` follows like an API server's log.
+///
+/// A full file is renamed with a sequence number in place of a time, so that a clock that is set back does not change the
+/// order. Files are removed when the outputs have all their events, except the newest file: its events identify a batch that is
+/// sent twice.
 final class AuditJournal: Sendable {
     /// Writes a file to the disk.
     typealias Synchronize = @Sendable (borrowing FileDescriptor) throws(SystemError) -> Void
@@ -16,7 +18,7 @@ final class AuditJournal: Sendable {
     private let synchronize: Synchronize
     private let file: Mutex<Writer>
 
-    /// A file is renamed when it has this many bytes.
+    /// The size at which a file is renamed, bytes.
     static let segment = 16 << 20
 
     /// Opens the journal, and removes an incomplete last line, whose batch was not acknowledged before the process was killed.
@@ -37,7 +39,7 @@ final class AuditJournal: Sendable {
 
     /// Writes whole lines to the disk, and lines that an earlier call could not write.
     ///
-    /// - Returns: the bytes of them that a reader finds as whole lines, and the error if some are missing or not on the disk.
+    /// - Returns: the number of bytes that are readable as whole lines, and the error if some are missing or not on the disk.
     func append(_ lines: [UInt8]) -> (kept: Int, fault: SystemError?) {
         file.withLock { writer in
             let kept = writer.append(lines, synchronize)
@@ -98,9 +100,9 @@ private struct Writer: ~Copyable {
     private var isTorn = false
     /// The reason why the last lines are not on the disk.
     private(set) var fault: SystemError?
-    /// The bytes that were written since the disk had everything: the last bytes of the file.
+    /// The last bytes of the file, which were written since the last successful `fsync(2)`.
     ///
-    /// After a failed `fsync(2)` the kernel may have forgotten them, and the next one succeeds without them.
+    /// After a failed `fsync(2)` the kernel may have dropped them, and the next `fsync(2)` succeeds without them.
     private var unsafeBytes: [UInt8] = []
 
     private init(_ file: consuming FileDescriptor, size: Int) {
@@ -132,7 +134,7 @@ private struct Writer: ~Copyable {
         return 0
     }
 
-    /// Writes the bytes that the disk may not have again at their place, so that the kernel has them to write.
+    /// Writes the bytes that may not be on the disk again, so that the kernel has them to write.
     private mutating func writeAgain(_ synchronize: AuditJournal.Synchronize) throws(SystemError) {
         try file.writeAll(unsafeBytes, at: size - unsafeBytes.count)
         try synchronize(file)
@@ -146,10 +148,10 @@ private struct Writer: ~Copyable {
         let hasFailed = fault != nil
         fault = nil
         do throws(SystemError) {
-            // No more is taken before the disk has the bytes that it refused.
+            // Nothing more is written before the bytes of the failed attempt are on the disk.
             if hasFailed { try writeAgain(synchronize) }
             if isTorn, !lines.isEmpty {
-                // A reader may have seen the beginning of the line: it ends here, and is not an event.
+                // A reader may have seen the beginning of the line: a newline ends it, and it is not an event.
                 try file.writeAll([0x0a], at: size)
                 (size, isTorn) = (size + 1, false)
                 unsafeBytes.append(0x0a)

@@ -4,18 +4,20 @@ import Posix
 import Server
 import Synchronization
 
-/// Ships audit logs: a thread of its own that follows them, passes their events to outputs, and notes the places up to which
-/// these have them.
+/// Ships audit logs.
 ///
-/// One batch is under way at a time. Its number and its end are noted before the outputs get it, and its completion when every
-/// output has written it. So a run that is killed between the two is followed by one that makes the same batch: a file is cut
-/// back first, a spool delivers only what was noted, and a server gets the same events under the same identifiers.
+/// A separate thread follows the logs, passes their events to outputs, and stores the positions up to which the outputs have
+/// them.
+///
+/// One batch is in progress at a time. The shipper stores its number and its end before the outputs get it, and its completion
+/// when every output has written it. If a run is killed in between, the next run makes the same batch: files are cut back
+/// first, a spool delivers only noted batches, and a server gets the same events under the same identifiers.
 package final class AuditShipper: Sendable {
     /// Joins the changes with the verdicts that they change.
     package let changes = ChangeBoard()
     private let logger: Logger
     private let outputs: [Output]
-    /// Receives the events that API servers send; nil if none may.
+    /// Receives the events that API servers send; nil if no webhook is configured.
     package let webhook: AuditWebhook?
     private let server: HTTPServer?
     private let counter = Mutex(AuditShippingCounts())
@@ -43,7 +45,7 @@ package final class AuditShipper: Sendable {
             try WorkerThread.start("weir-audit") { [self] in
                 var run = AuditShippingRun(shipping, outputs, sinks, changes, file, state, logger)
                 while !isStopping { step(&run) }
-                // Lines that were written since the last look belong to this run.
+                // Lines that were written since the last read belong to this run.
                 run.readAndDeliver(until: .now + .seconds(2)) { true }
                 counter.withLock { $0 = run.counts }
                 file.release()
@@ -129,7 +131,7 @@ package final class AuditShipper: Sendable {
     /// The counts of lines so far.
     package var counts: AuditShippingCounts { counter.withLock { $0 } }
 
-    /// Ships the events that are in the logs now, for some seconds at most, and ends.
+    /// Ships the events that are in the logs now, within a few seconds, and ends.
     package func finish() {
         server?.stop()
         webhook?.stop()

@@ -3,9 +3,9 @@ package import Server
 
 /// The audit logs to ship, their destinations, and the way to ship them.
 package struct AuditShipping: Sendable {
-    /// The files in which Calico keeps API servers' logs; followed by default.
+    /// The files in which Calico stores API servers' logs; followed by default.
     package static let usualLogs = ["/var/log/calico/audit/kube-audit.log", "/var/log/calico/audit/tsee-audit.log"]
-    /// The default path of the positions.
+    /// The default path of the state file.
     package static let usualState = "/var/lib/weir/audit.state"
 
     /// The data stream of Elasticsearch and OpenSearch where none is named.
@@ -19,7 +19,7 @@ package struct AuditShipping: Sendable {
     package var outputs: [OutputConfiguration] = []
     /// The server that API servers' webhook backends send events to; nil for none.
     package var webhook: HTTPServerConfiguration?
-    /// The file of the places up to which the logs were read.
+    /// The file that stores the positions up to which the logs were read.
     package var statePath = AuditShipping.usualState
     /// The name of this host.
     package var hostName = ""
@@ -28,21 +28,21 @@ package struct AuditShipping: Sendable {
     /// Whether the objects of events are left out.
     package var redacts = false
 
-    /// Whether a run does not start without it; otherwise the log has a warning.
+    /// Whether a run fails to start if the logs cannot be shipped; otherwise it logs a warning.
     package var isRequired = true
 
-    /// Whether changes are joined with verdicts, also without sinks.
+    /// Whether changes are joined with verdicts, even without sinks.
     package var joinsVerdicts = false
 
     /// Creates a configuration that ships nothing.
     package init() {}
 
-    /// The file of events that the webhook took, beside the state, which belongs to one process.
+    /// The file of events that the webhook received, beside the state, which belongs to one process.
     var journalPath: String { statePath + ".webhook.log" }
 }
 
 extension OutputConfiguration {
-    /// Whether it has options that are for flow records only, such as filters.
+    /// Whether it has options that apply only to flow records, such as filters.
     package var selectsRecords: Bool {
         var selection = selection
         // Audit events always have host and time.
@@ -53,7 +53,7 @@ extension OutputConfiguration {
 
 /// Counts of the lines of audit logs, by their outcome.
 package struct AuditShippingCounts: Sendable, Hashable {
-    /// Events that were read, and whose changes the sinks have.
+    /// Events that were read, and whose changes the sinks have stored.
     package var read = 0
     /// Events that were passed to the outputs.
     package var shipped = 0
@@ -65,6 +65,6 @@ package struct AuditShippingCounts: Sendable, Hashable {
     package var tooLong = 0
     /// Changes that concern policies.
     package var changes = 0
-    /// The number of times that the place to continue from was gone.
+    /// The number of times that the position to continue from no longer existed.
     package var gaps = 0
 }

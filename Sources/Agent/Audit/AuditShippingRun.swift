@@ -4,7 +4,7 @@ import Logging
 import Posix
 import Synchronization
 
-/// The work of an ``AuditShipper``'s thread: read a batch, pass it to the outputs, wait, note the positions.
+/// The work of an ``AuditShipper``'s thread: reads a batch, passes it to the outputs, waits, stores the positions.
 struct AuditShippingRun {
     private let logs: [FollowedAuditLog]
     /// The log that the webhook writes; nil if there is none.
@@ -18,16 +18,16 @@ struct AuditShippingRun {
     private var lastText = ""
     private var warned = AuditShippingCounts()
     private var hasStateFault = false
-    /// Whether a batch was read and not delivered: nothing behind it may be delivered.
+    /// Whether a batch was read and not delivered: no later batch may be delivered.
     private var isBroken = false
-    /// The time when changes that a sink could not keep are passed again; nil if there are none.
+    /// The time when changes that a sink could not store are passed again; nil if there are none.
     private var nextTry: ContinuousClock.Instant?
     /// The counts of lines so far.
     private(set) var counts = AuditShippingCounts()
 
     /// The size up to which events are collected into a batch, bytes.
     private static let batchLimit = 1 << 20
-    /// The time between two attempts to pass changes to a sink that could not keep them.
+    /// The time between two attempts to pass changes to a sink that could not store them.
     private static let pause = Duration.seconds(1)
 
     /// Takes the parts of a run; logs are followed from the positions of the state.
@@ -60,14 +60,14 @@ struct AuditShippingRun {
     /// Reads new lines, up to the size of a batch, and delivers them.
     ///
     /// - Parameters:
-    ///   - deadline: the end of waiting for outputs; nil to wait as long as it takes.
-    ///   - mayWait: whether to go on waiting; called from time to time.
+    ///   - deadline: the time limit for outputs; nil for no limit.
+    ///   - mayWait: returns whether to continue to wait; called from time to time.
     /// - Returns: whether there may be more to read.
     @discardableResult
     mutating func readAndDeliver(until deadline: ContinuousClock.Instant?, _ mayWait: () -> Bool) -> Bool {
         guard !isBroken else { return false }
         if let time = nextTry {
-            // The outputs have this batch; nothing behind it is read before the sinks have its changes.
+            // The outputs have this batch; no later line is read before the sinks have its changes.
             guard deadline != nil || ContinuousClock.now >= time, passChanges() else { return false }
             note()
             return true
@@ -76,7 +76,7 @@ struct AuditShippingRun {
         var records = 0
         var read = 0
         var ends: [String: AuditPosition] = [:]
-        // The last run may have passed this batch to outputs, and nothing behind it.
+        // The last run may have passed this batch, and no later one, to outputs.
         let former = state.batch
         for log in logs where bytes.count + read < Self.batchLimit {
             let end = former?.ends[log.path]
@@ -171,7 +171,7 @@ struct AuditShippingRun {
         return true
     }
 
-    /// Passes the changes of the batch to the sinks; false if they do not have all of them.
+    /// Passes the changes of the batch to the sinks; false if a sink has not stored all of them.
     private mutating func passChanges() -> Bool {
         guard changes != nil else { return true }
         guard let count = changes?.flush() else {
@@ -183,18 +183,18 @@ struct AuditShippingRun {
         return true
     }
 
-    /// Notes the batch that the outputs are about to get, and the lengths of their files.
+    /// Stores the batch that the outputs are about to get, and the lengths of their files.
     private mutating func noteBeginning() {
         var next = state
         next.files = writtenFiles
-        // The log may be renamed before its first lines are noted.
+        // The log may be renamed before a position in it is stored.
         for log in logs where next.positions[log.path] == nil { next.positions[log.path] = log.beginning }
         guard write(next) else { return }
-        // The note of the batch before may have failed.
+        // Storing the previous batch may have failed.
         for output in outputs { output.note(noted: state.origin) }
     }
 
-    /// Notes that everything that was read is delivered.
+    /// Stores that everything that was read is delivered.
     private mutating func note() {
         var next = state
         for log in logs { next.positions[log.path] = log.position }
@@ -206,7 +206,7 @@ struct AuditShippingRun {
         }
         guard next.text != lastText else { return }
         guard write(next) else {
-            // The next note contains it, too.
+            // The next call stores it, too.
             state = next
             return
         }

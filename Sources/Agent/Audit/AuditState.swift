@@ -4,11 +4,13 @@ import Glibc
 import Posix
 import Synchronization
 
-/// The places up to which audit logs were read, and the lengths of the outputs' files at that time: the state that survives the
-/// process.
+/// The positions up to which audit logs were read, and the lengths of the outputs' files at that time.
+///
+/// This state survives the process.
 struct AuditState: Sendable {
-    /// A batch that the outputs were about to get: another run makes the same one, so that its events have the same
-    /// identifiers.
+    /// A batch that the outputs were about to get.
+    ///
+    /// The next run makes the same batch, so that its events have the same identifiers.
     struct Batch: Sendable, Hashable {
         /// The number (``RecordBatch/number``).
         var number: UInt64
@@ -18,13 +20,13 @@ struct AuditState: Sendable {
 
     /// The position in each log, by its path.
     var positions: [String: AuditPosition] = [:]
-    /// Logs that were followed and not there yet: files to which they have been rotated since are read, too.
+    /// Logs that were followed and did not exist yet: files to which they were rotated since are read, too.
     var absent: Set<String> = []
     /// The files of outputs.
     var files: [WrittenFile] = []
-    /// The last batch that was noted: its number among those of this state, and a number of the state itself.
+    /// The last stored batch: its number among those of this state, and the random number of the state itself.
     var origin = BatchOrigin(counters: .random(in: 1 ... .max), flush: 0)
-    /// The batch that is under way; nil if none is.
+    /// The batch in progress; nil if there is none.
     var batch: Batch?
 
     /// Reads a state from its text; other lines are left out.

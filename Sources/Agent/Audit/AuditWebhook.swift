@@ -5,8 +5,8 @@ import Synchronization
 
 /// Receives the events that API servers send, and writes them to the journal: one thread, one batch at a time.
 ///
-/// A batch is on the disk before it is answered. Events that the journal has are left out, also after a restart: an API server
-/// that got no answer sends a batch again.
+/// A batch is on the disk before the response is sent. Events that are already in the journal are left out, even after a
+/// restart: an API server sends a batch again if it got no response.
 package final class AuditWebhook: Sendable {
     /// The result of a batch.
     enum Outcome: Sendable, Equatable {
@@ -14,7 +14,7 @@ package final class AuditWebhook: Sendable {
         case kept(events: Int, repeated: Int)
         /// The body is not a list of events.
         case malformed(String)
-        /// The batch cannot be kept now.
+        /// The batch cannot be stored now.
         case unavailable(String)
     }
 
@@ -65,10 +65,10 @@ package final class AuditWebhook: Sendable {
     /// The bytes of the journal.
     package var journalBytes: Int { journal.bytes }
 
-    /// Counts a request that did not become a batch.
+    /// Counts a request that contained no batch.
     func count(_ change: (inout AuditWebhookCounts) -> Void) { counter.withLock { change(&$0) } }
 
-    /// Reserves memory for bytes of a body; false if there is none now.
+    /// Reserves memory for the bytes of a body; false if not enough memory is free now.
     func hold(_ count: Int) -> Bool {
         held.withLock { held in
             guard held + count <= Self.heldLimit else { return false }
@@ -77,10 +77,10 @@ package final class AuditWebhook: Sendable {
         }
     }
 
-    /// Releases it.
+    /// Releases reserved memory.
     func release(_ count: Int) { held.withLock { $0 -= count } }
 
-    /// Keeps a batch.
+    /// Stores a batch.
     func take(_ body: [UInt8]) async -> Outcome {
         await withCheckedContinuation { continuation in
             let isTaken = queue.withLock { queue in
@@ -143,7 +143,7 @@ package final class AuditWebhook: Sendable {
             return "\(Self.journalLimit >> 20) MiB of events wait for the outputs"
         }
         let (kept, fault) = journal.append(batch.lines)
-        // Events that were written before the disk was full are shipped; they must not be shipped a second time.
+        // Events that were written before the error are shipped; their keys are stored so that they are not shipped again.
         for event in batch.events where event.end <= kept { keeper.remember(event.key) }
         return fault.map { "\($0)" }
     }
@@ -159,11 +159,11 @@ package struct AuditWebhookCounts: Sendable, Hashable {
     package var tooLarge = 0
     /// Requests whose body did not arrive completely, or not in time.
     package var incomplete = 0
-    /// Requests that could not be kept: no memory, a full disk, a full journal.
+    /// Requests that could not be stored: no memory, a full disk, a full journal.
     package var unavailable = 0
     /// Events that are in the journal.
     package var events = 0
-    /// Events that had been kept before.
+    /// Events that were already in the journal.
     package var repeated = 0
     /// Events about credentials.
     package var withheld = 0
@@ -179,7 +179,7 @@ package struct AuditWebhookCounts: Sendable, Hashable {
     }
 }
 
-/// The state of the webhook's thread: keys of the events that were kept last.
+/// The state of the webhook's thread: keys of the newest stored events.
 private struct Keeper {
     /// The events of a body that are new.
     struct Batch {
@@ -193,7 +193,7 @@ private struct Keeper {
 
     private var known: Set<Int> = []
     private var recent = RecentKeys<Int>(limit: 65_536)
-    /// The reason why batches cannot be kept now.
+    /// The reason why batches cannot be stored now.
     var fault: String?
 
     /// Reads the events of the journal.

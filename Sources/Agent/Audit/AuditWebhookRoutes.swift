@@ -1,16 +1,17 @@
 import Hummingbird
 import Server
 
-/// Answers an API server's webhook backend: `POST` of an `EventList`.
+/// Responds to an API server's webhook backend: `POST` of an `EventList`.
 ///
-/// The answer is 200 when the events are on the disk. After any other answer the API server sends the batch again, a few times.
+/// The status is 200 when the events are on the disk. After any other response the API server sends the batch again, a few
+/// times.
 struct AuditWebhookRoutes: RouteProvider {
     let webhook: AuditWebhook
 
     /// The time within which a body must arrive; an API server gives up after 30 s.
     private static let patience = Duration.seconds(30)
 
-    /// Adds `/audit`, and `/` for clients that leave the path out.
+    /// Adds `/audit`, and `/` for clients that omit the path.
     func addRoutes(to router: ServerRouter) {
         for path: RouterPath in ["/", "/audit"] {
             router.post(path) { request, _ in try await answer(request) }
@@ -61,7 +62,7 @@ struct AuditWebhookRoutes: RouteProvider {
     private static func response(_ status: HTTPResponse.Status, _ text: String) -> Response {
         var headers: HTTPFields = [.contentType: "text/plain; charset=utf-8"]
         if status == .serviceUnavailable { headers[.retryAfter] = "10" }
-        // The server does not wait for the rest of a body that was not read.
+        // The server does not read the rest of a body.
         if status == .contentTooLarge || status == .requestTimeout { headers[.connection] = "close" }
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text + "\n")))
     }

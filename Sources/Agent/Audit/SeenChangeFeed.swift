@@ -3,7 +3,7 @@ import FlowModel
 import Posix
 import Synchronization
 
-/// Passes changes to sinks that only objects show, and that changed verdicts: a thread that looks from time to time.
+/// Passes to sinks the changes that only objects show and that changed verdicts; a thread checks for them periodically.
 package final class SeenChangeFeed: Sendable {
     private let board: ChangeBoard
     private let sinks: [any AuditChangeSink]
@@ -17,7 +17,7 @@ package final class SeenChangeFeed: Sendable {
     ///
     /// - Parameters:
     ///   - board: finds the changes.
-    ///   - sinks: receive the changes; a change that one of them cannot keep is passed again.
+    ///   - sinks: receive the changes; a change that one of them cannot store is passed again.
     /// - Throws: `SystemError` if there is no thread.
     package init(_ board: ChangeBoard, _ sinks: [any AuditChangeSink]) throws {
         (self.board, self.sinks) = (board, sinks)
@@ -39,7 +39,7 @@ package final class SeenChangeFeed: Sendable {
 
     /// Passes changes to the sinks.
     ///
-    /// - Returns: the changes that not all of them keep: the first ones, because memory is bounded.
+    /// - Returns: the changes that not all of them have stored: the first ones, because memory is bounded.
     private func pass(_ items: [Item]) -> [Item] {
         Array(items.filter { !isKept($0) }.prefix(100))
     }

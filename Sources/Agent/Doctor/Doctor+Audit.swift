@@ -42,7 +42,7 @@ extension Doctor {
         )
     }
 
-    /// Examines the folder of the positions, and of what the webhook takes, without making it.
+    /// Examines the folder of the positions and of the webhook's journal, without creating it.
     private func state(_ audit: AuditShipping) -> Examination {
         let path = audit.statePath
         let status = audit.isRequired ? Examination.Status.missing : .degraded
@@ -101,13 +101,13 @@ extension Doctor {
         return [Self.examine(certificate: path, validity, at: Clock.wall / 1_000_000_000, seen)]
     }
 
-    /// Judges when a certificate is valid.
+    /// Examines the validity of a certificate.
     ///
     /// - Parameters:
     ///   - path: its file.
     ///   - validity: the first and the last second, Unix time.
     ///   - now: the time.
-    ///   - address: where it is shown.
+    ///   - address: the address at which it is presented.
     /// - Returns: the line of the webhook.
     static func examine(
         certificate path: String,
@@ -136,7 +136,7 @@ extension Doctor {
         )
     }
 
-    /// A certificate is to be renewed so long before its end, seconds.
+    /// The time before its end at which a certificate should be renewed, seconds.
     private static let renewal: Int64 = 14 * 86_400
 
     private static func date(_ seconds: Int64) -> String {
@@ -181,7 +181,7 @@ extension Doctor {
         return [found] + spool
     }
 
-    /// What the free space of the disk means for a file; nil if it is enough until the file is rotated.
+    /// Returns the effect of low disk space on a file; nil if the space is enough until the file is rotated.
     private static func shortage(_ output: OutputConfiguration, _ name: String, _ waiting: String) -> Examination? {
         guard let free = OutputProbe.freeBytes(for: output.specification) else { return nil }
         let isFull = free < 1 << 20
@@ -195,7 +195,7 @@ extension Doctor {
         )
     }
 
-    /// Examines the folder of an output's spool, without making it.
+    /// Examines the folder of an output's spool, without creating it.
     private static func examineSpool(_ configured: OutputConfiguration, _ name: String) -> [Examination] {
         switch configured.specification {
         case .file, .standardOutput: return []
@@ -226,7 +226,7 @@ extension Doctor {
         ]
     }
 
-    /// The folder, or the nearest one above it that is there, in which it could be made.
+    /// The folder, or its nearest existing parent, in which it could be created.
     private static func existing(_ folder: String) throws(FileError) -> String {
         var folder = folder
         while access(folder, F_OK) != 0, errno == ENOENT, folder != "/", folder != "." {

@@ -56,7 +56,7 @@ extension Doctor {
         )
     }
 
-    /// Whether another program runs before Weir's, or would before one that is put first now.
+    /// Whether another program runs before Weir's.
     private static func isBefore(_ other: HookSurvey.Program, in programs: [HookSurvey.Program]) -> Bool {
         guard let ours = programs.firstIndex(where: \.isOurs), let place = programs.firstIndex(of: other) else {
             return false
@@ -88,7 +88,7 @@ extension Doctor {
         }
     }
 
-    /// Examines a folder that a run writes to, and makes where it is missing.
+    /// Examines a folder that a run writes to, and creates if it is missing.
     ///
     /// - Parameters:
     ///   - name: the name of the line.
@@ -104,14 +104,14 @@ extension Doctor {
         return Examination(name, .degraded, "\(there): \(reason)", cost: cost, fix: fix)
     }
 
-    /// Examines the files of the inventory without which a run would not start.
+    /// Examines the inventory files that a run requires to start.
     func inventoryFiles() -> [Examination] {
         let paths = configuration.inventory.paths
         guard !paths.isEmpty else { return [] }
         let files = FileSource(
             paths: paths,
             firstSource: SourceID(rawValue: 0),
-            observer: Nobody(),
+            observer: IgnoringObserver(),
             logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
         )
         do throws(FileSourceError) {
@@ -170,8 +170,8 @@ extension HTTPServerConfiguration {
 // MARK: - API server
 
 extension Doctor {
-    /// An observer that keeps nothing.
-    private struct Nobody: ClusterObserver {
+    /// An observer that ignores all changes.
+    private struct IgnoringObserver: ClusterObserver {
         func observe(_ changes: [ClusterChange], from source: SourceID) {}
     }
 
@@ -182,7 +182,7 @@ extension Doctor {
         do throws(KubernetesError) {
             source = try KubernetesSource(
                 configuration: cluster,
-                observer: Nobody(),
+                observer: IgnoringObserver(),
                 source: SourceID(rawValue: 0),
                 staleness: configuration.inventory.staleness,
                 userAgent: configuration.inventory.userAgent,
@@ -206,12 +206,12 @@ extension Doctor {
         return Self.examine(source.statistics, at: place)
     }
 
-    /// Judges what of the cluster is known.
+    /// Examines how much of the cluster is known.
     ///
     /// - Parameters:
-    ///   - statistics: of a source that ran for some seconds.
+    ///   - statistics: the statistics of a source that ran for some seconds.
     ///   - place: the API server.
-    /// - Returns: a line for the server, and others for what is missing.
+    /// - Returns: a line for the server, and lines for missing parts.
     static func examine(_ statistics: KubernetesStatistics, at place: String) -> [Examination] {
         let kinds = statistics.kinds.sorted { $0.key.rawValue < $1.key.rawValue }
         let names = { (state: (KindStatistics) -> Bool) in

@@ -144,7 +144,7 @@ extension Doctor {
         )
     }
 
-    /// Returns a reason that something cannot be collected, with a note if collecting it is not requested.
+    /// Returns a reason why data cannot be collected, with a note if its collection is not requested.
     private static func reason(_ text: String, _ isAsked: Bool) -> String {
         isAsked ? text : "not collected; it would lack: \(text)"
     }

@@ -32,13 +32,13 @@ package struct Examination: Sendable, Codable, Equatable {
 }
 
 extension [Examination] {
-    /// The worst status of all.
+    /// The worst status.
     package var status: Examination.Status {
         if contains(where: { $0.status == .missing }) { return .missing }
         return contains { $0.status == .degraded } ? .degraded : .ok
     }
 
-    /// A line for each, and below it the consequence and the remedy.
+    /// A line for each examination, followed by its consequence and its remedy.
     package var text: String {
         let width = map(\.name.count).max() ?? 0
         return map { examination in

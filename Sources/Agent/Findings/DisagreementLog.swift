@@ -14,7 +14,7 @@ struct DisagreementLog {
         let hit: String
     }
 
-    /// The time when a pair is to be named next.
+    /// The time when a pair is to be logged next.
     private struct Entry {
         var next: Int64
         var pause: Int64
@@ -26,7 +26,7 @@ struct DisagreementLog {
     /// Pauses grow from a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
     private static let longestPause: Int64 = 24 * 60 * shortestPause
-    /// The maximum number of pairs that are kept; beyond it all of them are reported again.
+    /// The maximum number of pairs that are kept; beyond it, all of them are logged again.
     private static let limit = 4096
 
     private let logger: Logger
@@ -39,7 +39,7 @@ struct DisagreementLog {
         self.showsAll = showsAll
     }
 
-    /// Takes in the mismatches of an interval.
+    /// Logs the mismatches of an interval.
     mutating func note(_ mismatches: [VerdictMismatch], now: Int64 = Clock.monotonic) {
         if entries.count > Self.limit { entries.removeAll() }
         guard !showsAll else {

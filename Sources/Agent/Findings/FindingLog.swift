@@ -7,7 +7,7 @@ final class FindingLog: Sendable {
     private let logger: Logger
     private let logged = Mutex<Set<PolicyFinding>>([])
 
-    /// The number of findings that are named at a time; of further ones only the number is logged.
+    /// The number of findings that are logged at a time; of the others only the number is logged.
     private static let limit = 20
 
     /// Writes to a logger.
@@ -15,7 +15,7 @@ final class FindingLog: Sendable {
         self.logger = logger
     }
 
-    /// Takes in all present findings.
+    /// Logs new findings.
     func note(_ findings: [PolicyFinding]) {
         let fresh = logged.withLock { logged in
             defer { logged = Set(findings) }

@@ -5,7 +5,7 @@ import Logging
 
 /// Logs workloads that send from addresses of others: for each interface at once, then at growing intervals.
 struct ForeignSenderLog {
-    /// The senders that were found at an interface since it was named last.
+    /// The senders that were found at an interface since it was logged last.
     private struct Entry {
         var next: Int64
         var pause: Int64
@@ -16,7 +16,7 @@ struct ForeignSenderLog {
     /// Pauses grow from a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
     private static let longestPause: Int64 = 24 * 60 * shortestPause
-    /// The maximum number of interfaces that are kept; beyond it all of them are reported again.
+    /// The maximum number of interfaces that are kept; beyond it, all of them are logged again.
     private static let limit = 4096
 
     private let logger: Logger
@@ -27,7 +27,7 @@ struct ForeignSenderLog {
         self.logger = logger
     }
 
-    /// Takes in the senders of an interval.
+    /// Logs the senders of an interval.
     mutating func note(_ senders: [ForeignSender], now: Int64 = Clock.monotonic) {
         if entries.count > Self.limit { entries.removeAll() }
         for sender in senders {

@@ -2,15 +2,16 @@ import FlowLog
 import FlowModel
 import Logging
 
-/// Warns when a considerable part of the traffic is in no record: at once, and then ever more rarely.
+/// Warns when a considerable part of the traffic is in no record: at once, then at growing intervals.
 ///
-/// Of the traffic in no record, only that without a local end depends on how Weir was started.
+/// Of this traffic, only the part without a local end depends on the options of the run.
 struct UnrecordedLog {
     /// Pauses grow from a minute to a day, ns.
     private static let shortestPause: Int64 = 60_000_000_000
     private static let longestPause: Int64 = 24 * 60 * shortestPause
-    /// Fewer packets in an interval are no reason to warn, and neither is a part below one in a hundred; where most traffic is
-    /// in no record, a fifth of these packets is enough.
+    /// The log warns only above this number of packets in an interval and above one part in a hundred.
+    ///
+    /// Where most traffic is in no record, a fifth of these packets is enough.
     private static let fewPackets: UInt64 = 100
     private static let smallPart: UInt64 = 100
 
@@ -37,7 +38,7 @@ struct UnrecordedLog {
                 + "(--inventory, --kubernetes)"
     }
 
-    /// Takes in an interval.
+    /// Examines an interval.
     ///
     /// - Parameters:
     ///   - unrecorded: the traffic in no record, since the beginning.

@@ -3,19 +3,19 @@ import Server
 
 /// Adds up records by the workload that reports them, for metrics: a limited number of workloads, and all others together.
 ///
-/// A workload is a namespace and a name that like endpoints share. When there is no room for another one, the one that has been
-/// quiet longest gives up its place, if that was long enough; its counts are added to the others. So the sum over all series
-/// only grows, and equals that of all records.
+/// A workload is a namespace and the name that similar endpoints share. If there is no free place, a new workload gets the
+/// place of the one that has been idle longest, if that time was long enough; the counts of that one are added to the others.
+/// So the sum over all series only grows, and equals that of all records.
 struct FlowMeter {
     /// The traffic and connections of a workload.
     struct Counts: Sendable, Equatable {
         /// Traffic to and from the workload.
         var received = TrafficCounters.zero
         var sent = TrafficCounters.zero
-        /// Connections that others initiated, and those that the workload initiated.
+        /// Connections that others initiated, and connections that the workload initiated.
         var accepted: UInt64 = 0
         var opened: UInt64 = 0
-        /// Denied connections, likewise, and their packets.
+        /// Denied connections in each direction, and their packets.
         var deniedIn: UInt64 = 0
         var deniedOut: UInt64 = 0
         var deniedPacketsIn: UInt64 = 0
@@ -51,10 +51,10 @@ struct FlowMeter {
     struct Entry: Sendable, Equatable {
         let namespace: String
         let workload: String
-        /// Both as labels.
+        /// The namespace and the workload as labels.
         let labels: MetricLabels
         var counts = Counts()
-        /// The last time when it carried something, as ``FlowMeter`` counts flushes' times, s.
+        /// The end of the last record with traffic, Unix seconds.
         fileprivate(set) var usedAt: Int64
 
         fileprivate init(_ name: Name, usedAt: Int64) {
@@ -70,28 +70,28 @@ struct FlowMeter {
         let workload: String
     }
 
-    /// The time without traffic after which a workload gives up its place, s.
+    /// The time without traffic after which a workload loses its place, s.
     static let quietTime: Int64 = 600
-    /// The name of all workloads without a place; no object of a cluster has it.
+    /// The name of all workloads without a place; no object of a cluster has this name.
     static let others = "*"
 
-    /// The workloads; the first one is the others.
+    /// The workloads; the first entry is for all others.
     private(set) var entries = [Entry(Name(namespace: FlowMeter.others, workload: FlowMeter.others), usedAt: 0)]
     private let limit: Int
     private var places: [Name: Int] = [:]
-    /// Places by the number of an endpoint, so that a record costs no look-up of names.
+    /// Places by the number of an endpoint, so that a record needs no lookup of names.
     private var known: [UInt64: Int] = [:]
-    /// The time before which no workload can have been quiet for long enough, s.
+    /// The time before which no workload can have been idle long enough, s.
     private var nextVacancy = Int64.min
 
-    /// Creates a meter with room for so many workloads, 1 or more.
+    /// Creates a meter with room for `limit` workloads, 1 or more.
     init(limit: Int) {
         self.limit = limit
     }
 
-    /// Takes in a record.
+    /// Adds a record.
     mutating func add(_ record: borrowing FlowRecord) {
-        // Forwarded traffic is counted for its ends, where they are local.
+        // Forwarded traffic is counted at its ends, where they are local.
         guard record.reporter != .forward else { return }
         let place =
             record.reporter == .source
@@ -105,9 +105,9 @@ struct FlowMeter {
         if let place = known[endpoint.id] { return place }
         let name = Name(namespace: endpoint.namespace ?? "-", workload: endpoint.aggregatedName)
         let place = places[name] ?? makePlace(name, at: time)
-        // These are numbers of endpoints that are gone.
+        // Most of these are numbers of endpoints that no longer exist.
         if known.count >= 4 * limit { known = [:] }
-        // A workload without a place may get one.
+        // A workload without a place may get one later.
         if place > 0 { known[endpoint.id] = place }
         return place
     }

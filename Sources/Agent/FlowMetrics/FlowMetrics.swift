@@ -4,7 +4,7 @@ import Server
 struct FlowMetrics: MetricsSource {
     let board: RunBoard
 
-    /// A count of a workload: its labels, and its place.
+    /// A count of a workload: its labels and its value.
     private struct Aspect: Sendable {
         let labels: MetricLabels
         let value: @Sendable (FlowMeter.Counts) -> UInt64

@@ -53,7 +53,7 @@ final class HostInterfaces {
         let count = socklen_t(text.count)
         guard getnameinfo(pointer, socklen_t(size), &text, count, nil, 0, NI_NUMERICHOST) == 0 else { return nil }
         let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        // A link-local address has its interface behind a percent sign.
+        // A link-local address is followed by a percent sign and its interface.
         return IPAddress(String(decoding: bytes.prefix { $0 != UInt8(ascii: "%") }, as: UTF8.self))
     }
 }

@@ -6,11 +6,11 @@ import Inventory
 import Policy
 import Synchronization
 
-/// Keeps the inventory and the policies: takes changes of sources and datapath, from any thread, and posts snapshots to the
+/// Holds the inventory and the policies: takes changes of sources and datapath, from any thread, and posts snapshots to the
 /// pipeline after changes.
 ///
 /// Writers wait for one another; the pipeline reads snapshots and never waits. Changes are collected for some time, so that a
-/// thousand changes a second make a few snapshots and not a thousand.
+/// thousand changes a second make only a few snapshots.
 final class InventoryKeeper: ClusterObserver {
     private struct State {
         var inventory: Inventory
@@ -23,9 +23,9 @@ final class InventoryKeeper: ClusterObserver {
 
     private struct Policies {
         var store: PolicyStore
-        /// Whether all objects of the start are known; a decision by a part of them would be wrong.
+        /// Whether all objects of the start are known; with only some of them, decisions would be wrong.
         var isComplete = false
-        /// The generation whose findings were taken.
+        /// The generation whose findings were taken last.
         var lookedAt: UInt64 = 0
     }
 
@@ -38,10 +38,10 @@ final class InventoryKeeper: ClusterObserver {
     }
 
     private let state: Mutex<State>
-    /// Under a lock of their own: compiling many policies takes longer than lookups of addresses may wait.
+    /// These have a separate lock: compiling many policies takes longer than lookups of addresses may wait.
     private let policies: Mutex<Policies>?
     private let tap: InventoryTap?
-    /// Finds changes for ``changes``; nil without those.
+    /// Finds changes for ``changes``; nil if that is nil.
     private let seen: Mutex<SeenChanges>?
     private let changes: ChangeBoard?
     private let localWorkloads = Mutex<(addresses: Set<IPAddress>, hasChanged: Bool)>(([], false))
@@ -50,7 +50,7 @@ final class InventoryKeeper: ClusterObserver {
 
     /// The shortest time between two snapshots.
     private static let pauseMicroseconds: UInt32 = 50_000
-    /// The longest time between two looks at state that changes by itself.
+    /// The longest time between two checks of state that changes by itself.
     private static let tick: Int64 = 1_000_000_000
 
     /// Begins with the facts that are known of a host without any source.
@@ -83,7 +83,7 @@ final class InventoryKeeper: ClusterObserver {
         Snapshots(inventory: state.withLock { $0.inventory.snapshot() }, policies: policySnapshot())
     }
 
-    /// Returns copies for a reader beside the pipeline; nil while not all policies are known.
+    /// Returns copies for a reader besides the pipeline; nil while not all policies are known.
     private func known() -> InventoryTap.Known? {
         guard let policies = policies?.withLock({ $0.isComplete ? $0.store.forked() : nil }) else { return nil }
         return InventoryTap.Known(inventory: state.withLock { $0.inventory }, policies: policies)
@@ -135,7 +135,7 @@ final class InventoryKeeper: ClusterObserver {
 
     // MARK: Read
 
-    /// The addresses of the workloads on this host, if they are others than when they were taken last.
+    /// The addresses of the workloads on this host; nil if they have not changed since the last call.
     func takeLocalWorkloads() -> Set<IPAddress>? {
         localWorkloads.withLock { workloads in
             defer { workloads.hasChanged = false }
@@ -158,7 +158,7 @@ final class InventoryKeeper: ClusterObserver {
         state.withLock { $0.inventory.statistics }
     }
 
-    /// Whether to warn now that the pods behind this host's interfaces run on another node by name; true once.
+    /// Whether to warn now that the pods behind this host's interfaces run on a node with another name; true once.
     func shouldWarnOfOthersPods() -> Bool {
         state.withLock { state in
             guard state.inventory.hasOthersPods, !state.hasWarnedOfOthersPods else { return false }
@@ -210,7 +210,7 @@ final class InventoryKeeper: ClusterObserver {
         var nextTick = Clock.monotonic + Self.tick
         while true {
             wakeUp.wait(atMost: .nanoseconds(nextTick - Clock.monotonic))
-            // One wake-up stands for all changes of the pause.
+            // One wake-up covers all changes during the pause.
             usleep(Self.pauseMicroseconds)
             wakeUp.wait(atMost: .zero)
             if Clock.monotonic >= nextTick {
@@ -234,7 +234,7 @@ final class InventoryKeeper: ClusterObserver {
         }
         guard let snapshot, !isEnded else { return !isEnded }
         noteLocalWorkloads(snapshot.localWorkloads)
-        // The mailbox is full: the next look posts the newest state.
+        // The mailbox is full: the next update posts the newest state.
         let snapshots = Snapshots(inventory: snapshot, policies: policySnapshot())
         if !post(snapshots) { state.withLock { $0.isChanged = true } }
         return true

@@ -9,7 +9,7 @@ package struct InventoryConfiguration: Sendable {
     package var paths: [String] = []
     /// The API server, if one is to be queried.
     package var cluster: KubernetesConfiguration?
-    /// The time for which objects are used that the API server does not show any more.
+    /// The time for which objects are used that the API server does not return any more.
     package var staleness = KubernetesSource.defaultStaleness
     /// The user agent of requests to the API server.
     package var userAgent = "weir"
@@ -63,7 +63,7 @@ final class InventorySources: Sendable {
         if cluster == nil { onComplete() }
     }
 
-    /// Logs once that all objects are known; checks once a second, as the server may be away for long.
+    /// Logs once that all objects are known; checks once a second, because the server may be unreachable for long.
     private static func logWhenSynced(
         _ source: KubernetesSource,
         to logger: Logger,
@@ -124,10 +124,10 @@ final class InventorySources: Sendable {
         return files.statistics
     }
 
-    /// Checks whether files and folders can be the inventory's from now on.
+    /// Checks whether the inventory can use these files and folders from now on.
     ///
     /// - Parameter paths: files and folders.
-    /// - Returns: whether ``use(_:)`` may be called; false where the run began without any source and there is one now.
+    /// - Returns: whether ``use(_:)`` may be called; false if the run began without any source and there is one now.
     /// - Throws: the reason why one of them cannot be used.
     func check(_ paths: [String]) throws(AgentError) -> Bool {
         guard files?.paths ?? [] != paths else { return true }
@@ -138,7 +138,7 @@ final class InventorySources: Sendable {
         return files != nil
     }
 
-    /// Reads the objects of these files and folders from the next ``poll()`` on; the others' are forgotten.
+    /// Reads the objects of these files and folders from the next ``poll()`` on; the objects of other files are removed.
     func use(_ paths: [String]) {
         files?.use(paths)
     }
@@ -158,7 +158,7 @@ final class InventorySources: Sendable {
 
     /// Ends the connection to the API server.
     ///
-    /// - Parameter limit: the longest wait for it: a server that does not let go is no reason to stay.
+    /// - Parameter limit: the longest wait; the run does not wait longer for an unresponsive server.
     func end(within limit: Duration) {
         guard let task else { return }
         task.cancel()

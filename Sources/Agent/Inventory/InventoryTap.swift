@@ -3,7 +3,7 @@ package import Inventory
 package import Policy
 import Synchronization
 
-/// Gives readers beside the pipeline the run's state of the cluster: for the page, whose answers take long.
+/// Gives readers besides the pipeline the run's state of the cluster, for requests that take long.
 ///
 /// They get a copy, so that they block neither the pipeline nor the sources that change the inventory.
 package final class InventoryTap: Sendable {

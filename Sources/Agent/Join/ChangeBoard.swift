@@ -2,14 +2,15 @@ package import Audit
 package import FlowModel
 import Synchronization
 
-/// The place where changes of the cluster and changed verdicts are joined: the thread that reads audit logs writes the first,
-/// the pipeline the second.
+/// Joins changes of the cluster with changed verdicts.
 ///
-/// Either may come first: an API server may write its log late, and a verdict is only recorded when an interval ends.
+/// The thread that reads audit logs adds the changes, the pipeline adds the verdicts.
+///
+/// Either may come first: an API server may write its log late, and a verdict is recorded only when an interval ends.
 package final class ChangeBoard: Sendable {
     private struct Link {
         let shift: VerdictShift
-        /// The change behind it; nil as long as none is known.
+        /// The change that caused it; nil as long as none is known.
         var key: ChangeKey?
         /// Whether only an object showed that change.
         var isSeen = false
@@ -28,25 +29,27 @@ package final class ChangeBoard: Sendable {
         var links: [Int: Link] = [:]
         var order: [Int] = []
         var changed: Set<ChangeKey> = []
-        /// The changed keys that only objects show, not an audit log.
+        /// The changed keys that objects show and no audit log contains.
         var changedSeen: Set<ChangeKey> = []
     }
 
     private let state = Mutex(State())
 
-    /// The most changes of policies that are kept, and the most others: changes of pods evict none of policies.
+    /// The most changes of policies that are kept, and the most other changes: changes of pods evict no changes of policies.
     private static let mostMarks = 256
-    /// The most changed verdicts that are kept, the newest: more than there may be while connections of one are counted.
+    /// The most changed verdicts that are kept; the oldest are evicted.
+    ///
+    /// Fewer verdicts can change while the connections of one are counted.
     private static let mostLinks = 4096
     /// The most changed verdicts that the record of one change names.
     private static let mostOfOne = 100
-    /// The time after which an audit log that has not shown the request of a seen change does not contain it.
+    /// The time to wait for the request of a seen change in an audit log; after that, the log does not contain it.
     static let patience = Duration.seconds(90)
 
     /// Creates an empty board.
     package init() {}
 
-    /// Adds changes that were read, and links verdicts with them that were recorded before.
+    /// Adds changes from audit logs, and links earlier verdicts with them.
     package func add(_ changes: [AuditChange]) {
         let marks = changes.compactMap { ChangeMark($0) }
         guard !marks.isEmpty else { return }

@@ -16,7 +16,7 @@ package struct ChangeKey: Sendable, Hashable {
     }
 }
 
-/// A change of the cluster that succeeded, as far as it matters for verdicts.
+/// A successful change of the cluster, with the properties that are relevant for verdicts.
 struct ChangeMark: Sendable {
     /// The request.
     let key: ChangeKey
@@ -24,9 +24,9 @@ struct ChangeMark: Sendable {
     let time: Int64
     /// The user.
     let user: String
-    /// Kind and name.
+    /// The kind and the name.
     let object: String
-    /// Whether only the object showed it, and no audit log has the request.
+    /// Whether only an object showed the change, and no audit log contains the request.
     let isSeen: Bool
     /// The verb of the request: `create`, `update` and so on.
     let verb: String
@@ -52,7 +52,7 @@ struct ChangeMark: Sendable {
         resource = target.resource
         kind = Self.kind(of: target)
         namespace = change.namespace
-        // An object that stays until its finalizers are removed decides as before.
+        // An object that stays until its finalizers are removed still has its effect.
         let changed = (change.names.isEmpty ? [change.name] : change.names).filter { !change.remaining.contains($0) }
         guard !changed.isEmpty else { return nil }
         names = Array(changed.prefix(Self.mostNames))
@@ -96,7 +96,7 @@ struct ChangeMark: Sendable {
         case .networkSet: ("networksets", nil)
         case .globalNetworkSet: ("globalnetworksets", nil)
         case .hostEndpoint: ("hostendpoints", nil)
-        // A staged policy decides nothing.
+        // A staged policy has no effect on verdicts.
         case .stagedNetworkPolicy, .stagedGlobalNetworkPolicy, .stagedKubernetesNetworkPolicy: nil
         case .pod, .serviceAccount, .node, .service, .endpointSlice, .endpoints, .felixConfiguration: nil
         }
@@ -135,7 +135,7 @@ struct ChangeMark: Sendable {
         case "adminnetworkpolicies": .adminNetworkPolicy
         case "baselineadminnetworkpolicies": .baselineAdminNetworkPolicy
         case "clusternetworkpolicies": .clusterNetworkPolicy
-        // A staged policy decides nothing.
+        // A staged policy has no effect on verdicts.
         default: nil
         }
     }
@@ -152,13 +152,13 @@ struct ChangeMark: Sendable {
         name.hasPrefix("\(tier).") ? name.dropFirst(tier.count + 1) : name[...]
     }
 
-    /// Whether the change may affect connections, by the names of both.
+    /// Whether the change may affect connections, according to the names in both.
     func mayConcern(_ shift: VerdictShift) -> Bool {
         let ends = [shift.source, shift.destination]
         switch role {
         case .other: return false
         case .policy:
-            // A policy in a namespace concerns the pods there; a staged one decides nothing.
+            // A policy in a namespace affects the pods there; a staged policy affects none.
             return !resource.hasPrefix("staged") && (namespace.isEmpty || namespace == shift.reporting.namespace)
         case .service: return namespace == shift.destination.namespace
         case .selected: break
@@ -176,30 +176,29 @@ struct ChangeMark: Sendable {
         }
     }
 
-    /// Whether a pod is one of those that share a name, as `web-7d4b9-*`.
+    /// Whether a pod has a shared name such as `web-7d4b9-*`.
     private static func isPod(_ pod: String, of shared: String) -> Bool {
         shared.hasSuffix("*") ? pod.hasPrefix(shared.dropLast()) : pod == shared
     }
 }
 
 extension ChangeMark {
-    /// Returns the change that is the cause of a shift, or the one that most likely is.
+    /// Returns the change that caused a shift, or most likely caused it.
     ///
-    /// A change is the cause if the traces before and after differ in hits of the policy that changed, and nothing else that
-    /// may concern the connections changed in that time. Otherwise the last change that may concern them is likely to be the
-    /// cause: also a change of the deciding policy that was made a little earlier, because the enforcement of policies may be
-    /// late.
+    /// A change is the cause if the traces before and after differ in hits of the changed policy, and no other change that may
+    /// affect the connections was made in that time. Otherwise the last change that may affect them is the likely cause. This
+    /// includes a change of the deciding policy that was made slightly earlier, because policies may be enforced late.
     ///
     /// - Parameters:
     ///   - shift: connections under another verdict or rule.
     ///   - marks: the known changes.
-    /// - Returns: nil if no change may be the cause. A change without its request is always only likely, and second to the
-    ///   others, except to those that were too early for the shift.
+    /// - Returns: nil if no change may be the cause. A change without its request is always only likely. The others take
+    ///   precedence over it, unless they were made too early for the shift.
     static func cause(of shift: VerdictShift, among marks: [ChangeMark]) -> (mark: ChangeMark, isLikely: Bool)? {
         let logged = best(of: marks.filter { !$0.isSeen }, for: shift)
         let seen = best(of: marks.filter(\.isSeen), for: shift).map { (mark: $0.mark, isLikely: true) }
         guard let logged else { return seen }
-        // The log is behind the objects: the request of the change that they show is not in it yet.
+        // The log is behind the objects: it does not contain the request of the seen change yet.
         if let seen, shift.times.contains(seen.mark.time), !shift.times.contains(logged.mark.time) { return seen }
         return logged
     }

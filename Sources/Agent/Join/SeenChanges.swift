@@ -1,16 +1,16 @@
 import ClusterModel
 import FlowModel
 
-/// Finds changes in the objects that sources deliver, where no audit log has them.
+/// Finds changes in the objects that sources deliver, for which no audit log contains a request.
 ///
-/// An object shows that it changed, and at best which program wrote it last (`managedFields`), but not which user.
+/// An object shows that it changed, and may name the program that wrote it last (`managedFields`), but not the user.
 struct SeenChanges {
     private struct Key: Hashable {
         let source: SourceID
         let object: ObjectReference
     }
 
-    /// The last state of an object, as far as changes are found by it.
+    /// The last state of an object, with the fields by which changes are found.
     private struct Known {
         let version: String?
         let labels: [Label]
@@ -18,20 +18,20 @@ struct SeenChanges {
     }
 
     private var known: [Key: Known] = [:]
-    /// The objects so far of lists that are being delivered.
+    /// The objects received so far of lists that are being delivered.
     private var listed: [SourceID: [ObjectKind: Set<ObjectReference>]] = [:]
-    /// Whether all objects of the start have been delivered; before, nothing is a change.
+    /// Whether all objects of the start have been delivered; until then, no object counts as a change.
     var isComplete = false
 
     /// The maximum number of objects that are kept; changes of others are not found.
     private static let limit = 50_000
-    /// A write that the source delivers later than this is treated as one of now, s.
+    /// The delivery delay, in s, above which the present time counts as the time of a write.
     private static let longestDelay: Int64 = 60
 
     /// Creates a record of no changes.
     init() {}
 
-    /// Takes the objects that a source delivered.
+    /// Examines the objects that a source delivered.
     ///
     /// - Parameters:
     ///   - changes: objects of all kinds.
@@ -69,7 +69,7 @@ struct SeenChanges {
         known[key] = Known(version: metadata.resourceVersion, labels: metadata.labels, uid: metadata.uid)
         // Files have no versions, and their changes belong to no request of the API server.
         guard isComplete, let version = metadata.resourceVersion, before?.version != version else { return nil }
-        // Of namespaces only labels count, which other writes leave unchanged.
+        // Only the labels of namespaces matter, which other writes do not change.
         if key.object.kind == .namespace, let before, before.uid == metadata.uid, before.labels == metadata.labels {
             return nil
         }

@@ -1,15 +1,15 @@
 import FlowModel
 
-/// Finds connections that are recorded under another verdict, or another rule, than before, and the change behind it.
+/// Finds connections that are recorded under another verdict or rule than before, and the change that caused it.
 ///
-/// The pipeline passes it each record of a flush while audit logs are read, and only then: a look-up in a table by a hash of
-/// the names. Its findings are rare, and go to the ``ChangeBoard``, from which the changes' records get them.
+/// While audit logs are read, the pipeline passes each record of a flush to it, which costs one lookup by a hash of the names.
+/// The rare results go to the ``ChangeBoard``, from which the records of changes get them.
 struct VerdictJoin {
     /// The state of connections from one group of endpoints to a port of another.
     private struct Pair {
-        /// The hash of the endpoints that begin the connections.
+        /// The hash of the endpoints that open the connections.
         let owner: UInt64
-        /// The traces of the connections of this interval, and of the last one before it that had any.
+        /// The traces of the connections of this interval, and of the last previous interval that had any.
         var now = TraceSet()
         var before = TraceSet()
         /// The last decision.
@@ -20,7 +20,7 @@ struct VerdictJoin {
         /// The time when the intervals of `now` and `before` began, Unix seconds.
         var start: Int64
         var startBefore: Int64
-        /// The verdict that changed last, while its connections are counted.
+        /// The last changed verdict, while its connections are counted.
         var followed: Followed?
     }
 
@@ -33,12 +33,12 @@ struct VerdictJoin {
 
     private let board: ChangeBoard
     private var pairs: [UInt64: Pair] = [:]
-    /// The number of pairs that each group of endpoints begins.
+    /// The number of pairs by the group of endpoints that opens the connections.
     private var owned: [UInt64: Int] = [:]
     private var interval: UInt32 = 0
     private var marks: [ChangeMark] = []
     private var shifts: [(number: Int, shift: VerdictShift)] = []
-    /// The number of these that each group of endpoints begins.
+    /// The number of shifts by the group of endpoints that opens the connections.
     private var shiftsOfOwner: [UInt64: Int] = [:]
     private var connections: [(number: Int, count: UInt64)] = []
     private var nextNumber = 0
@@ -48,20 +48,20 @@ struct VerdictJoin {
 
     /// The most pairs.
     static let limit = 32_768
-    /// The most pairs that one group of endpoints begins: a port scan takes no room of other workloads.
+    /// The most pairs of one group of endpoints: a port scan does not use the room of other workloads.
     static let mostOfOne = 2048
-    /// The number of intervals behind that of the change in which connections are counted.
+    /// The number of intervals after the change in which connections are counted.
     static let followedIntervals: UInt32 = 5
     /// The most verdicts that change in one interval; further ones are not linked.
     static let mostShifts = 512
     /// The most verdicts of one group of endpoints: as many as the record of a change names.
     static let mostShiftsOfOne = 100
-    /// The number of quiet intervals after which a pair makes room.
+    /// The number of quiet intervals after which a pair is removed from a nearly full table.
     private static let quietIntervals: UInt32 = 60
 
     /// Creates a join without records.
     ///
-    /// - Parameter board: receives the shifts, and has the changes.
+    /// - Parameter board: receives the shifts, and provides the changes.
     init(_ board: ChangeBoard) {
         self.board = board
     }
@@ -72,9 +72,9 @@ struct VerdictJoin {
         marks = board.marks
     }
 
-    /// Looks at a record.
+    /// Examines a record.
     ///
-    /// - Returns: the change behind its verdict, if the verdict is new.
+    /// - Returns: the change that caused its verdict, if the verdict is new.
     mutating func note(_ record: borrowing FlowRecord) -> ChangeCause? {
         guard record.reporter != .forward else { return nil }
         let isRelevant = record.flows.started > 0 || record.action == .deny
@@ -83,7 +83,7 @@ struct VerdictJoin {
             add(key, record)
             return nil
         }
-        // Connections that go on keep the trace of their beginning.
+        // Connections that continue keep the trace of their beginning.
         guard isRelevant else { return nil }
         let trace = Self.trace(of: record)
         if pairs.values[place].interval != interval { Self.begin(&pairs.values[place], interval, record.startTime) }
@@ -125,7 +125,7 @@ struct VerdictJoin {
             startBefore: record.startTime
         )
         pair.now.insert(Self.trace(of: record))
-        // Within its first interval, connections of a pair under several rules are nothing new.
+        // If connections of a pair match several rules in its first interval, this is not a change.
         pair.before = pair.now
         pairs[key] = pair
     }
@@ -207,7 +207,7 @@ struct VerdictJoin {
     }
 }
 
-/// A few hashes; if there are more, any hash counts as known.
+/// A set of a few hashes; if it is full, it contains every hash.
 private struct TraceSet {
     private var first: UInt64?
     private var second: UInt64?

@@ -1,7 +1,7 @@
 import FlowModel
 import Policy
 
-/// Connections of a pair that were recorded under another verdict, or another rule, than those of the interval before.
+/// Connections of a pair that were recorded under another verdict or rule than those of the previous interval.
 struct VerdictShift: Sendable {
     /// An end of the connections.
     struct End: Sendable {
@@ -18,15 +18,15 @@ struct VerdictShift: Sendable {
         var text: String { "\(namespace.isEmpty ? "-" : namespace)/\(name)" }
     }
 
-    /// A decision, and what made it.
+    /// A decision, and the trace that led to it.
     struct Decision: Sendable {
         var action: FlowAction
         var trace: PolicyTrace?
 
-        /// The hit that decided.
+        /// The deciding hit.
         var rule: String { trace?.enforced.last ?? "" }
 
-        /// All hits, without their places.
+        /// All hits, without their positions.
         var hits: [PolicyHit] {
             (trace?.enforced ?? []).compactMap { text in
                 var hit = try? PolicyHit(text)
@@ -42,10 +42,10 @@ struct VerdictShift: Sendable {
     let port: String
     let before: Decision
     let after: Decision
-    /// The time of the change, Unix time in µs: from the beginning of the last interval without it to the end of the first with
-    /// it.
+    /// The possible times of the change, Unix time in µs: from the beginning of the last interval without it to the end of the
+    /// first interval with it.
     let times: ClosedRange<Int64>
-    /// The end of that interval, Unix seconds.
+    /// The end of the first interval with the change, Unix seconds.
     let end: Int64
 
     /// The greatest difference between the clocks of nodes and API servers, µs.
@@ -57,8 +57,8 @@ struct VerdictShift: Sendable {
     ///
     /// - Parameters:
     ///   - record: a record under the new verdict.
-    ///   - before: the decision before.
-    ///   - start: the beginning of the last interval with the former decision, Unix seconds.
+    ///   - before: the previous decision.
+    ///   - start: the beginning of the last interval with the previous decision, Unix seconds.
     init(_ record: borrowing FlowRecord, before: Decision, since start: Int64) {
         source = End(record.source.endpoint)
         destination = End(record.destination.endpoint)
@@ -71,13 +71,13 @@ struct VerdictShift: Sendable {
         times = first...(record.endTime * 1_000_000 + Self.tolerance)
     }
 
-    /// Whether a change at a time, µs, may have this effect at all.
+    /// Whether a change at a time, µs, can have caused the shift.
     func mayFollow(_ time: Int64) -> Bool { time >= times.lowerBound - Self.delay && time <= times.upperBound }
 
     /// The end whose policies are in the traces.
     var reporting: End { isSources ? source : destination }
 
-    /// The hits that only one of the traces has, wherever in it they are.
+    /// The hits that only one of the traces has, at any position.
     var differingHits: [PolicyHit] {
         let (old, new) = (before.hits, after.hits)
         return new.filter { !old.contains($0) } + old.filter { !new.contains($0) }

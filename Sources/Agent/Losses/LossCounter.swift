@@ -3,9 +3,9 @@ import Encoding
 import Export
 import Logging
 
-/// A kind of loss: how it is counted, what it means and what helps.
+/// A kind of loss: its counter, its meaning and its remedy.
 ///
-/// The table of all kinds (``all``) is their only list: the log is written from it.
+/// The table of all kinds (``all``) is their only list; the log is derived from it.
 struct LossCounter: Sendable {
     /// The value of a counter, in total or for one object.
     struct Value: Sendable {
@@ -15,15 +15,15 @@ struct LossCounter: Sendable {
         var labels: [String: String] = [:]
     }
 
-    /// The name, which no other counter has, in words joined by underscores; it ends in the unit.
+    /// The unique name: words separated by underscores, the last of which is the unit.
     let name: String
     /// The unit of the count.
     let unit: String
-    /// Whether traffic or records are missing; else they are there with less detail, or later.
+    /// Whether traffic or records are missing; otherwise they are less detailed, or late.
     let isMissing: Bool
     /// The event, for the log.
     let message: String
-    /// The remedy; empty where nothing helps.
+    /// The remedy; empty if there is none.
     let advice: String
     private let values: @Sendable (LossReading) -> [Value]
 

@@ -4,8 +4,8 @@ import Logging
 struct LossLog {
     /// The log state of one value.
     private struct Entry {
-        /// The counter when it was logged last.
-        var said: UInt64 = 0
+        /// The counter's value when it was logged last.
+        var logged: UInt64 = 0
         /// The time when it may be logged again, CLOCK_MONOTONIC ns.
         var next = Int64.min
         var pause = LossLog.shortestPause
@@ -30,7 +30,7 @@ struct LossLog {
         self.counters = counters
     }
 
-    /// Takes in all counters; to be called about once a second.
+    /// Logs new losses; to be called about once a second.
     mutating func note(_ reading: LossReading, now: Int64 = Clock.monotonic) {
         for counter in counters {
             for value in counter.values(in: reading) { note(value, of: counter, now) }
@@ -40,7 +40,7 @@ struct LossLog {
     private mutating func note(_ value: LossCounter.Value, of counter: LossCounter, _ now: Int64) {
         let key = Key(counter: counter.name, output: value.labels["output"])
         var entry = entries[key] ?? Entry()
-        guard value.total > entry.said else {
+        guard value.total > entry.logged else {
             // After a quiet pause, a new loss is logged at once again.
             if value.total > 0, now >= entry.next, now - entry.next >= entry.pause {
                 entry.pause = Self.shortestPause
@@ -50,14 +50,14 @@ struct LossLog {
         }
         guard now >= entry.next else { return }
         var metadata = Self.metadata(of: value)
-        metadata[counter.unit] = "\(value.total - entry.said)"
+        metadata[counter.unit] = "\(value.total - entry.logged)"
         metadata["total"] = "\(value.total)"
         logger.log(
             level: counter.level,
             "\(counter.message)\(counter.advice.isEmpty ? "" : "; \(counter.advice)")",
             metadata: metadata
         )
-        entry.said = value.total
+        entry.logged = value.total
         entry.next = now + entry.pause
         entry.pause = min(entry.pause * 2, Self.longestPause)
         entries[key] = entry

@@ -5,7 +5,7 @@ import Synchronization
 
 /// All counters of losses as of one moment, since the start of the run.
 struct LossReading: Sendable {
-    /// The datapath's.
+    /// The losses of the datapath.
     var datapath = DatapathLosses()
     /// Losses of logging rules.
     var verdicts = VerdictLog.Statistics()
@@ -15,7 +15,7 @@ struct LossReading: Sendable {
     var foldedFlows: UInt64 = 0
     /// Flows in records without addresses, for lack of memory.
     var coarseFlows: UInt64 = 0
-    /// Denied packets that no record shows as denied.
+    /// Denied packets that no record contains as denied.
     var unrecordedDenials: UInt64 = 0
     /// Forwarded connections in no record, because policies had too many different results.
     var untracedForwards: UInt64 = 0
@@ -37,17 +37,17 @@ struct LossReading: Sendable {
     var conntrackFailures: UInt64 = 0
     /// Batches that had to wait because the pipeline was behind.
     var delayedBatches: UInt64 = 0
-    /// Batches that were dropped when the run had to be over.
+    /// Batches that were dropped because the time to end the run was over.
     var abandonedBatches: UInt64 = 0
     /// The drops of each output, by its name.
     var outputs: [(name: String, drops: OutputDrops)] = []
 }
 
-/// The counters of all threads of a run, for readers of all of them.
+/// The counters of all threads of a run, for readers on any thread.
 final class LossBoard: Sendable {
     private let reading = Mutex(LossReading())
 
-    /// Takes in the counters of the thread that reads the kernel.
+    /// Stores the counters of the thread that reads the kernel.
     func note(datapath: DatapathLosses, verdicts: VerdictLog.Statistics?) {
         reading.withLock { reading in
             reading.datapath = datapath
@@ -55,7 +55,7 @@ final class LossBoard: Sendable {
         }
     }
 
-    /// Takes in the counters of the pipeline.
+    /// Stores the counters of the pipeline.
     func note(_ change: (inout LossReading) -> Void) {
         reading.withLock { change(&$0) }
     }

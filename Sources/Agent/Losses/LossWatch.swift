@@ -33,12 +33,12 @@ final class LossWatch: Sendable {
         return reading
     }
 
-    /// Notes that the run ends before the pipeline has taken in the waiting messages.
+    /// Notes that the run ends before the pipeline has processed the waiting messages.
     func noteAbandoned() {
         abandoned.store(max(mailbox.waiting, 1), ordering: .relaxed)
     }
 
-    /// Logs new losses, if it is time for that; to be called about once a second.
+    /// Logs new losses; to be called about once a second.
     func look() {
         let reading = reading
         log.withLock { $0.note(reading) }

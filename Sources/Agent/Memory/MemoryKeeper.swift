@@ -6,7 +6,7 @@ struct MemoryKeeper {
     struct Decision: Equatable {
         /// The bytes that flows may use.
         var flows: Int
-        /// The bytes that are kept for interfaces with few flows, whatever the others use.
+        /// The bytes that are reserved for interfaces with few flows.
         var reserve: Int
         /// Whether to give free memory back to the system now.
         var trims: Bool
@@ -14,19 +14,19 @@ struct MemoryKeeper {
         var endsStart: Bool
     }
 
-    /// The time between two looks, ns.
+    /// The time between two checks, ns.
     static let interval: Int64 = 1_000_000_000
     /// The length of a window, ns.
     ///
-    /// The memory that is resident and not counted is the least value of the last one or two windows: a flood fills queues too,
-    /// and what it leaves behind is soon given back.
+    /// The uncounted resident memory is the minimum of the last one or two windows: a flood fills queues too, and the memory
+    /// that it leaves behind is soon given back.
     private static let window: Int64 = 30_000_000_000
-    /// The shortest and the longest time between two times that memory is given back, ns.
+    /// The shortest and the longest pause after memory was given back, ns.
     private static let shortestPause: Int64 = 5_000_000_000
     private static let longestPause: Int64 = 40_000_000_000
     /// The least memory that is worth giving back, bytes.
     private static let worthwhile = 16 << 20
-    /// The time that the start takes after the first look, ns.
+    /// The duration of the start after the first check, ns.
     private static let startTime: Int64 = 2_000_000_000
 
     private let plan: MemoryPlan
@@ -35,18 +35,18 @@ struct MemoryKeeper {
     private var least = (former: Int.max, present: Int.max)
     private var trimAt = Int64.min
     private var pause = MemoryKeeper.shortestPause
-    /// The end of the start; nil before the first look.
+    /// The end of the start; nil before the first check.
     private var startEnd: Int64?
-    /// The resident bytes that were not counted, before and after memory was given back last.
+    /// The uncounted resident bytes, before and after memory was given back last.
     private var beforeTrim = 0
     private var afterTrim = Int.max - MemoryKeeper.worthwhile
 
-    /// Keeps to a plan.
+    /// Takes the plan.
     init(_ plan: MemoryPlan) {
         self.plan = plan
     }
 
-    /// Whether it is time to look.
+    /// Whether a check is due.
     mutating func isDue(_ now: Int64) -> Bool {
         guard now >= next else { return false }
         next = now + Self.interval
@@ -69,7 +69,7 @@ struct MemoryKeeper {
         least.present = min(least.present, others)
         var flows = plan.flows(beside: min(least.former, least.present))
         let reserve = flows / 4
-        // More is resident than planned, for whatever reason: nothing new is kept in detail until there is less.
+        // More memory is resident than planned: no new flows are kept in detail until there is less.
         let isNarrow = resident > plan.limit / 16 * 15
         if isNarrow { flows = min(flows, max(counted / 2, MemoryPlan.fewestFlowBytes)) }
         return Decision(
@@ -91,7 +91,7 @@ struct MemoryKeeper {
         return true
     }
 
-    /// Memory that was used and is free is resident and not counted.
+    /// Whether to give memory back: memory that was used and is free is resident and not counted.
     private mutating func shouldTrim(_ others: Int, isNarrow: Bool, _ now: Int64) -> Bool {
         afterTrim = min(afterTrim, others)
         guard others > afterTrim + Self.worthwhile, now >= trimAt else { return false }
@@ -100,8 +100,9 @@ struct MemoryKeeper {
         return true
     }
 
-    /// Takes in the resident and counted memory after memory was given back: the rest is in use, and if little was given back
-    /// the next time is later.
+    /// Takes the resident and counted memory after memory was given back.
+    ///
+    /// The uncounted rest is in use. If little was given back, the next pause is longer.
     mutating func noteTrimmed(resident: Int, counted: Int) {
         afterTrim = max(resident - counted, 0)
         let wasWorthwhile = beforeTrim - afterTrim > Self.worthwhile

@@ -1,11 +1,11 @@
 /// The division of the agent's resident memory.
 ///
-/// The program, the inventory, the policies and the mapped part of the flow table use what they need. Queues are bounded by
-/// parts of the limit, and flows have the rest: where it is not enough, they are counted in less detail.
+/// The program, the inventory, the policies and the mapped part of the flow table use what they need. Queues are limited to
+/// parts of the limit, and flows use the rest: if it is not enough, they are counted in less detail.
 package struct MemoryPlan: Sendable, Equatable {
     /// The default limit, bytes: 40 MiB for the program, 150 MiB for 100,000 pods, and the rest for floods.
     package static let defaultLimit = 384 << 20
-    /// The lowest limit that leaves room for anything, bytes.
+    /// The lowest allowed limit, bytes.
     package static let smallestLimit = 96 << 20
     /// The least memory of flows, bytes.
     static let fewestFlowBytes = 8 << 20

@@ -1,7 +1,7 @@
 import FlowModel
 
 extension Pipeline.Message {
-    /// About how much memory waits with the message, bytes.
+    /// The approximate memory of the message, bytes.
     var byteCount: Int {
         guard case .flows(let batch) = self else { return 0 }
         return batch.byteCount
@@ -9,7 +9,7 @@ extension Pipeline.Message {
 }
 
 extension FlowBatch {
-    /// About how much memory its lists take.
+    /// The approximate memory of its lists, bytes.
     fileprivate var byteCount: Int {
         births.count * MemoryLayout<FlowBirth>.stride + deltas.count * MemoryLayout<FlowDelta>.stride
             + flags.count * MemoryLayout<FlowFlags>.stride

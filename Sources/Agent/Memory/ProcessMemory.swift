@@ -3,7 +3,7 @@ import Glibc
 
 /// The memory of this process.
 enum ProcessMemory {
-    /// Configures the allocation of memory; before there are threads.
+    /// Configures the allocation of memory; must be called before there are threads.
     static func settle() {
         weir_malloc_settle()
     }
@@ -13,7 +13,7 @@ enum ProcessMemory {
         weir_malloc_trim()
     }
 
-    /// Unmaps resident pages of code: most were needed by the start only, and the others are mapped again when they are used.
+    /// Unmaps resident pages of code: most were needed only at the start, and the others are mapped again when they are used.
     static func releaseCode() {
         weir_code_release()
     }

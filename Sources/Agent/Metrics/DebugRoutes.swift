@@ -10,11 +10,11 @@ struct DebugRoutes: RouteProvider {
     let tally: RecordTally
     let settings: (@Sendable () -> String)?
 
-    /// The account while it grows.
+    /// The account during a run.
     private struct LiveAccount: Encodable {
         /// Packets that the programs counted, and that are in no part of the account yet.
         var inFlightPackets: UInt64
-        /// Packets in no part of the account: 0 unless Weir is at fault.
+        /// Packets that are in no part of the account; any value but 0 is a fault in Weir.
         var unaccountedPackets: UInt64
         var account: AccountReport
 

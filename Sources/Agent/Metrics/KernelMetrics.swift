@@ -5,8 +5,8 @@ import Synchronization
 
 /// Writes the counts of the datapath.
 ///
-/// A node may have 1,024 interfaces, and a cluster a thousand nodes: parts of an interface's account and denied packets that
-/// were never counted are left out.
+/// A node may have 1,024 interfaces, and a cluster a thousand nodes. Parts of an interface's account and denied packets that
+/// are still 0 are therefore left out.
 struct KernelMetrics: MetricsSource {
     let board: RunBoard
     private let labels = InterfaceLabels()
@@ -15,7 +15,7 @@ struct KernelMetrics: MetricsSource {
         self.board = board
     }
 
-    /// A count of each interface and direction: its metric, its labels, and its place in an account.
+    /// A count of each interface and direction: its metric, its labels, and its value in an account.
     private struct Count: Sendable {
         let ingress: MetricLabels
         let egress: MetricLabels
@@ -224,7 +224,7 @@ private final class InterfaceLabels: Sendable {
                 known[account.name] = made
                 return made
             }
-            // Interfaces come and go, each with a name of its own.
+            // Interfaces appear and disappear, each with its own name.
             if known.count > 2 * accounts.count + 64 {
                 known = Dictionary(zip(accounts.map(\.name), labels)) { first, _ in first }
             }

@@ -56,7 +56,7 @@ struct ProcessMetrics: MetricsSource {
         defer { closedir(folder) }
         var count = 0
         while readdir(folder) != nil { count += 1 }
-        // This is without the folder's own entries and its descriptor.
+        // This excludes the folder's own entries and its descriptor.
         return max(0, count - 3)
     }
 }

@@ -8,8 +8,8 @@ import Synchronization
 
 /// Statistics that the threads of a run publish for metrics, probes and status.
 ///
-/// Each thread publishes a copy here after a scan, a flush or a batch; a reader delays it no longer than a copy takes, and
-/// nothing is published for a single packet or record.
+/// Each thread publishes a copy after a scan, a flush or a batch. A reader delays it no longer than a copy takes, and no single
+/// packet or record is published.
 final class RunBoard: Sendable {
     /// Statistics of the thread that reads the kernel.
     struct Kernel: Sendable {
@@ -63,7 +63,7 @@ final class RunBoard: Sendable {
     /// The number of findings about policies, by severity.
     var findings: [PolicyFinding.Severity: Int] { findingState.withLock { $0 } }
 
-    /// The first findings in words.
+    /// The first findings as text.
     var firstFindings: [String] { findingTexts.withLock { $0 } }
 
     /// Changes the statistics of the kernel's reader.
@@ -76,7 +76,7 @@ final class RunBoard: Sendable {
         recordState.withLock { change(&$0) }
     }
 
-    /// Takes in the findings about policies.
+    /// Stores the findings about policies.
     func note(_ findings: [PolicyFinding]) {
         let counts = Dictionary(findings.map { ($0.severity, 1) }, uniquingKeysWith: +)
         findingState.withLock { $0 = counts }

@@ -9,7 +9,7 @@ struct RunHealth: Sendable {
     let sources: InventorySources
     private let intervals: LiveIntervals
 
-    /// A minute, ns: a thread that is silent for less is not stuck.
+    /// The minimum time of silence after which a thread counts as stuck, ns.
     private static let shortestPatience: Int64 = 60_000_000_000
 
     /// Takes the run's parts; a thread counts as stuck when it has been silent for several of its intervals.

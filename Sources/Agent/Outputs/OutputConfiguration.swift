@@ -25,10 +25,10 @@ package struct OutputConfiguration: Sendable, Hashable {
 package struct OutputConfigurationError: Error, Hashable, CustomStringConvertible {
     /// The output.
     package let output: OutputSpecification
-    /// The fault.
+    /// The reason.
     package let reason: String
 
-    /// One line with the output and the fault.
+    /// The output and the reason on one line.
     package var description: String { "output \(output): \(reason)" }
 }
 
@@ -55,8 +55,9 @@ extension OutputConfiguration {
         }
     }
 
-    /// Reads the same for lines that are not flow records: servers with a form of their own for flow records, and options that
-    /// select flow records, are refused.
+    /// Parses the same form for lines that are not flow records.
+    ///
+    /// Outputs to syslog and HTTP servers, and options that select flow records, are refused.
     ///
     /// - Throws: an error with the fault.
     package init(ofLines text: String) throws {

@@ -10,7 +10,7 @@ struct OutputOption: Sendable {
     let name: String
     /// The value of an option that is given without one; nil where a value is required.
     let implied: String?
-    /// Sets the option; returns the fault of the value, or nil.
+    /// Sets the option; returns the reason why the value is invalid, or nil.
     let set: @Sendable (inout OutputConfiguration, String) -> String?
 
     private init(

@@ -4,10 +4,9 @@ extension FlowBatch {
     /// The most new flows of one piece.
     static let pieceSize = 2_048
 
-    /// Divides the batch into pieces that have the same effect one after the other, so that the time can be checked between
-    /// them.
+    /// Divides the batch into pieces with the same effect in sequence, so that the time can be checked between them.
     ///
-    /// A flow begins in the piece with its delta and its drops, and all ends are in the last one.
+    /// A flow's birth, delta and drops are in the same piece, and all ends are in the last piece.
     ///
     /// - Parameter size: the most births in a piece.
     /// - Returns: the pieces; the batch itself if it has no more births than that.
@@ -20,7 +19,7 @@ extension FlowBatch {
             places[birth.flowID] = index / size
             pieces[index / size].births.append(birth)
         }
-        // A flow that goes on began before.
+        // A flow without a birth in this batch began earlier.
         for delta in deltas { pieces[places[delta.flowID] ?? 0].deltas.append(delta) }
         for drop in drops { pieces[places[drop.flowID] ?? 0].drops.append(drop) }
         for more in flags { pieces[places[more.flowID] ?? 0].flags.append(more) }

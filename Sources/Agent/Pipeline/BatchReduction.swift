@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Takes the new flows out of batches and adds their packets up by interface and local address.
+/// Removes the new flows from batches and adds up their packets by interface and local address.
 ///
-/// This is used when there is no time for each flow: sums stay exact, but the other ends are lost.
+/// This is used if there is not enough time for each flow: sums stay exact, but the other ends are lost.
 struct BatchReduction {
     /// The endpoint for which packets are added up.
     private struct Local: Hashable {
@@ -13,20 +13,20 @@ struct BatchReduction {
         var unreported: FlowRemainder.Unreported?
     }
 
-    /// The numbers of flows that were taken out, and the places of their packets.
+    /// The index of the sum of each removed flow, by its number.
     private var places: [UInt32: Int] = [:]
     private var locals: [Local: Int] = [:]
     private var sums: [FlowRemainder] = []
 
-    /// The number of flows that were taken out so far.
+    /// The number of removed flows so far.
     private(set) var flows: UInt64 = 0
 
     /// Creates an empty reduction.
     init() {}
 
-    /// Returns a batch without its new flows and without changes of flows that were taken out before.
+    /// Returns a batch without its new flows and without changes of previously removed flows.
     ///
-    /// Their packets are among its remainders.
+    /// The packets of these flows are added to the remainders.
     ///
     /// - Parameters:
     ///   - batch: a batch of the datapath.

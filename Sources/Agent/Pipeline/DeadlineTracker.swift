@@ -3,7 +3,7 @@ import Synchronization
 
 /// Queries connection tracking until the plan's time for queries is over.
 ///
-/// A query takes the kernel some microseconds. When a run ends and many flows are new, their records are worth more than their
+/// A query takes some microseconds in the kernel. If a run ends with many new flows, their records are more important than the
 /// addresses before translation.
 final class DeadlineTracker: ConnectionTracker {
     private let tracker: any ConnectionTracker

@@ -6,7 +6,7 @@ import Synchronization
 /// The sender never waits here: a full mailbox refuses messages, and the kernel's tables hold what is not yet read.
 final class Mailbox<Message: Sendable>: Sendable {
     private struct State {
-        /// The messages; taken ones are nil, so that they are not kept alive.
+        /// The messages; taken ones are nil, so that they are released.
         var messages: [(message: Message, bytes: Int)?] = []
         var first = 0
         var bytes = 0
@@ -47,7 +47,7 @@ final class Mailbox<Message: Sendable>: Sendable {
         return accepted
     }
 
-    /// Adds a message whether there is room or not.
+    /// Adds a message even if the mailbox is full.
     func insist(_ message: Message) {
         let bytes = size(message)
         state.withLock { state in

@@ -26,7 +26,7 @@ struct Pipeline: ~Copyable {
         case inventory(InventorySnapshot)
         /// New snapshots of the inventory and of the policies, in use from now on.
         case cluster(InventoryKeeper.Snapshots)
-        /// Flows began, carried something, or ended.
+        /// Flows began, had traffic, or ended.
         case flows(FlowBatch)
         /// The interval ends at this reading of the clocks.
         case flush(ClockReading)
@@ -34,7 +34,8 @@ struct Pipeline: ~Copyable {
         case mark(Datapath.Flush)
         /// Settings were changed: these are in force from now on.
         case reload(Reload)
-        /// The flush of the last interval ends the epoch with this number; the datapath must be notified likewise.
+        /// The flush of the last interval ends the epoch with this number; the datapath must be notified when its records are
+        /// written.
         case lastEpoch(UInt32)
         /// The last interval ends at this reading of the clocks; no message follows.
         case end(ClockReading)
@@ -43,9 +44,9 @@ struct Pipeline: ~Copyable {
     private var aggregator: FlowAggregator
     private var inventoryGeneration: UInt64
     private let writer: RecordWriter
-    /// Learns names of addresses; nil where DNS messages are not collected.
+    /// Maps addresses to domain names; nil where DNS messages are not collected.
     private let names: DomainTracker?
-    /// Whether to warn of policies with domain names, which are not collected; once.
+    /// Whether to log once that policies use domain names while DNS messages are not collected.
     private var warnsOfDomains: Bool
     /// Writes the DNS log; nil where it has no outputs.
     private let dnsLog: DNSLogWriter?
@@ -155,7 +156,7 @@ struct Pipeline: ~Copyable {
         )
     }
 
-    /// Works through the mailbox until the end.
+    /// Processes the mailbox until the end.
     mutating func run(_ mailbox: Mailbox<Message>) {
         while true {
             switch mailbox.next() {
@@ -192,7 +193,7 @@ struct Pipeline: ~Copyable {
         }
     }
 
-    /// Takes in a batch; without its new flows where there is no time left for each.
+    /// Processes a batch; without its new flows if there is not enough time.
     private mutating func process(_ batch: FlowBatch) {
         let (dnsLog, knowing) = (dnsLog, resolver)
         var lookups: [FlowLookup] = []
@@ -254,7 +255,7 @@ struct Pipeline: ~Copyable {
         }
     }
 
-    /// Logs at the end the number of disagreements of policies and kernel.
+    /// Logs the number of disagreements of policies and kernel at the end.
     private func logDisagreements() {
         let statistics = aggregator.statistics
         if statistics.foreignPackets > 0 {
@@ -290,9 +291,9 @@ struct Pipeline: ~Copyable {
         )
     }
 
-    /// Applies changed settings, between two records; levels change when the interval ends.
+    /// Applies changed settings between two records; levels change when the interval ends.
     private mutating func use(_ reload: Reload) {
-        // Records that were gathered for longer intervals go to the outputs that they were gathered for.
+        // Records that were gathered for longer intervals go to the former outputs.
         writer.endIntervals()
         let (closed, faults) = outputs.exchange(
             reload.outputs,
@@ -326,7 +327,7 @@ struct Pipeline: ~Copyable {
         aggregator.flush(interval.seconds, while: isLast ? { !plan.isOver(.everyRecord) } : nil) { record in
             recorded += record.inbound + record.outbound
             meter?.add(record)
-            // A flow that was idle for less than a second is in the record before.
+            // A flow that was idle for less than a second is in the previous record.
             if interval.isBrief, record.isIdle { return }
             guard let cause = join?.note(record) else { return writer.write(record) }
             var explained = copy record

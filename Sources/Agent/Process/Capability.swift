@@ -1,6 +1,6 @@
 /// A capability of Linux that a run uses (capabilities(7)), and the functions that are lost without it.
 ///
-/// This table is the only list of them: `weir doctor`, the log and ``Privileges`` are made from it.
+/// This table is the only list: `weir doctor`, the log and ``Privileges`` use it.
 struct Capability: Sendable {
     /// The name, as in `CAP_BPF`.
     let name: String

@@ -8,7 +8,7 @@ enum Clock {
     /// CLOCK_REALTIME, ns since 1970: for the times of records.
     static var wall: Int64 { read(CLOCK_REALTIME) }
 
-    /// CLOCK_BOOTTIME, ns: like ``monotonic``, but it goes on while the machine is suspended.
+    /// CLOCK_BOOTTIME, ns: like ``monotonic``, but it includes the time in which the machine is suspended.
     static var boot: Int64 { read(CLOCK_BOOTTIME) }
 
     private static func read(_ clock: clockid_t) -> Int64 {
@@ -46,7 +46,7 @@ struct Schedule {
     /// Whether the time has come.
     func isDue(_ now: Int64) -> Bool { now >= next }
 
-    /// Sets the next time; missed times are left out.
+    /// Sets the next time; skips missed times.
     mutating func advance(now: Int64, wall: Int64) {
         if isAligned {
             let intoInterval = (wall % interval + interval) % interval

@@ -10,7 +10,7 @@ import Synchronization
 package struct LineLogHandler: LogHandler {
     private static let standardError = LogWriter(STDERR_FILENO)
 
-    /// The least severe level that is written: the handler's own if it was set, else the common one.
+    /// The least severe level that is written: the handler's own if it was set, else the shared level.
     package var logLevel: Logger.Level {
         get { ownLevel ?? threshold?.level ?? .info }
         set { ownLevel = newValue }
@@ -30,7 +30,7 @@ package struct LineLogHandler: LogHandler {
         writer = Self.standardError
     }
 
-    /// A field that every line has.
+    /// A field of every line.
     package subscript(metadataKey key: String) -> Logger.MetadataValue? {
         get { metadata[key] }
         set { metadata[key] = newValue }
@@ -123,7 +123,7 @@ package final class LogThreshold: Sendable {
 final class LogWriter: Sendable {
     /// The longest time that a line waits for a reader, ms.
     private static let patience: Int32 = 100
-    /// `PIPE_BUF`: a pipe that is reported writable takes this much without a wait.
+    /// `PIPE_BUF`: a pipe that is reported writable accepts this much without blocking.
     private static let piece = 4096
 
     private let descriptor: Int32
@@ -145,7 +145,7 @@ final class LogWriter: Sendable {
         }
     }
 
-    /// Writes a text; false if the reader does not take its beginning.
+    /// Writes a text; false if the reader does not accept its beginning.
     private func put(_ text: String) -> Bool {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
@@ -153,7 +153,7 @@ final class LogWriter: Sendable {
             guard poll(&entry, 1, Self.patience) > 0 else { return false }
             let written = rest.prefix(Self.piece).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0, errno == EINTR || errno == EAGAIN { continue }
-            // A descriptor that is closed or whose reader is gone accepts everything.
+            // A closed descriptor, or one whose reader is gone, counts as written.
             guard written > 0 else { return true }
             rest = rest.dropFirst(written)
         }

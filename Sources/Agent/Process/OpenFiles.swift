@@ -10,7 +10,7 @@ enum OpenFiles {
     /// The limit that is enough for 1,024 interfaces.
     static let wanted = rlim_t(1024 * perInterface + others)
 
-    /// Raises the limit of open files to the need of 1,024 interfaces, as far as it may be raised.
+    /// Raises the limit of open files to the need of 1,024 interfaces, or as far as possible.
     static func raiseLimit(_ logger: Logger) {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()

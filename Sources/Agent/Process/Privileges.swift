@@ -18,7 +18,7 @@ package enum Privileges {
         let held = DatapathSurvey.capabilities
         var kept = Capability.all.reduce(UInt64(0)) { $0 | $1.bit }
         if bindsLowPort { kept |= netBindService }
-        // Where it includes the younger ones, it cannot be dropped.
+        // Where CAP_SYS_ADMIN stands for the newer capabilities, it cannot be dropped.
         if Capability.all.contains(where: { $0.isImplied && held & $0.bit == 0 }) { kept |= Capability.everything }
         let result = weir_keep_capabilities(kept)
         guard result == 0 else {

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Waits on a thread of our own for a task of Swift's pool.
+/// Lets a thread outside of Swift's pool wait for a task.
 package enum Waiting {
     /// Runs a task and returns its result; blocks the calling thread, which must not be one of the pool.
     package static func run<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {

@@ -33,7 +33,7 @@ final class WakeUp: Sendable {
         _ = write(writer, [1], 1)
     }
 
-    /// Waits for a signal, at most for a time, and takes all signals until now as one.
+    /// Waits for a signal with a time limit, and consumes all signals so far.
     ///
     /// - Returns: whether there was a signal.
     @discardableResult

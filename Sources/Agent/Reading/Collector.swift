@@ -19,11 +19,11 @@ struct Collector {
     private let board: RunBoard
     /// The time when the kernel's counts of dropped packets and runs of programs are to be published next, CLOCK_MONOTONIC ns.
     private var dropsAt = Int64.min
-    /// The pause between two looks at them, ns.
+    /// The pause between two readings of these counts, ns.
     private static let dropsPause: Int64 = 5_000_000_000
     /// The time of the next pass over all sockets, CLOCK_MONOTONIC ns.
     private var socketsAt = Int64.min
-    /// The time between two passes, unless an interval ends, ns: a pass is most of the cost of collecting sockets.
+    /// The time between two passes unless an interval ends, ns: a pass is most of the cost of collecting sockets.
     private static let socketsPause: Int64 = 5_000_000_000
     private let commits: CommitBoard
     /// The outputs, which hold back records that are not committed.
@@ -86,7 +86,7 @@ struct Collector {
         do throws(DatapathError) {
             while try step() {}
         } catch {
-            // Packets that were counted until then are written all the same.
+            // Packets that were counted until then are still written.
             try? finish()
             throw error
         }
@@ -100,7 +100,7 @@ struct Collector {
         verdicts?.finish()
         guard isLeft, stop.requestedAt != nil else {
             try read { emit throws(DatapathError) in try datapath.detach(emit: emit) }
-            // No epoch: records that are written then are committed by the removal of the counters.
+            // No epoch: the removal of the counters commits the records that are written then.
             return post(.lastEpoch(0))
         }
         datapath.leave()
@@ -108,7 +108,7 @@ struct Collector {
         if let epoch { post(.lastEpoch(epoch)) }
     }
 
-    /// Waits for the next thing to do and does it; false when the run is over.
+    /// Waits for the next task and performs it; false when the run is over.
     private mutating func step() throws(DatapathError) -> Bool {
         let ready = wait()
         if ready.stop { return false }
@@ -150,7 +150,7 @@ struct Collector {
         return true
     }
 
-    /// Notes the beginnings of new files, before anything is written to them, and passes changed settings on.
+    /// Notes the beginnings of new files before anything is written to them, and passes changed settings on.
     private mutating func use(_ reload: Reload) {
         let files = reload.outputs.opened.keys.compactMap(\.filePath).compactMap { Datapath.FileMark(at: $0) }
         commits.add(files)
@@ -200,7 +200,7 @@ struct Collector {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         var due = min(polls.next, flushes.next, end ?? .max)
-        // Entries of logging rules wait in the kernel, and wake no thread.
+        // Entries of logging rules wait in the kernel without waking a thread.
         if verdicts != nil { due = min(due, Clock.monotonic + VerdictReader.interval) }
         let pause = max(0, due - Clock.monotonic)
         // Rounded up, so that the next task is due when it returns.
@@ -249,8 +249,9 @@ struct Collector {
 
     /// Posts a message.
     ///
-    /// While the pipeline is behind, only the overflow ring is kept from filling; everything else waits in the flow table. When
-    /// the run ends, little waits anywhere else: the rest of the table is read in less detail when the time is short.
+    /// While the pipeline is behind, only the overflow ring and the logged packets are read; everything else waits in the flow
+    /// table. When the run ends, the mailbox holds at most one message: the rest of the table is read in less detail if time is
+    /// short.
     private func post(_ message: Pipeline.Message) {
         let most = plan.hasBegun ? 1 : Int.max
         guard !mailbox.offer(message, mostWaiting: most) else { return }

@@ -4,9 +4,9 @@ import Synchronization
 
 /// Tracks when the records of a flush are written, for the thread that reads the kernel.
 ///
-/// Every output reports when everything up to the flush is written, or dropped and counted. A file is waited for as long as it
-/// takes, because a later run cuts it back to the noted length. Another output is waited for only for a while, and then not
-/// again until it has reported: one whose reader is away must not delay the others.
+/// Every output reports when everything up to the flush is written, or dropped and counted. The board waits for a file without
+/// a limit, because a later run cuts it back to the noted length. It waits for another output only for a limited time, and then
+/// not again until the output has reported: an output with an absent reader must not delay the others.
 final class CommitBoard: Sendable {
     private struct Pending {
         var flush: Datapath.Flush
@@ -18,11 +18,11 @@ final class CommitBoard: Sendable {
 
     private struct State {
         var pending: Pending?
-        /// Files that outputs were given meanwhile, as they were then: not in a flush yet.
+        /// New files of outputs, with their state at that time; no flush contains them yet.
         var added: [Datapath.FileMark] = []
-        /// Whether flushes that begin include them.
+        /// Whether flushes that begin contain them.
         var isAddedKnown = false
-        /// Outputs that were waited for in vain, and have reported nothing since.
+        /// Outputs that did not report in time, and have not reported since.
         var late: Set<ObjectIdentifier> = []
     }
 
@@ -132,7 +132,7 @@ final class CommitBoard: Sendable {
 }
 
 extension OutputSpecification {
-    /// The path of the file; nil if it is not one.
+    /// The path of the file; nil if the output is not a file.
     var filePath: String? {
         if case .file(let path) = self { path } else { nil }
     }
@@ -152,7 +152,7 @@ extension Datapath.Flush {
 }
 
 extension Datapath.FileMark {
-    /// Describes the regular file at a path, as it is now; nil if there is none.
+    /// The present state of the regular file at a path; nil if there is none.
     init?(at path: String) {
         guard let file = WrittenFile(at: path) else { return nil }
         self.init(device: file.device, inode: file.inode, length: file.length)
@@ -160,7 +160,7 @@ extension Datapath.FileMark {
 }
 
 extension ClockReading {
-    /// The end of a flush; nil if that lies in the future of these clocks, as after a start of the machine.
+    /// The clocks at the end of a flush; nil if that is in the future of these clocks, as after a reboot.
     init?(_ flush: Datapath.Flush) {
         let now = ClockReading.now
         guard flush.boot <= now.boot, flush.monotonic <= now.monotonic else { return nil }

@@ -2,9 +2,9 @@ import Glibc
 
 /// A reading of the clocks at one moment, ns.
 struct ClockReading: Sendable, Hashable {
-    /// CLOCK_MONOTONIC: never set, and stands still while the machine is suspended.
+    /// CLOCK_MONOTONIC: never set, and stops while the machine is suspended.
     var monotonic: Int64
-    /// CLOCK_BOOTTIME: never set, and goes on while the machine is suspended.
+    /// CLOCK_BOOTTIME: never set, and continues while the machine is suspended.
     var boot: Int64
     /// CLOCK_REALTIME since 1970: may be set at any time.
     var wall: Int64
@@ -17,14 +17,14 @@ struct ClockReading: Sendable, Hashable {
 
 /// Determines the seconds of Unix time of an interval.
 ///
-/// An interval begins where the one before ended. Where the wall clock was set in between, it ends at the new time and is as
-/// long as it really was; so it overlaps earlier intervals, or there is a gap, once.
+/// An interval begins where the previous one ended. If the wall clock was set in between, the interval ends at the new time and
+/// keeps its real duration: it overlaps earlier intervals, or leaves a gap, once.
 struct IntervalClock {
     /// An interval that is over.
     struct Interval: Sendable, Hashable {
         /// The first second and the one after the last, Unix time; the end is later than the start.
         var seconds: ClosedRange<Int64>
-        /// Whether it was shorter than a second: it began in the second of the one before.
+        /// Whether it was shorter than a second: it began in the second of the previous one.
         var isBrief = false
         /// The time by which the wall clock was set forward, ns; negative if back; 0 if it was not set.
         var step: Int64 = 0
@@ -34,7 +34,7 @@ struct IntervalClock {
 
     /// The largest difference of clocks that is ignored, ns: the wall clock is adjusted gradually, and is read later.
     private static let tolerance: Int64 = 1_000_000_000
-    /// The largest gradual adjustment of the wall clock: a part in so many (adjtimex(2): 500 ppm, and its ticks 10 %).
+    /// The reciprocal of the largest gradual adjustment of the wall clock (adjtimex(2): 500 ppm, and its ticks 10 %).
     private static let slew: Int64 = 8
 
     private var last: ClockReading
@@ -46,8 +46,9 @@ struct IntervalClock {
         end = Self.seconds(reading.wall)
     }
 
-    /// Ends an interval at a reading, which may be older than the one before where it waited in a queue, and begins the
-    /// next one.
+    /// Ends an interval at a reading, and begins the next one.
+    ///
+    /// The reading may be older than the previous one if it waited in a queue.
     mutating func endInterval(at reading: ClockReading) -> Interval {
         guard reading.boot > last.boot else {
             return Interval(seconds: end - 1...end, isBrief: true)

@@ -3,7 +3,7 @@ import FlowLog
 import FlowModel
 import Foundation
 
-/// The account of a run: the traffic of every interface, and the place where each packet was counted.
+/// The account of a run: the traffic of every interface, and where each packet was counted.
 package struct AccountReport: Sendable, Codable, Equatable {
     /// Packets and bytes.
     package struct Pair: Sendable, Codable, Equatable {
@@ -25,7 +25,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var transport: UInt64 = 0
     }
 
-    /// Drops by decision in one direction: `seen` = `flows` + `overflow` + `remainder`.
+    /// Traffic dropped by a decision in one direction: `seen` = `flows` + `overflow` + `remainder`.
     package struct Denied: Sendable, Codable, Equatable {
         /// Everything that was denied.
         package var seen = Pair()
@@ -51,7 +51,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var unparsed = Pair()
         /// Packets and bytes in no flow.
         package var remainder = Pair()
-        /// Seen traffic in none of the others: 0 wherever the account is balanced.
+        /// Seen traffic in none of the other counts: 0 if the account is balanced.
         package var lost = Pair()
         /// Packets and bytes with one packet for each skb, to compare with `ip -s link`.
         ///
@@ -60,9 +60,9 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var skb = Pair()
         /// The reasons why frames could not be parsed.
         package var unparsedReasons = Reasons()
-        /// Traffic while the programs were removed by another program, by the interface's own counters; not in `seen`.
+        /// Traffic while another program had removed Weir's programs, by the interface's own counters; not in `seen`.
         package var gap = Pair()
-        /// Packets that were dropped by decision: that entered (and were seen), or that were to leave (and never did).
+        /// Packets that a decision dropped: those that entered are in `seen`, those that were about to leave are not.
         package var denied = Denied()
 
         enum CodingKeys: String, CodingKey {
@@ -80,7 +80,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
         package var ifindex: UInt32
         /// `host` or `workload`.
         package var role: String
-        /// The number of interfaces in this row: more than one where those that have long been gone were added up.
+        /// The number of interfaces in this row: more than one if older removed interfaces were added up.
         package var interfaces = 1
         /// Traffic into the node.
         package var ingress: Direction
@@ -120,9 +120,9 @@ package struct AccountReport: Sendable, Codable, Equatable {
 
         /// Traffic that records show as sent and received by endpoints.
         package var recorded = Pair()
-        /// The part of it in records without the other end.
+        /// The part of the recorded traffic that is in records without the other end.
         package var remainder = Pair()
-        /// Traffic counted at one interface, and in the record of another, where its workload is.
+        /// Traffic that was counted at one interface and is in the record of another one, where its workload is.
         package var elsewhere = Pair()
         /// Traffic in no record.
         package var unrecorded = Unrecorded()
@@ -132,17 +132,17 @@ package struct AccountReport: Sendable, Codable, Equatable {
     package var interfaces: [Interface]
     /// Their sums.
     package var totals: Totals
-    /// Whether everything that was seen is accounted for, on every interface, to the packet and to the byte.
+    /// Whether all seen traffic is accounted for, on every interface, to the packet and to the byte.
     package var balanced: Bool
-    /// The part of it that is in records; nil if nothing makes records.
+    /// The part of the account that is in records; nil if no records are made.
     package var records: Records?
 
-    /// Makes the report of a run that has ended, and made no records.
+    /// Creates the report of a run that has ended and made no records.
     package init(_ accounts: [InterfaceAccount]) {
         self.init(accounts, records: nil)
     }
 
-    /// Makes the report of a run that has ended.
+    /// Creates the report of a run that has ended.
     init(_ accounts: [InterfaceAccount], records: RecordAccount?) {
         interfaces = accounts.map { account in
             Interface(

@@ -25,7 +25,7 @@ final class DNSLogWriter {
         log = DNSLog(detail: detail, start: start)
     }
 
-    /// Takes in a lookup.
+    /// Adds a lookup.
     func add(_ lookup: DomainTracker.Lookup, by resolver: some EndpointResolver) {
         log.add(lookup, by: resolver)
     }

@@ -3,33 +3,33 @@ import Foundation
 import Glibc
 import Logging
 
-/// The number of levels by which an output's records are folded beyond its own level, because it lags.
+/// The number of levels by which an output's records are folded beyond its own level because the output lags.
 ///
-/// Evaluated before each flush: more queued bytes than the threshold raise it by one; after some flushes with few queued bytes
-/// it returns to 0.
+/// It is evaluated before each flush. More queued bytes than the threshold raise it by one; after some flushes with few queued
+/// bytes it returns to 0.
 struct OutputEasing {
-    /// The number of levels that are folded away now.
+    /// The number of levels that are folded now.
     private(set) var raise = 0
     private let easing: RecordSelection.Easing
     private let path: String?
     private var calmFlushes = 0
 
-    /// The most levels that there are.
+    /// The number of levels.
     private static let limit = 3
     /// The number of flushes without a backlog after which records have their own level again.
     private static let patience = 3
 
-    /// Watches an output.
+    /// Observes an output.
     ///
     /// - Parameters:
-    ///   - easing: the condition under which it is behind.
+    ///   - easing: the condition under which the output lags.
     ///   - path: its file; nil if it is not one.
     init(_ easing: RecordSelection.Easing, path: String?) {
         self.easing = easing
         self.path = path
     }
 
-    /// Determines how far behind the output is.
+    /// Determines how far the output lags.
     ///
     /// - Returns: whether ``raise`` changed.
     mutating func look(waiting: Int) -> Bool {
@@ -50,13 +50,12 @@ struct OutputEasing {
         return raise != former
     }
 
-    /// Returns the bytes of a file that a tailer has not read, by the tailer's file of positions; nil if that does not contain
-    /// the file.
+    /// Returns the bytes of a file that a tailer has not read, according to the tailer's position file; nil if that does not
+    /// contain the file.
     ///
-    /// A file of positions has a line `PATH<TAB>OFFSET<TAB>INODE` for each file, with numbers in hexadecimal, as fluentd writes
-    /// it.
+    /// A position file has a line `PATH<TAB>OFFSET<TAB>INODE` for each file, with numbers in hexadecimal, as fluentd writes it.
     ///
-    /// A file that was rotated since then is unread as a whole.
+    /// If the file was rotated since then, all of it is unread.
     static func unread(of path: String, by positionFile: String) -> Int? {
         guard let file = WrittenFile(at: path), let handle = FileHandle(forReadingAtPath: positionFile),
             let data = try? handle.read(upToCount: 1 << 20)

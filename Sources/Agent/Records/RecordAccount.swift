@@ -8,11 +8,12 @@ import Synchronization
 struct RecordAccount: Sendable, Equatable {
     /// Traffic that records show as sent and received by endpoints.
     var recorded = TrafficCounters.zero
-    /// The part of it in records without the other end, because the datapath had no room for the flow.
+    /// The part of the recorded traffic that is in records without the other end, because the datapath had no room for the
+    /// flow.
     var remainder = TrafficCounters.zero
     /// Traffic of flows that is in no record, or in the record of another interface.
     var unrecorded = UnrecordedTraffic()
-    /// Denied packets that no record shows as denied.
+    /// Denied packets that no record contains as denied.
     var unrecordedDenials: UInt64 = 0
 }
 
@@ -23,7 +24,7 @@ final class RecordTally: Sendable {
     /// The account as of the last flush.
     var account: RecordAccount { state.withLock { $0 } }
 
-    /// Takes in a flush.
+    /// Adds a flush.
     ///
     /// - Parameters:
     ///   - recorded: the traffic in its records.

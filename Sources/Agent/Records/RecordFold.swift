@@ -1,15 +1,15 @@
 import FlowLog
 import FlowModel
 
-/// Folds the records of an output whose selection differs from the records that are made.
+/// Folds the records of an output whose selection differs from the detail of the records that are made.
 ///
-/// Each verdict has a folder of its own, because it may have an interval of its own.
+/// Each verdict is folded separately, because it may have its own interval.
 struct RecordFold: ~Copyable {
     private var allowed: RecordFolder
     private var denied: RecordFolder
     private let selection: RecordSelection
 
-    /// Creates the fold of a selection; nil if records have its form already.
+    /// Creates the fold of a selection; nil if records already have its form.
     ///
     /// - Parameters:
     ///   - selection: the selection of the output.
@@ -40,7 +40,7 @@ struct RecordFold: ~Copyable {
 
     /// Takes a record.
     ///
-    /// - Returns: whether the gathered records are to be taken out before their time.
+    /// - Returns: whether the gathered records must be taken before the interval ends.
     mutating func add(_ record: borrowing FlowRecord) -> Bool {
         if record.action == .allow {
             allowed.add(record)
@@ -68,7 +68,7 @@ struct RecordFold: ~Copyable {
         denied.takeAll(emit)
     }
 
-    /// Whether the interval of a verdict ends with a flush: at multiples of its length, also after a step of the clock.
+    /// Whether the interval of a verdict ends with a flush: at multiples of its length, even after a step of the clock.
     private func isDue(_ action: FlowAction, _ flush: ClosedRange<Int64>?) -> Bool {
         guard let flush, let interval = selection.interval(for: action) else { return true }
         return flush.upperBound / interval != flush.lowerBound / interval

@@ -1,6 +1,6 @@
 import Export
 
-/// The amount that each endpoint has written in a flush, and the rank that its next record has for that.
+/// The bytes that each endpoint has written in a flush, and the rank of its next record, which depends on them.
 ///
 /// A record is charged to the initiator if that is a workload or a host, else to the reporting end: an endpoint with many
 /// records competes with itself for room in a full queue.
@@ -8,13 +8,13 @@ struct RecordShares {
     /// Bytes of a flush up to which an endpoint's records have rank 0, 1, 2 and 3.
     static let limits = [16 << 10, 64 << 10, 256 << 10, 1 << 20]
 
-    /// Endpoints by number, open addressing; 0 is an empty place.
+    /// The numbers of endpoints, in an open-addressing table; 0 is an empty place.
     private var owners: [UInt64]
     private var written: [Int]
     private var count = 0
 
     private static let smallest = 256
-    /// The most places that stay from one flush to the next.
+    /// The most places that are kept from one flush to the next.
     private static let largestKept = 16_384
 
     /// Creates shares without any records.

@@ -3,7 +3,7 @@ import Export
 import FlowLog
 import FlowModel
 
-/// The records of outputs that have the same selection, on their way to them as lines.
+/// The records of outputs with the same selection, on their way to the outputs as lines.
 ///
 ///     record ── fold ── filter ── ease ── encode ── rank ──> outputs
 ///
@@ -25,7 +25,7 @@ final class RecordStream {
     struct Key: Equatable {
         /// Their selection.
         let selection: RecordSelection
-        /// The number of levels that are folded away beyond that, because the outputs are behind.
+        /// The number of levels that are folded beyond that, because the outputs lag.
         let raise: Int
     }
 
@@ -58,13 +58,13 @@ final class RecordStream {
         isWithoutLabels = !key.selection.detail.includesLabels
     }
 
-    /// Whether records leave it in another form than they come in: its lines are its own.
+    /// Whether the stream changes the form of records, so that it has its own lines.
     var isFolding: Bool { fold != nil || easing != nil || isWithoutLabels }
 
     /// Whether no record is gathered for a later flush.
     var isEmpty: Bool { fold?.isEmpty ?? true }
 
-    /// Whether the outputs get a record as it is; counts the records that they do not get.
+    /// Whether the outputs get a record unchanged; counts the records that they do not get.
     func includes(_ record: borrowing FlowRecord) -> Bool {
         if key.selection.includes(record) { return true }
         passedOver += 1
@@ -94,7 +94,7 @@ final class RecordStream {
         if easing?.add(record) == true { easing?.takeAll(write) }
     }
 
-    /// Writes the gathered records that are due with the end of a flush.
+    /// Writes the gathered records whose interval ends with the flush.
     func endFold(_ flush: ClosedRange<Int64>?, _ write: (borrowing FlowRecord) -> Void) {
         fold?.endFlush(flush) { choose($0, write) }
         easing?.endFlush(nil, write)
@@ -117,7 +117,7 @@ final class RecordStream {
         return written
     }
 
-    /// Passes on the rest of a flush.
+    /// Passes on the remaining lines of a flush.
     func endFlush(waitingUntil deadline: ContinuousClock.Instant) {
         for lane in lanes where lane.records > 0 { submit(lane, waitingUntil: deadline) }
         guard passedOver > 0 else { return }

@@ -3,7 +3,7 @@ import FlowLog
 import FlowModel
 import Logging
 
-/// The streams of all outputs: one for outputs with equal selections that keep up alike.
+/// The streams of all outputs: one for all outputs with equal selections and the same lag.
 struct RecordStreams {
     private struct Member {
         let output: Output
@@ -13,9 +13,9 @@ struct RecordStreams {
         var key: RecordStream.Key { RecordStream.Key(selection: selection, raise: easing?.raise ?? 0) }
     }
 
-    /// Streams to which records go as they are made.
+    /// Streams that get records unchanged.
     private(set) var plain: [RecordStream] = []
-    /// Streams that fold them.
+    /// Streams that fold records.
     private(set) var folding: [RecordStream] = []
     private var members: [Member]
     private let made: RecordDetail
@@ -43,12 +43,11 @@ struct RecordStreams {
     /// All streams.
     var all: [RecordStream] { plain + folding }
 
-    /// Folds the records of outputs that are behind further, and no more for those that have caught up; to be called before a
-    /// flush.
+    /// Folds the records of lagging outputs further, and stops when they have caught up; to be called before a flush.
     mutating func ease() {
         var hasChanged = false
         for index in members.indices where members[index].easing != nil {
-            // In the middle of an interval of its own, an output's records stay as they are.
+            // An output's records do not change within its own interval.
             guard stream(of: members[index].key)?.isEmpty ?? true else { continue }
             let former = members[index].key.raise
             let waiting = members[index].output.waitingBytes
@@ -63,7 +62,7 @@ struct RecordStreams {
         plain.first { $0.key == key } ?? folding.first { $0.key == key }
     }
 
-    /// Assigns each output to its stream, an existing or a new one.
+    /// Assigns each output to an existing or a new stream.
     private mutating func assign() {
         let former = all
         for stream in former { stream.outputs = [] }

@@ -6,7 +6,7 @@ import Logging
 
 /// Turns records into lines and hands them to all outputs, in batches.
 ///
-/// Lines are gathered by rank (``RecordShares``), so that a full queue can drop those of endpoints that write much and keep
+/// Lines are gathered by rank (``RecordShares``), so that a full queue can drop lines of endpoints that write much and keep
 /// those of all others. Within a rank they keep their order.
 package final class RecordWriter {
     /// Records that were written, so far.
@@ -22,10 +22,10 @@ package final class RecordWriter {
     private let plan: StopPlan
     private var deadline = ContinuousClock.now
 
-    /// Makes a writer of lines for outputs.
+    /// Creates a writer of lines for outputs.
     ///
-    /// Records are made faster than anything reads them: within a flush, `patience` is the time that all batches together may
-    /// wait for room in the queues of outputs that do read. The last flush may take the time that is left.
+    /// Records are made faster than outputs read them: `patience` is the time that all batches of a flush together may wait for
+    /// room in the queues of outputs that do read. The last flush may take the remaining time.
     ///
     /// - Parameters:
     ///   - outputs: the receivers of lines, and the selection of each.
@@ -59,7 +59,7 @@ package final class RecordWriter {
         self.plan = plan
     }
 
-    /// Makes a writer for outputs that all get every record, as a run with default settings does.
+    /// Creates a writer for outputs that all get every record, as in a run with default settings.
     ///
     /// - Parameters:
     ///   - outputs: the receivers of lines.
@@ -87,7 +87,7 @@ package final class RecordWriter {
         taps own: RecordDetail,
         patience: Duration
     ) {
-        // Until the interval is over, records are made as before.
+        // Until the interval is over, records keep their detail.
         let finest = RecordDetail(
             allowed: min(made.levelForAllowed, self.made.levelForAllowed),
             denied: min(made.levelForDenied, self.made.levelForDenied)
@@ -116,7 +116,7 @@ package final class RecordWriter {
         }
     }
 
-    /// Begins a flush: the time for all of its waits starts now.
+    /// Begins a flush: the time limit for all its waits starts now.
     package func beginFlush() {
         deadline = .now + (plan.hasBegun ? plan.time(for: .everyRecord) : patience)
         shares.reset()
@@ -128,7 +128,7 @@ package final class RecordWriter {
         records += 1
         var place: Int?
         for stream in streams.plain where stream.includes(record) {
-            // An endpoint is charged once, however many outputs get its record.
+            // An endpoint is charged once, even if several outputs get its record.
             let isCharged = place != nil
             let owner = place ?? shares.place(of: Self.owner(of: record))
             place = owner
@@ -139,7 +139,7 @@ package final class RecordWriter {
         taps.write(record, with: &encoder)
     }
 
-    /// Passes on the rest of a flush.
+    /// Passes on the remaining lines of a flush.
     ///
     /// - Parameter flush: the seconds of the flush, by which intervals of outputs end; nil ends them all.
     package func endFlush(_ flush: ClosedRange<Int64>? = nil) {
@@ -151,7 +151,7 @@ package final class RecordWriter {
         encoder.forgetUnused()
     }
 
-    /// Writes a record that was folded; its stream has few, so that each of them may charge its endpoint.
+    /// Writes a folded record; the stream has few of them, so each may charge its endpoint.
     private func write(_ record: borrowing FlowRecord, to stream: RecordStream) {
         let owner = shares.place(of: Self.owner(of: record))
         let written = stream.write(record, rank: shares.rank(at: owner), with: &encoder, waitingUntil: deadline)

@@ -3,14 +3,14 @@ import Export
 import FlowLog
 import FlowModel
 
-/// The lines of all records on their way to the taps; nothing is done where there are none.
+/// The lines of all records on their way to the taps; does nothing without taps.
 final class TapStream {
     private let taps: [any RecordTap]
     private var lines: ByteBuffer
     private var records = 0
     /// Whether any tap takes the records of this interval; nil before its first record.
     private var isWanted: Bool?
-    /// Folds to the run's own level if records are made in a finer one for outputs.
+    /// Folds records to the run's own level if they are made in a finer one for outputs.
     private var fold: RecordFold?
 
     /// Bytes of lines after which a batch is passed on.
@@ -48,7 +48,7 @@ final class TapStream {
         if fold?.add(record) == true { fold?.takeAll { append($0, with: &encoder) } }
     }
 
-    /// Passes on the rest of a flush, and its end.
+    /// Passes on the remaining lines of a flush, and its end.
     func endFlush(with encoder: inout JSONLineEncoder) {
         fold?.endFlush(nil) { append($0, with: &encoder) }
         if records > 0 { submit() }

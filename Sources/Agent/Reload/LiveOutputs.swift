@@ -3,9 +3,9 @@ import FlowModel
 import Logging
 import Synchronization
 
-/// The outputs of a run, which a reload of the settings may exchange for others.
+/// The outputs of a run, which a reload of the settings may replace.
 ///
-/// Only the pipeline exchanges them, between two records; all others read the present ones.
+/// Only the pipeline replaces them, between two records; all other threads read the present ones.
 final class LiveOutputs: Sendable {
     /// An output, and its configuration.
     struct Place: Sendable {
@@ -42,10 +42,10 @@ final class LiveOutputs: Sendable {
         self.settings = settings
     }
 
-    /// The outputs of the moment, in the order in which they were given.
+    /// The present outputs, in the order in which they were configured.
     var places: [Place] { state.withLock { $0.places } }
 
-    /// The same, without the configuration; then those of the DNS log.
+    /// The present outputs, without their configurations, followed by those of the DNS log.
     var outputs: [Output] { state.withLock { $0.places.map(\.output) + $0.dns } }
 
     /// The outputs of the DNS log.
@@ -67,7 +67,7 @@ final class LiveOutputs: Sendable {
     ///
     /// - Parameters:
     ///   - configurations: all outputs of the run.
-    ///   - lastFlush: the last flush that a run before has committed; nil if there was none.
+    ///   - lastFlush: the last flush that a previous run has committed; nil if there was none.
     /// - Throws: the reason why one of them cannot be opened.
     func open(_ configurations: [OutputConfiguration], after lastFlush: BatchOrigin?) throws(AgentError) {
         for configuration in configurations {
@@ -112,10 +112,10 @@ final class LiveOutputs: Sendable {
         }
     }
 
-    /// Opens the outputs that a reload adds; nothing is exchanged yet.
+    /// Opens the outputs that a reload adds; replaces nothing yet.
     ///
     /// - Parameter configurations: all outputs after the reload.
-    /// - Returns: the planned exchange.
+    /// - Returns: the planned replacement.
     /// - Throws: the reason why one of them cannot be opened; the opened ones are closed again.
     func plan(_ configurations: [OutputConfiguration]) throws(AgentError) -> OutputExchange {
         let current = places
@@ -132,21 +132,21 @@ final class LiveOutputs: Sendable {
         return OutputExchange(configurations: configurations, opened: opened)
     }
 
-    /// Carries out a planned exchange: writes the queues of removed outputs, and closes them.
+    /// Performs a planned replacement: writes the queues of removed outputs, and closes them.
     ///
-    /// An output that stays with other options is closed and opened again, so that nothing is written twice to a file.
+    /// An output whose options changed is closed and opened again, so that nothing is written to a file twice.
     ///
     /// - Parameters:
-    ///   - exchange: the planned exchange.
+    ///   - exchange: the planned replacement.
     ///   - limit: the longest time in which removed outputs may write.
-    /// - Returns: the outputs that were closed, and the faults of those that could not be opened again.
+    /// - Returns: the outputs that were closed, and the reasons why outputs could not be opened again.
     func exchange(_ exchange: OutputExchange, within limit: Duration) -> (closed: [Output], faults: [String]) {
         let former = places
         let kept = former.filter { place in
             exchange.configurations.contains { $0.isServed(by: place.configuration) }
         }
         let going = former.filter { place in !kept.contains { $0.output === place.output } }
-        // No later run makes records for an output that no longer exists.
+        // A later run makes no records for an output that no longer exists.
         for place in going
         where !exchange.configurations.contains(where: { $0.specification == place.configuration.specification }) {
             place.output.note(committed: BatchOrigin(counters: 0, flush: 0))
@@ -172,7 +172,7 @@ final class LiveOutputs: Sendable {
         return (going.map(\.output), faults)
     }
 
-    /// Opens an output with other options, or if that fails with its former ones.
+    /// Opens an output with other options, or with its former ones if that fails.
     private func reopen(
         _ configuration: OutputConfiguration,
         _ before: OutputConfiguration?,
@@ -261,7 +261,7 @@ extension Output {
 }
 
 extension OutputConfiguration {
-    /// Whether an open output can continue as this one: its selection of records is applied before it.
+    /// Whether an open output can continue with this configuration: the selection of records is applied before the output.
     fileprivate func isServed(by other: OutputConfiguration) -> Bool {
         specification == other.specification && options == other.options
     }

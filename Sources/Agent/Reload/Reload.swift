@@ -3,8 +3,8 @@ import Synchronization
 
 /// A change of settings during a run, on its way through the run's threads.
 ///
-/// The thread that reads the kernel takes it first: it notes the beginnings of new files, so that a run after a crash finds
-/// them. The pipeline takes it between two records; so no record is written twice or left out.
+/// The thread that reads the kernel takes it first and notes the beginnings of new files, so that a run after a crash finds
+/// them. The pipeline takes it between two records, so that no record is written twice or left out.
 final class Reload: Sendable {
     let pollInterval: Duration
     let flushInterval: Duration

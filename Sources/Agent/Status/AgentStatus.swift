@@ -20,7 +20,7 @@ package struct AgentStatus: Codable, Sendable {
         package var workload: Int
         /// Other interfaces.
         package var host: Int
-        /// Names of the first ones that are not workloads'.
+        /// Names of the first interfaces that are not workloads'.
         package var names: [String]
         /// Whether the kernel reports the packets that it drops.
         package var seesDrops: Bool
@@ -30,11 +30,11 @@ package struct AgentStatus: Codable, Sendable {
 
     /// The account, in packets.
     package struct Account: Codable, Sendable {
-        /// Whether all parts add up to what was seen.
+        /// Whether the parts add up to the seen packets.
         package var isBalanced: Bool
-        /// Seen by the programs.
+        /// Packets that the programs saw.
         package var seen: UInt64
-        /// Counted for the interface, in no flow.
+        /// Packets that were counted for the interface, in no flow.
         package var remainder: UInt64
         /// Traffic while the programs were removed by another program.
         package var gap: UInt64
@@ -64,7 +64,7 @@ package struct AgentStatus: Codable, Sendable {
         package var queued: Int
         /// Records that were dropped.
         package var dropped: Int
-        /// Times that a connection was made again.
+        /// The number of reconnections.
         package var reconnects: Int
     }
 
@@ -76,11 +76,11 @@ package struct AgentStatus: Codable, Sendable {
         package var total: UInt64
         /// The unit of the amount.
         package var unit: String
-        /// Whether traffic or records are missing; else detail is.
+        /// Whether traffic or records are missing; otherwise only detail is.
         package var isMissing: Bool
         /// The event.
         package var message: String
-        /// The remedy; empty where nothing helps.
+        /// The remedy; empty if there is none.
         package var advice: String
     }
 
@@ -92,9 +92,9 @@ package struct AgentStatus: Codable, Sendable {
         package var addresses: Int
         /// Whether an API server is followed.
         package var hasCluster: Bool
-        /// The seconds for which it has not been reached; nil if it is.
+        /// The seconds for which it has not been reached; nil if it is reachable.
         package var unreachableSeconds: Double?
-        /// Kinds that may not be read.
+        /// Kinds that the agent has no permission to read.
         package var forbiddenKinds: [String]
         /// Files with objects that are broken now.
         package var brokenFiles: Int

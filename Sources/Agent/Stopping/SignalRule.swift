@@ -2,9 +2,9 @@ import Glibc
 
 /// The meaning of signals for a run.
 ///
-/// The first SIGINT or SIGTERM requests an orderly end. Many programs send it twice within milliseconds, to the process and to
-/// its group, so only one that comes a second later ends the process at once, and only where a person at a terminal may have
-/// sent it: other programs that stop processes send SIGKILL when they have waited long enough.
+/// The first SIGINT or SIGTERM requests an orderly end. Many programs send the signal twice within milliseconds, to the process
+/// and to its group. Only a signal that comes a second later ends the process at once, and only if a person at a terminal may
+/// have sent it: other programs that stop processes send SIGKILL after a time limit.
 struct SignalRule {
     /// The reaction to a signal.
     enum Action: Equatable {
@@ -12,22 +12,22 @@ struct SignalRule {
         case stop
         /// End the process without a last flush, with this exit code.
         case exit(Int32)
-        /// Go on.
+        /// Ignore the signal.
         case ignore
     }
 
-    /// The time after the first signal within which another one counts as the same, ns.
+    /// The time after the first signal within which another one counts as a repetition, ns.
     static let repetition: Int64 = 1_000_000_000
 
     private let isOnTerminal: Bool
     private let endsOnHangUp: Bool
     private var stoppedAt: Int64?
 
-    /// Creates the rule of a run that no signal has reached.
+    /// Creates the rule of a run that has received no signal.
     ///
     /// - Parameters:
     ///   - isOnTerminal: whether a person may have started the run at a terminal.
-    ///   - endsOnHangUp: whether SIGHUP requests the end, too.
+    ///   - endsOnHangUp: whether SIGHUP also requests the end.
     init(isOnTerminal: Bool, endsOnHangUp: Bool) {
         self.isOnTerminal = isOnTerminal
         self.endsOnHangUp = endsOnHangUp

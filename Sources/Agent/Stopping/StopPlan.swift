@@ -1,29 +1,29 @@
 import Synchronization
 
-/// The division of the time after the request to stop, so that the run is over within ten seconds, whatever waits.
+/// The division of the time after the request to stop, so that the run always ends within ten seconds.
 ///
-/// The request is the stop source's, or ``begin()`` where a run ends by itself. A part that begins late gets less time, and
-/// work for which the time is too short is done in less detail.
+/// The request comes from the stop source, or from ``begin()`` if a run ends by itself. A part that begins late gets less time,
+/// and work for which the time is too short is done in less detail.
 final class StopPlan: Sendable {
     /// A part of the end, with the milliseconds after the request at which it is over.
     enum Part: Int64, CaseIterable {
         /// Connection tracking is queried for new flows.
         case questions = 1_500
-        /// New flows are read and taken in one by one; the rest is added up by interface and local end.
+        /// New flows are processed individually; the rest is added up by interface and local end.
         case detail = 3_000
         /// The datapath waits for the pipeline before it passes on the next batch.
         case posting = 5_000
         /// Every record of the last interval is made.
         case everyRecord = 6_000
-        /// The rest of the last interval is in records without its other ends.
+        /// The rest of the last interval is recorded without the other ends.
         case records = 8_500
         /// Outputs write their queues.
         case outputs = 9_300
-        /// Everything that is left.
+        /// All other parts.
         case rest = 9_800
     }
 
-    /// The most time from the request to the end of the process.
+    /// The longest time from the request to the end of the process.
     static let total = Duration.seconds(10)
 
     private let stop: StopSource

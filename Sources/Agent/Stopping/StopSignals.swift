@@ -12,7 +12,7 @@ package final class StopSignals {
     package enum HangUp: Sendable {
         /// The signal ends the run as SIGTERM does.
         case ends
-        /// The signal calls this, on a thread of the system's.
+        /// The signal calls this closure, on a system thread.
         case calls(@Sendable () -> Void)
 
         fileprivate var endsRun: Bool {
@@ -40,7 +40,7 @@ package final class StopSignals {
             source.setRegistrationHandler { listening.signal() }
             source.setEventHandler { Self.handle(number, rule, stop, hangUp, logger) }
             source.activate()
-            // Until then the signal ends the process, as it should: ignored, it would be lost.
+            // Until then the signal has its default action and ends the process; if it were ignored, it would be lost.
             listening.wait()
             return source
         }
@@ -74,7 +74,7 @@ package final class StopSignals {
         switch rule.receive(number) {
         case .exit(let code): _exit(code)
         case .stop:
-            // The stop comes first: a slow reader of the log must not delay the end.
+            // The stop comes first, so that a slow reader of the log does not delay the end.
             stop.stop()
             logger?.info("\(name): stopping; the last interval is written, within \(StopPlan.total) in all")
         case .ignore where number == SIGHUP:

@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 
-/// The way to end a run: a descriptor that becomes readable, from any thread or by a signal, and stays so.
+/// The request to end a run: a descriptor that becomes readable, from any thread or by a signal, and stays readable.
 package final class StopSource: Sendable {
-    /// Readable once the run is to end.
+    /// Readable once the run must end.
     let descriptor: Int32
     private let writer: Int32
     /// CLOCK_MONOTONIC, ns; 0 until a stop is requested.
@@ -38,12 +38,12 @@ package final class StopSource: Sendable {
         return time == 0 ? nil : time
     }
 
-    /// Whether the run is to end.
+    /// Whether the run must end.
     package var isStopped: Bool {
         wait(milliseconds: 0)
     }
 
-    /// Waits until the run is to end, or for a time; returns whether it is to end.
+    /// Waits until the run must end, or for a time; returns whether it must end.
     package func wait(milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&entry, 1, milliseconds) > 0
