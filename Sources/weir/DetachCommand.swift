@@ -35,7 +35,7 @@ struct DetachCommand: ParsableCommand {
         do {
             return try Datapath.removeAll(bpffs: bpffs, allNamespaces: allNamespaces)
         } catch .running(let pid), .inUse(_, let pid) {
-            // What a second run can do about it is no use here.
+            // The advice of the error is for a second run, and does not apply here.
             let agent = pid > 0 ? "process \(pid)" : "in another container"
             throw CommandFailure(description: "weir (\(agent)) counts here: end it first")
         }

@@ -53,7 +53,7 @@ struct DoctorCommand: ParsableCommand {
         return Doctor.folder("store", folder, cost: "no history for weir query, weir top and the page")
     }
 
-    /// The socket on which a run answers that would have these settings; nil if none does.
+    /// The socket of a running agent with these settings; nil if none answers.
     private static func running(_ configuration: AgentConfiguration) -> String? {
         guard let path = configuration.server?.socketPath else { return nil }
         let agent = AgentSocket(path: path)

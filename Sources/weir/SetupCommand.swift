@@ -2,7 +2,7 @@ import Agent
 import ArgumentParser
 import Export
 
-/// `weir setup`: creates on a server what it needs before records arrive.
+/// `weir setup`: creates the tables or templates that a server needs before records arrive.
 struct SetupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "setup",

@@ -36,7 +36,7 @@ struct AuditArguments: ParsableArguments {
         }
     }
 
-    /// The option that asks for events; nil if none does.
+    /// The option that requests events; nil if there is none.
     var source: String? { !logs.isEmpty ? "--audit-log" : listening.listen != nil ? "--audit-listen" : nil }
 
     private func configurations() throws -> [OutputConfiguration] {
@@ -74,18 +74,18 @@ struct AuditArguments: ParsableArguments {
             shipping.joinsVerdicts = joins
             return try AuditShipper(shipping, sinks: sinks, logger: logger)
         } catch {
-            guard !isAsked else { throw error }
+            guard !isRequested else { throw error }
             logger.warning("the audit log is not read", metadata: ["reason": "\(error)"])
             return nil
         }
     }
 
-    /// Whether an option asks for events.
-    private var isAsked: Bool { !outputs.isEmpty || !logs.isEmpty || listening.listen != nil }
+    /// Whether an option requests events.
+    private var isRequested: Bool { !outputs.isEmpty || !logs.isEmpty || listening.listen != nil }
 
     /// Missing logs are an error only for an explicit output or log option; a store uses the logs that exist.
     private func isUsed(keepsChanges: Bool) -> Bool {
-        isAsked || (keepsChanges && Self.usual.contains { access($0, R_OK) == 0 })
+        isRequested || (keepsChanges && Self.usual.contains { access($0, R_OK) == 0 })
     }
 
     /// Returns the shipping of audit logs that a run would start; nil if none.
@@ -106,7 +106,7 @@ struct AuditArguments: ParsableArguments {
         shipping.hostName = host
         shipping.cluster = cluster
         shipping.redacts = redact
-        shipping.isRequired = isAsked
+        shipping.isRequired = isRequested
         return shipping
     }
 

@@ -28,7 +28,7 @@ struct AuditInput {
         paths = options.rotated ? named.flatMap { RotatedLog.files(of: $0) + [$0] } : named
     }
 
-    /// Takes logs, and reads also what they were rotated to.
+    /// Takes logs, and also reads the files to which they were rotated.
     init(logs: [String], where selection: AuditSelection) {
         self.selection = selection
         paths = logs.flatMap { RotatedLog.files(of: $0) + [$0] }
@@ -101,7 +101,7 @@ struct AuditInput {
     }
 }
 
-/// A follower in a list.
+/// A reference to a follower, so that an array can contain it.
 private final class FollowedFile {
     private let path: String
     private var follower: AuditFollower

@@ -11,7 +11,7 @@ struct AuditPrinter {
     private let utcOffset: Int64
     private let isTerminal = isatty(STDOUT_FILENO) == 1
     private var output = OutputBuffer()
-    /// Events about credentials that were not printed as they are.
+    /// Events about credentials that were withheld.
     private(set) var withheld = 0
 
     /// Creates a printer without output.
@@ -20,7 +20,7 @@ struct AuditPrinter {
         utcOffset = isUTC ? 0 : Int64(TimeZone.current.secondsFromGMT())
     }
 
-    /// A change as a formatted line; nil for an event about credentials that would be printed as it is.
+    /// A change as a formatted line; nil for an event about credentials in the raw format.
     mutating func line(_ change: AuditChange, _ event: ArraySlice<UInt8>) -> [UInt8]? {
         if format == .raw, change.event.isSecret {
             withheld += 1
@@ -34,7 +34,7 @@ struct AuditPrinter {
         }
     }
 
-    /// A note on what was not printed, for standard error; nil if there is nothing.
+    /// A note about withheld events, for standard error; nil if there are none.
     var note: String? {
         withheld == 0 ? nil : "\(withheld) events about credentials are left out: -o raw would print them"
     }
@@ -74,7 +74,7 @@ struct AuditPrinter {
 
     /// A change as JSON.
     ///
-    /// The object's state is left out: the differences say more, and `-o raw` has it.
+    /// The object's state is left out: the differences are more useful, and `-o raw` contains the state.
     static func json(_ change: ChangeRecord) -> [UInt8] {
         var change = change
         change.state = nil

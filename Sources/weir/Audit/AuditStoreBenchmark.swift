@@ -4,18 +4,18 @@ import Foundation
 import Logging
 import Store
 
-/// What a run pays for an audit log whose changes it keeps: reading, comparing, and writing into the store.
+/// Measures the cost of an audit log whose changes a run stores: reading, comparing, and writing into the store.
 enum AuditStoreBenchmark {
     private static let events = 20_000
-    /// Events a second that a run has to keep up with.
+    /// The number of events per second that a run must process.
     private static let rate = 1_000.0
-    /// What they may take, % of a core.
+    /// The largest share of a core that they may use, %.
     private static let share = 3.0
 
     /// Measures changes of all kinds, and changes of policies only, which cost most.
     ///
     /// - Parameter report: takes the results.
-    /// - Throws: what the store and the reader of logs throw.
+    /// - Throws: the errors of the store and of the reader of logs.
     static func run(report: (Bench.Measurement) -> Void) throws {
         for (name, line) in [("events", AuditTraffic.change), ("policies", AuditTraffic.policyChange)] {
             let lines = (0..<events).map(line)
@@ -43,7 +43,7 @@ enum AuditStoreBenchmark {
         }
     }
 
-    /// CPU time of an event, ns.
+    /// The CPU time of an event, ns.
     private static func timeOfEvent(_ lines: [String]) throws -> Double {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-bench-\(getpid())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

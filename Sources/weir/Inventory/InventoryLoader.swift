@@ -46,7 +46,7 @@ final class InventoryLoader: Sendable {
     ///   - observer: receives the objects.
     ///   - isCheck: whether the caller reports errors in files itself, so that invalid files are skipped.
     /// - Throws: `CommandFailure` if a file is invalid, or the API server sends no objects.
-    func load(telling observer: some ClusterObserver, isCheck: Bool = false) throws {
+    func load(into observer: some ClusterObserver, isCheck: Bool = false) throws {
         if !paths.isEmpty {
             let logger = Logger.toStandardError(isCheck ? .critical : .warning)
             let source = FileSource(paths: paths, firstSource: Self.firstFile, observer: observer, logger: logger)
@@ -59,10 +59,10 @@ final class InventoryLoader: Sendable {
                 // The caller reports the error.
             }
         }
-        if let configuration { try load(configuration, telling: observer) }
+        if let configuration { try load(configuration, into: observer) }
     }
 
-    private func load(_ configuration: KubernetesConfiguration, telling observer: some ClusterObserver) throws {
+    private func load(_ configuration: KubernetesConfiguration, into observer: some ClusterObserver) throws {
         let source: KubernetesSource
         do throws(KubernetesError) {
             source = try KubernetesSource(
@@ -89,11 +89,11 @@ final class InventoryLoader: Sendable {
     /// Waits until all kinds are loaded or unavailable; logs when that takes longer than a second.
     private func wait(for source: KubernetesSource, _ server: String) {
         let start = ContinuousClock.now
-        var hasSaid = false
+        var hasReported = false
         while !source.statistics.isSettled, ContinuousClock.now - start < limit {
             usleep(20_000)
-            guard !hasSaid, ContinuousClock.now - start >= .seconds(1) else { continue }
-            hasSaid = true
+            guard !hasReported, ContinuousClock.now - start >= .seconds(1) else { continue }
+            hasReported = true
             let kinds = source.statistics.kinds.values
             let settled = kinds.count(where: \.isSettled)
             Self.say("waiting for \(server): \(settled) of \(kinds.count) kinds are known so far")

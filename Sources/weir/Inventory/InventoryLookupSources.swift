@@ -41,7 +41,7 @@ final class LookupSources: ClusterObserver {
     ///
     /// - Throws: `CommandFailure` if a file is invalid, or the API server sends no objects.
     func load() throws {
-        try loader.load(telling: self)
+        try loader.load(into: self)
     }
 
     /// The addresses of this machine's interfaces.

@@ -2,7 +2,7 @@ import ArgumentParser
 import FlowModel
 import Policy
 
-/// Explains the hits of a record in words, as `weir policy trace` does.
+/// Describes the hits of a record in words, as `weir policy trace` does.
 struct YaobankPolicyWords {
     /// A hit and its explanation.
     struct Hit {

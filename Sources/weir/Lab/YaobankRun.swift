@@ -47,7 +47,7 @@ struct YaobankRun {
             policies: YaobankPolicyWords(inventory: folder.inventory)
         )
         screen.show(outcome)
-        if let kept = command.keep { screen.tellKept(kept) }
+        if let kept = command.keep { screen.showKept(kept) }
         try outcome.check()
     }
 

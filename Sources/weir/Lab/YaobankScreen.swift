@@ -56,7 +56,7 @@ struct YaobankScreen {
     }
 
     /// Prints the location of the files.
-    func tellKept(_ path: String) {
+    func showKept(_ path: String) {
         say("\nKept: \(path)/inventory, \(path)/records.jsonl, \(path)/account.json")
     }
 

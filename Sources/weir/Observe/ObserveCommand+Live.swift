@@ -35,7 +35,7 @@ extension ObserveCommand {
     /// Shows the new records of all agents in a cluster.
     func observeCluster(_ stop: StopSource) throws {
         guard let cluster = try inventory.cluster() else { preconditionFailure("validated") }
-        // Before the reader is there, which must be shut down.
+        // These can fail, and come first because the reader must be shut down.
         let (token, filter) = (try self.agents.token(), try selection.text())
         let screen = LiveScreen(printer, stop)
         let reader: ClusterReader

@@ -97,20 +97,20 @@ struct ObserveCommand: ParsableCommand {
                 "--from: records have their names already; an inventory is for a watch of this machine"
             )
         }
-        guard !watch || !asksHistory, !watch || source.from == nil else {
+        guard !watch || !readsHistory, !watch || source.from == nil else {
             throw ValidationError(
                 "--watch shows present traffic: --from, --store, --since, --until and --last do not go with it"
             )
         }
-        guard asksCluster || (agents.nodes.isEmpty && agents.tokenFile == nil) else {
+        guard readsCluster || (agents.nodes.isEmpty && agents.tokenFile == nil) else {
             throw ValidationError("--node and --token-file are for the agents of a cluster: give --kubeconfig PATH")
         }
-        guard !asksCluster || !asksHistory else {
+        guard !readsCluster || !readsHistory else {
             throw ValidationError(
                 "--kubeconfig: agents of a cluster show present traffic; for the past, query the store: --store clickhouse:URL"
             )
         }
-        guard !follow || source.from != nil || asksHistory else {
+        guard !follow || source.from != nil || readsHistory else {
             throw ValidationError("--follow continues after earlier records: give --since, --last, --store or --from")
         }
     }
@@ -121,21 +121,21 @@ struct ObserveCommand: ParsableCommand {
         let signals = isFile ? nil : StopSignals(stop, logger: nil)
         defer { withExtendedLifetime(signals) {} }
         if let path = source.from { return try observeFile(path, stop) }
-        if asksCluster { return try observeCluster(stop) }
-        if asksHistory { return try observeStore(stop) }
+        if readsCluster { return try observeCluster(stop) }
+        if readsHistory { return try observeStore(stop) }
         let needsWatch = watch || !machine.interfaces.isEmpty || !inventory.isEmpty
         guard !needsWatch, try agentAnswers() else { return try observeMachine(stop) }
         try observeAgent(stop)
     }
 
     /// Whether earlier records are requested.
-    private var asksHistory: Bool { last != nil || since != nil || until != nil || source.store != nil }
+    private var readsHistory: Bool { last != nil || since != nil || until != nil || source.store != nil }
 
     /// Whether the agents of a cluster are queried.
-    private var asksCluster: Bool { !watch && (inventory.kubeconfig != nil || inventory.kubernetes) }
+    private var readsCluster: Bool { !watch && (inventory.kubeconfig != nil || inventory.kubernetes) }
 
     var printer: RecordPrinter {
-        RecordPrinter(format, color: color, explains: explain, isUTC: utc, showsNode: asksCluster)
+        RecordPrinter(format, color: color, explains: explain, isUTC: utc, showsNode: readsCluster)
     }
 
     func point(_ text: String?) -> Int64? { text.flatMap { TimePoint.parse($0, now: Self.now) } }

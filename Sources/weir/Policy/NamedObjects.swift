@@ -1,6 +1,6 @@
 import ClusterModel
 
-/// Objects of one kind by name, as several sources have them; of a name that two have, the later one's answers.
+/// Objects of one kind by name; if several sources have an object of a name, the one that was added last is used.
 struct NamedObjects<Name: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Entry: Sendable {
         var source: SourceID
@@ -18,15 +18,15 @@ struct NamedObjects<Name: Hashable & Sendable, Value: Sendable>: Sendable {
     /// The object of a name; nil if no source has it.
     subscript(name: Name) -> Value? { entries[name]?.last?.value }
 
-    /// The source whose object of a name answers; nil if none has it.
+    /// The source of the object of a name; nil if no source has it.
     func source(of name: Name) -> SourceID? { entries[name]?.last?.source }
 
-    /// All objects that answer.
+    /// The objects in use, by name.
     var all: [Name: Value] { entries.compactMapValues { $0.last?.value } }
 
-    /// Keeps an object of a source.
+    /// Stores an object of a source.
     ///
-    /// - Returns: the source's object of this name until now.
+    /// - Returns: the source's previous object of this name; nil if there was none.
     @discardableResult
     mutating func set(_ name: Name, uid: String?, _ value: Value, _ source: SourceID) -> Value? {
         replacing[source]?.insert(name)
@@ -43,9 +43,9 @@ struct NamedObjects<Name: Hashable & Sendable, Value: Sendable>: Sendable {
         return known[place].value
     }
 
-    /// Forgets an object of a source, unless another one has its name by now.
+    /// Removes an object of a source, unless a newer object has its name.
     ///
-    /// - Returns: the object; nil if nothing is forgotten.
+    /// - Returns: the object; nil if nothing was removed.
     @discardableResult
     mutating func remove(_ name: Name, uid: String?, _ source: SourceID) -> Value? {
         guard let known = entries[name]?.first(where: { $0.source == source }) else { return nil }
@@ -58,9 +58,9 @@ struct NamedObjects<Name: Hashable & Sendable, Value: Sendable>: Sendable {
     /// Begins to replace the objects of a source.
     mutating func beginReplace(_ source: SourceID) { replacing[source] = [] }
 
-    /// Forgets the objects of a source that it has not delivered since the replace began.
+    /// Removes the objects of a source that it has not delivered since the replacement began.
     ///
-    /// - Returns: the forgotten objects; none if no replace was begun.
+    /// - Returns: the removed objects; none if no replacement was begun.
     @discardableResult
     mutating func endReplace(_ source: SourceID) -> [(name: Name, value: Value)] {
         guard let listed = replacing.removeValue(forKey: source) else { return [] }

@@ -2,7 +2,7 @@ import FlowModel
 
 /// A connection to evaluate: its endpoints by name, and its protocol and ports.
 struct PolicyConnection {
-    /// A type and code for an ICMP message with neither known: no rule can match type 255.
+    /// The type and code of an ICMP message if both are unknown: no rule can match type 255.
     private static let unknownMessage: UInt16 = 0xffff
 
     /// The endpoint that opens the connection.
@@ -15,7 +15,7 @@ struct PolicyConnection {
     var port: UInt16?
     /// The name of the destination port, of a service or a pod; nil if the port is a number or unknown.
     var portName: String?
-    /// Whether it is the connection of a record.
+    /// Whether the connection comes from a record.
     var isOfRecord = false
     /// The source port; nil if unknown.
     var sourcePort: UInt16?

@@ -133,7 +133,8 @@ struct PolicyDirectory: Sendable {
         }
     }
 
-    /// Notes that an object has a service's endpoints no longer, unless another source's object of its name has.
+    /// Removes an object from the endpoints of its service, unless another source's object of the same name belongs to the
+    /// service.
     private mutating func unlink(_ name: SliceName, _ slice: Slice) {
         guard slices[name.kind]?[name.key]?.service != slice.service else { return }
         slicesOfService[slice.service]?.remove(name)
@@ -144,7 +145,7 @@ struct PolicyDirectory: Sendable {
         "\(namespace ?? "default")/\(name)"
     }
 
-    // MARK: Ask
+    // MARK: Queries
 
     /// The pod with the name `NAMESPACE/POD`; nil if unknown.
     func pod(_ name: String) -> PodEntry? { pods[name] }
@@ -175,7 +176,7 @@ struct PolicyDirectory: Sendable {
     }
 
     /// Whether the endpoints of any service are known.
-    var knowsEndpoints: Bool { !slicesOfService.isEmpty }
+    var hasServiceEndpoints: Bool { !slicesOfService.isEmpty }
 
     /// Whether a service with the name `NAMESPACE/NAME` exists.
     func isService(_ name: String) -> Bool { services[name] != nil || slicesOfService[name] != nil }
@@ -233,7 +234,7 @@ struct PolicyDirectory: Sendable {
             one -> Backend? in
             var backend = one
             if !proto.hasPorts || port == nil {
-                // The service is called at its backends' ports, and its definition need not list all of them.
+                // The connection goes to a port of the backends, and the service's definition may not list all of them.
                 backend.port = number.map { NamedPort(name: nil, port: $0, proto: proto) }
             } else if let own = backend.port, own.proto != proto || own.name != port?.name {
                 return nil

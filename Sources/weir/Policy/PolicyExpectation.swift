@@ -24,7 +24,7 @@ enum PolicyOutcome: String {
     /// The outcome of one connection.
     ///
     /// - Parameters:
-    ///   - traces: what policies decide.
+    ///   - traces: the traces of both ends.
     ///   - question: the connection.
     ///   - tracer: evaluates the policies of host endpoints on the way.
     init(_ traces: PolicyTracer.Traces, _ question: PolicyTracer.Question, _ tracer: PolicyTracer) {
@@ -42,7 +42,7 @@ enum PolicyOutcome: String {
         }
     }
 
-    /// The outcome in a message.
+    /// The outcome as words in a message.
     var words: String { self == .uncertain ? "that it depends on the destination's domain name" : rawValue }
 
     /// The outcome of one or more connections.

@@ -55,7 +55,7 @@ final class PolicySources: ClusterObserver {
     /// - Parameter isCheck: whether invalid files are skipped.
     /// - Throws: `CommandFailure` if a file is invalid, or the API server sends no objects.
     func load(isCheck: Bool = false) throws {
-        try loader?.load(telling: self, isCheck: isCheck)
+        try loader?.load(into: self, isCheck: isCheck)
     }
 
     func observe(_ changes: [ClusterChange], from source: SourceID) {

@@ -77,7 +77,7 @@ extension PolicyTracer {
         ).services
         let called = matches.filter { connection.port != nil || $0.way == .address }.flatMap(\.services)
         let name = called.map { "\($0.object.namespace ?? "default")/\($0.object.name)" }.min()
-        // What a record has at such an address went there, and not to a backend.
+        // The connection of a record at such an address went to that address, and not to a backend.
         return name ?? (connection.isOfRecord ? nil : servicesByAddress[address])
     }
 
@@ -114,7 +114,7 @@ extension PolicyTracer {
         )
     }
 
-    /// Refuses services whose connections do not go to endpoints of the cluster, and protocols that they do not pass on.
+    /// Refuses services without endpoints in the cluster, and protocols that services do not forward.
     private func refuseOutside(_ name: String, _ connection: PolicyConnection) throws(PolicyQuestionError) {
         guard let service = directory.service(name) else { return }
         if let host = service.externalName {
@@ -237,7 +237,7 @@ extension PolicyTracer {
             return "its endpoints have no port '\(port.name ?? "")' of \(port.proto.name); they have \(list)"
         }
         let none =
-            directory.knowsEndpoints
+            directory.hasServiceEndpoints
             ? "it has no endpoints in the inventory"
             : "the inventory has no EndpointSlices or Endpoints of any service; add them (kubectl get endpointslices -A)"
         guard let service = directory.service(name), !service.hasSelector else { return none }

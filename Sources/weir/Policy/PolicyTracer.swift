@@ -38,7 +38,7 @@ struct PolicyTracer {
     let directory: PolicyDirectory
     /// Resolved pods by name.
     private var pods: [String: End] = [:]
-    /// The addresses at which services are called, node ports among them.
+    /// The addresses at which services are called, including node ports.
     let serviceAddresses: Set<IPAddress>
     /// The services by their own addresses.
     let servicesByAddress: [IPAddress: String]
@@ -215,7 +215,7 @@ struct PolicyTracer {
         }
         let owner = inventory.endpoint(at: address)
         if isPod(owner) { return owner }
-        // If several objects claim the address, the pod may be a claimant other than the one that records name.
+        // If several objects claim the address, records may name another claimant than the pod.
         let explanation = inventory.explain(address, port: nil, proto: nil, peerNamespace: nil)
         guard let claimant = explanation.otherClaimants.first(where: { isPod($0.endpoint) }) else {
             throw PolicyQuestionError(description: "pod \(name) is known no longer at \(address)")

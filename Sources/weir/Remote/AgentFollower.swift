@@ -10,7 +10,7 @@ struct AgentFollower: Sendable {
     let filter: String
     /// Receives the lines from the agent.
     let take: @Sendable ([LiveLineReader.Line]) -> Void
-    /// Receives messages for people: that the agent stopped or is available again.
+    /// Receives messages for the user: that the agent stopped or is available again.
     let note: @Sendable (String) -> Void
 
     /// Follows the agent and shows its lines on a screen.

@@ -82,23 +82,23 @@ struct ClusterAgents: Sendable {
 
     /// Reads the records of one agent and reconnects when the stream ends; reports the error when it changes.
     private func follow(_ node: String, _ table: PodTable) async {
-        var said: String?
+        var reported: String?
         var pause = 1
         while !Task.isCancelled {
             let lines = SharedReader()
-            let wasSilent = said != nil
+            let hadFailed = reported != nil
             let began = ContinuousClock.now
             let reason = await read(node, table) { piece in
                 let (found, isBeginning) = lines.take(piece)
-                if wasSilent, isBeginning { screen.note("\(TerminalText.neutralized(node)) answers again") }
+                if hadFailed, isBeginning { screen.note("\(TerminalText.neutralized(node)) answers again") }
                 screen.take(found, from: node)
             }
             guard !Task.isCancelled else { return }
-            if !lines.isFirst { said = nil }
-            // Only a long stream resets the pause: an agent that ends its streams early is retried less and less often.
+            if !lines.isFirst { reported = nil }
+            // Only a long stream resets the pause, so that an agent that ends its streams early is retried less often.
             if began + Self.steady < .now { pause = 1 }
-            if said != reason { screen.note("\(TerminalText.neutralized(node)) does not answer: \(reason)") }
-            said = reason
+            if reported != reason { screen.note("\(TerminalText.neutralized(node)) does not answer: \(reason)") }
+            reported = reason
             try? await Task.sleep(for: .seconds(pause))
             pause = min(pause * 2, Self.longestPause)
         }
@@ -125,7 +125,7 @@ struct ClusterAgents: Sendable {
         }
     }
 
-    /// Why the agents are not known, and what to do.
+    /// The reason why the agents are unknown, and the remedy.
     private func refusal(_ failure: ClusterReader.Failure) -> String {
         switch failure {
         case .refused(401, _): "it does not take the credentials (401); renew those of the kubeconfig"

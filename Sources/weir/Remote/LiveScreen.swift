@@ -80,7 +80,7 @@ final class LiveScreen: Sendable {
         }
     }
 
-    /// Prints a message for people between records.
+    /// Prints a message for the user between records.
     func note(_ line: String) { say("-- \(line)") }
 
     private func flush(_ state: inout State) {

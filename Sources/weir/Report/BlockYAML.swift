@@ -4,10 +4,10 @@ import ClusterModel
 struct BlockYAML {
     /// The text so far.
     private(set) var text = ""
-    /// Values that are nested deeper stay JSON, which is YAML, too.
+    /// The depth below which values stay JSON, which is also YAML.
     private static let deepest = 40
 
-    /// The value as an element of a list, with the line's end; a text that is no JSON as a text.
+    /// The value as an element of a list, including the line end; invalid JSON becomes a string.
     static func element(_ json: String) -> String {
         var yaml = BlockYAML()
         let bytes = Array(json.utf8)
@@ -21,13 +21,13 @@ struct BlockYAML {
         }
     }
 
-    /// Writes a value behind a dash or a key, up to the end of its last line.
+    /// Writes a value after a dash or a key, up to the end of its last line.
     ///
     /// - Parameters:
-    ///   - reader: before the value.
-    ///   - indent: how far its members and elements are indented.
-    ///   - isInline: whether the first one is in the line that there is.
-    /// - Throws: where it is no JSON.
+    ///   - reader: the reader, positioned before the value.
+    ///   - indent: the indentation of its members and elements.
+    ///   - isInline: whether the first member or element is on the current line.
+    /// - Throws: an error if the text is not JSON.
     private mutating func write(_ reader: inout JSONReader, indent: Int, isInline: Bool) throws(JSONError) {
         let isNested = indent <= 2 * Self.deepest
         switch reader.peek() {
@@ -71,10 +71,10 @@ struct BlockYAML {
         if !isFirst || !isInline { text += String(repeating: " ", count: indent) }
     }
 
-    /// Words that YAML 1.1 or 1.2 takes for other values.
+    /// Words that YAML 1.1 or 1.2 interprets as other values.
     private static let reserved: Set<String> = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"]
 
-    /// A text without quotes if no reader of YAML can take it for anything else.
+    /// A text without quotes if every YAML reader interprets it as a string; otherwise with quotes.
     private static func scalar(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy { byte in
             switch byte {

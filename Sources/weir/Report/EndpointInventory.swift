@@ -7,7 +7,7 @@ struct EndpointInventory {
     private let tracer: PolicyTracer
     private let services: [IPAddress: Set<String>]
 
-    /// A documentation address (RFC 5737, RFC 3849) as the other end of the evaluated connections.
+    /// Documentation addresses (RFC 5737, RFC 3849), used as the other end of the evaluated connections.
     private static let someone: [IPAddress] = [IPAddress(192, 0, 2, 1), IPAddress("2001:db8::1")].compactMap(\.self)
 
     /// Takes the tracer.

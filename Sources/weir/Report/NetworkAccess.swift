@@ -14,8 +14,9 @@ struct NetworkAccess {
 
     /// The possible and the recorded access.
     struct Access {
-        /// `allow` or `deny`; `mixed` if the pods of a workload differ, `domain` if it depends on a domain name of the destination
-        /// that is not known, and empty if no end can be evaluated.
+        /// `allow` or `deny`; `mixed` if the pods of a workload differ.
+        ///
+        /// `domain` if it depends on an unknown domain name of the destination; empty if no end can be evaluated.
         var could = ""
         /// The deciding hit.
         var rule = ""
@@ -26,13 +27,13 @@ struct NetworkAccess {
         var rules: Set<String> = []
         var firstSeen: Int64 = .max
         var lastSeen: Int64 = 0
-        /// The results under policies of earlier times, each with its beginning (Unix µs), where it was not always the same.
+        /// The results under earlier policies, each with its beginning (Unix µs), if they differ.
         var earlier: [(time: Int64, could: String, rule: String)] = []
     }
 
     /// The names of the internet, and of private networks, as ends.
     static let internet = "(internet)"
-    /// Stands for an answer that depends on the destination's domain name.
+    /// The result if it depends on the destination's domain name.
     static let dependsOnDomain = "domain"
     private static let privateNetwork = "(private network)"
     /// A documentation address (RFC 5737), which represents most of the internet to policies.
@@ -56,11 +57,11 @@ struct NetworkAccess {
         workloads = Workloads(tracer)
     }
 
-    // MARK: Could
+    // MARK: Possible access
 
     /// Evaluates access from every workload and the internet to each service port and to the internet.
     ///
-    /// - Parameter scope: only if one end is in it.
+    /// - Parameter scope: evaluates only pairs with an end in it.
     /// - Throws: `CommandFailure` if this exceeds the maximum number of evaluations.
     mutating func askAll(_ scope: PolicyHistory.Scope = .all) throws {
         let ports = workloads.all.reduce(0) { $0 + $1.ports.count + 1 }
@@ -75,7 +76,7 @@ struct NetworkAccess {
         }
     }
 
-    /// Returns the number of questions of ``askAll(_:)``.
+    /// Returns the number of evaluations of ``askAll(_:)``.
     func questions(_ scope: PolicyHistory.Scope) -> Int {
         var count = 0
         forEachPair(scope) { count += $1.ports.count }
@@ -142,7 +143,7 @@ struct NetworkAccess {
         }
     }
 
-    /// The answer, and the hit that decides; none where another one may decide.
+    /// The verdict and the deciding hit; no hit if another one might decide.
     private func decision(_ question: PolicyTracer.Question) -> (could: String, rule: String) {
         let traces = tracer.traces(question)
         if question.domains == .unknown, traces.egress?.dependsOnDomains == true {
@@ -160,11 +161,11 @@ struct NetworkAccess {
         return (FlowAction.allow.rawValue, rule)
     }
 
-    /// Goes on to the policies of a later time.
+    /// Continues with the policies of a later time.
     ///
     /// - Parameters:
-    ///   - other: the answers under these policies, as far as they may be other ones than before.
-    ///   - time: from when on they were in force, Unix µs.
+    ///   - other: the results under these policies, for the pairs that may have changed.
+    ///   - time: the time from which they were in force, Unix µs.
     mutating func go(to other: NetworkAccess, at time: Int64) {
         tracer = other.tracer
         for (key, access) in other.accesses {
@@ -177,7 +178,7 @@ struct NetworkAccess {
         }
     }
 
-    // MARK: Did
+    // MARK: Recorded access
 
     /// The names to group a query by for ``add(_:)``.
     static let groupBy = RecordedConnection.groupBy + [.field(.action), .field(.reporter), .rule(isPending: false)]
@@ -257,13 +258,13 @@ extension NetworkAccess {
 }
 
 extension NetworkAccess.Access {
-    /// Whether policies allowed it, or may have, now or in the range of time.
+    /// Whether policies allow it, or may allow it, now or at a time in the range.
     var couldEver: Bool {
         let all = earlier.isEmpty ? [could] : earlier.map(\.could)
         return all.contains { ["allow", "mixed", NetworkAccess.dependsOnDomain].contains($0) }
     }
 
-    /// The results with their beginnings; empty if it was always the same.
+    /// The results with their beginnings; empty if the result never changed.
     var overTime: [String] {
         guard earlier.count > 1 else { return [] }
         return earlier.map { entry in
@@ -272,7 +273,7 @@ extension NetworkAccess.Access {
         }
     }
 
-    /// Denied connections; one that either end denies counts as denied, even if the other end allows it.
+    /// Denied connections; a connection that either end denies counts as denied, even if the other end allows it.
     var deniedOnce: UInt64 { denied.values.reduce(0, &+) }
 
     /// Allowed connections, counted once although both ends may report them.

@@ -80,7 +80,7 @@ extension ReportCommand {
             printJSON(table.text(format))
         }
 
-        /// The range and the namespaces as members.
+        /// The range and the namespaces as members of the summary.
         private func named(_ range: Range<Int64>) -> [(String, ReportTable.Value)] {
             [
                 ("startTime", .text(ReportTime.text(range.lowerBound / 1_000_000))),
@@ -116,7 +116,9 @@ extension ReportCommand {
             }
         }
 
-        /// The most evaluations of the whole report; a change is evaluated only for the pairs that it may concern.
+        /// The most evaluations of the whole report, as a multiple of those of one state.
+        ///
+        /// A change is evaluated only for the pairs that it may affect.
         private static let mostRounds = 64
         /// The most states of the policies that are evaluated.
         private static let mostStates = 4096
@@ -147,7 +149,7 @@ extension ReportCommand {
             var access = first
             access.go(to: first, at: range.lowerBound)
             for (index, step) in times.enumerated() {
-                // What was left out before the first one may concern anything.
+                // Changes that were left out before the first step may affect any pair.
                 access.go(to: try state(at: step.time, index == 0 && leftOut > 0 ? .all : step.scope), at: step.time)
             }
             let policyChanges = changes.count { change in
@@ -163,7 +165,7 @@ extension ReportCommand {
             return access
         }
 
-        /// The changes that are evaluated: the last ones of those that concern the report.
+        /// The evaluated changes: the last ones that affect the report.
         private static func evaluated(
             _ times: [(time: Int64, scope: PolicyHistory.Scope)],
             of access: NetworkAccess
@@ -176,7 +178,7 @@ extension ReportCommand {
                 costs[names] = cost
                 return cost > 0 ? (step.time, step.scope, cost) : nil
             }
-            // The state at the beginning, and the first one behind what is left out, are evaluated in whole.
+            // The state at the beginning, and the first one after the changes that are left out, are evaluated completely.
             var rest = all * (mostRounds - 1)
             var count = 0
             for step in steps.reversed() {

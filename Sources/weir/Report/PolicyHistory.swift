@@ -3,10 +3,10 @@ import ClusterModel
 import Records
 import Store
 
-/// The policies, tiers and network sets of earlier times, from the changes that audit logs have of them.
+/// The policies, tiers and network sets of earlier times, from their changes in audit logs.
 ///
-/// An object that has no change is as the inventory has it. One whose state before its first change is not known counts as it
-/// is now, too, and is named.
+/// An object without changes is taken from the inventory. If the state of an object before its first change is unknown, the
+/// present one is used, and the object is reported.
 struct PolicyHistory {
     /// The state of an object after a change.
     private enum State {
@@ -18,17 +18,17 @@ struct PolicyHistory {
     private struct Step {
         let time: Int64
         let state: State
-        /// The pods that it may concern.
+        /// The pods that it may affect.
         let scope: Scope
-        /// Whether the object was not there before.
+        /// Whether the change created the object.
         let isCreation: Bool
     }
 
-    /// The pods that changes may concern.
+    /// The pods that changes may affect.
     enum Scope: Equatable {
         /// The pods of these namespaces.
         case namespaces(Set<String>)
-        /// Any.
+        /// All pods.
         case all
 
         func union(_ other: Scope) -> Scope {
@@ -37,15 +37,15 @@ struct PolicyHistory {
         }
     }
 
-    /// The steps of each object in the order of time.
+    /// The steps of each object, oldest first.
     private var steps: [ObjectReference: [Step]] = [:]
 
-    /// Takes the changes, whatever they are of.
+    /// Takes changes of any objects.
     init(_ changes: [ChangeRecord]) {
         for change in changes.sorted(by: { $0.time < $1.time }) { add(change) }
     }
 
-    /// Reads audit logs, with what they were rotated to.
+    /// Reads audit logs, including the files to which they were rotated.
     ///
     /// - Throws: `CommandFailure` if a file cannot be read.
     static func changes(in logs: [String]) throws -> [ChangeRecord] {
@@ -73,7 +73,7 @@ struct PolicyHistory {
             let reference = ObjectReference(kind: kind, namespace: change.namespace, name: name)
             let object = change.state.flatMap { Self.object($0, kind) }
             let isDeleted = deleted.contains(name)
-            // What stays until its finalizers are removed is as it was.
+            // An object that stays until its finalizers are removed is unchanged.
             guard isDeleted || object != nil || change.remaining?.contains(name) != true else { continue }
             let state: State = isDeleted ? .absent : object.map { State.present($0) } ?? .unknown
             let step = Step(
@@ -108,28 +108,28 @@ struct PolicyHistory {
         }
     }
 
-    /// Returns the pods that a change of an object may concern.
+    /// Returns the pods that a change of an object may affect.
     private static func scope(_ kind: ObjectKind, _ namespace: String?) -> Scope {
         switch kind {
-        // They apply to pods of their namespace.
+        // These apply to pods of their namespace.
         case .networkPolicy, .calicoNetworkPolicy: .namespaces([namespace ?? ""])
-        // What is staged decides nothing.
+        // Staged policies have no effect on verdicts.
         case .stagedNetworkPolicy, .stagedGlobalNetworkPolicy, .stagedKubernetesNetworkPolicy: .namespaces([])
         default: .all
         }
     }
 
-    // MARK: - At a time
+    // MARK: - State at a time
 
-    /// Whether there is any change.
+    /// Whether there are no changes.
     var isEmpty: Bool { steps.isEmpty }
 
-    /// The time of the first change, Unix µs; nil without any.
+    /// The time of the first change, Unix µs; nil if there is none.
     var first: Int64? { steps.values.compactMap(\.first?.time).min() }
 
-    /// The times of changes, Unix µs, ascending, and which pods they may concern.
+    /// The times of changes, Unix µs, ascending, and the pods that they may affect.
     ///
-    /// - Parameter range: they are after its beginning and before its end.
+    /// - Parameter range: the range, without its beginning.
     /// - Returns: each time once.
     func times(in range: Range<Int64>) -> [(time: Int64, scope: Scope)] {
         var scopes: [Int64: Scope] = [:]
@@ -139,12 +139,12 @@ struct PolicyHistory {
         return scopes.map { (time: $0.key, scope: $0.value) }.sorted { $0.time < $1.time }
     }
 
-    /// Gives a copy of sources the objects of a time.
+    /// Returns a copy of sources with the objects of a time.
     ///
     /// - Parameters:
-    ///   - sources: the objects of now.
-    ///   - time: Unix µs; a change at that time has been made.
-    /// - Returns: the copy, and the objects whose state at that time is not known.
+    ///   - sources: the present objects.
+    ///   - time: the time, Unix µs, including changes at this time.
+    /// - Returns: the copy, and the objects whose state at that time is unknown.
     /// - Throws: `CommandFailure` if an object cannot be applied.
     func sources(_ sources: PolicySources, at time: Int64) throws -> (sources: PolicySources, unknown: [String]) {
         let copy = sources.forked()

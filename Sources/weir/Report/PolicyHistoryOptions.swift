@@ -18,9 +18,9 @@ struct PolicyHistoryOptions: ParsableArguments {
         guard !logs.contains("") else { throw ValidationError("--audit-log: the path is empty") }
     }
 
-    /// The changes of all times.
+    /// All changes.
     ///
-    /// - Parameter store: used where no log is named.
+    /// - Parameter store: the store to use if no log is named.
     /// - Returns: nil if there is neither a log nor a store with changes.
     /// - Throws: `CommandFailure` if they cannot be read.
     func changes(store: StoreReader?) throws -> [ChangeRecord]? {
@@ -36,7 +36,7 @@ struct PolicyHistoryOptions: ParsableArguments {
         }
     }
 
-    /// The range where there are no records, Unix µs: until now, and from the first change if nothing else is said.
+    /// The range if there are no records, Unix µs: by default from the first change until now.
     func range(_ options: RangeOptions, _ changes: [ChangeRecord]?) throws -> Range<Int64> {
         let now = Int64(Date().timeIntervalSince1970)
         let until = options.until.flatMap { TimePoint.parse($0, now: now) } ?? now

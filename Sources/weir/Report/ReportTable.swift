@@ -15,7 +15,7 @@ struct ReportTable {
         case text(String)
         case number(UInt64)
         case flag(Bool)
-        /// Several texts; csv separates them by `;`.
+        /// Several texts; csv separates them with `;`.
         case texts([String])
     }
 
@@ -61,7 +61,7 @@ struct ReportTable {
         }
     }
 
-    /// The cells as a line of csv, without what could control a terminal.
+    /// The cells as a line of csv, without characters that could control a terminal.
     static func line(_ cells: [String]) -> String {
         CommaSeparated.line(cells.map(TerminalText.neutralizedLines))
     }

@@ -4,6 +4,6 @@ import ArgumentParser
 enum PolicyScopeArgument: String, ExpressibleByArgument, CaseIterable {
     /// The policies of the ends of a connection.
     case endpoint
-    /// Also those of host endpoints, for what this host forwards.
+    /// Also the policies of host endpoints for connections that this host forwards.
     case all
 }

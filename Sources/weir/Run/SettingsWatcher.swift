@@ -88,7 +88,7 @@ final class SettingsWatcher: Sendable {
             }
             noteInForce(settings, former, restarts)
         } catch let failure as SettingsFailure {
-            // A filter comes with two lines that show the place in it.
+            // The error of a filter has two more lines that show the position in it.
             for fault in failure.faults {
                 logger.error("\("\(fault)".prefix { $0 != "\n" }); the settings stay as they were")
             }
@@ -146,7 +146,7 @@ extension ResolvedSettings {
         guard let origin = named ?? path.map({ .file(path: $0, line: 0) }), origin != .option else {
             return SettingFault(.option, text)
         }
-        // In a file, and in the environment, settings have no dashes before them.
+        // In a file and in the environment, the names of settings have no leading dashes.
         for option in words where Setting.named(String(option.dropFirst(2))) != nil {
             text = text.replacing(option, with: option.dropFirst(2))
         }

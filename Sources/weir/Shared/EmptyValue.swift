@@ -1,4 +1,4 @@
-/// An option with an empty value, as a script gives it whose variable is not set: it means nothing to any option.
+/// An option with an empty value, as in a script whose variable is not set; no option accepts it.
 struct EmptyValue: Error, CustomStringConvertible {
     /// The option as it was written.
     let option: String

@@ -38,7 +38,7 @@ enum Failure {
         }
     }
 
-    /// The error, for a run with the place and the name of the setting behind it.
+    /// The error; for a run, with the location and the name of the setting.
     private static func placed(_ error: any Error) -> String {
         let words = CommandLine.arguments.dropFirst()
         guard words.first == "run" else { return "\(error)" }

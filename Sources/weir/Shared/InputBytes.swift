@@ -1,13 +1,13 @@
 import Compression
 import Glibc
 
-/// The bytes of a descriptor, decompressed if they begin as a gzip or zstd file does.
+/// The bytes of a descriptor, decompressed if they begin like a gzip or zstd file.
 struct InputBytes {
     private static let pieceBytes = 1 << 17
 
     private let descriptor: Int32
     private let name: String
-    /// Bytes that were read and are not passed on yet.
+    /// Bytes that were read and not returned yet.
     private var pending: [UInt8] = []
     private var start = 0
     private var isBegun = false
@@ -21,7 +21,7 @@ struct InputBytes {
 
     /// Reads bytes into a buffer.
     ///
-    /// - Returns: how many bytes; 0 at the end.
+    /// - Returns: the number of bytes; 0 at the end.
     /// - Throws: `CommandFailure` if reading fails, or if the compressed data is damaged or incomplete.
     mutating func read(into target: UnsafeMutableRawBufferPointer) throws -> Int {
         if !isBegun { try begin() }
@@ -35,7 +35,7 @@ struct InputBytes {
         return try readPlain(into: target)
     }
 
-    /// Reads as many bytes as decide about the format.
+    /// Reads enough bytes to determine the format.
     private mutating func begin() throws {
         let formats = FileCompression.allCases.map { ($0, $0.beginning) }
         repeat {
@@ -72,7 +72,7 @@ struct InputBytes {
         }
     }
 
-    /// Reads more bytes behind those that are pending; false at the end.
+    /// Appends more bytes to the pending ones; false at the end.
     private mutating func fill() throws -> Bool {
         pending.removeFirst(start)
         start = 0

@@ -17,7 +17,7 @@ extension JSONEncoder {
     }
 }
 
-/// A finding as `weir inventory check` and `weir policy check` print it with `--json`.
+/// The form in which `weir inventory check` and `weir policy check` print a finding with `--json`.
 struct FindingLine: Encodable {
     private let path: String
     private let line: Int?

@@ -24,8 +24,8 @@ enum Launch {
     ///
     /// - Throws: as ``arguments(for:)``.
     static func commandLine(_ words: [String]) throws -> [String] {
-        let asksForHelp = words.contains { ["--help", "-h", "--version", "--experimental-dump-help"].contains($0) }
-        guard words.first == "run", !asksForHelp else { return words }
+        let requestsHelp = words.contains { ["--help", "-h", "--version", "--experimental-dump-help"].contains($0) }
+        guard words.first == "run", !requestsHelp else { return words }
         return ["run"] + (try arguments(for: Array(words.dropFirst())))
     }
 }

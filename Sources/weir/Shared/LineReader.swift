@@ -1,7 +1,9 @@
 import Glibc
 import Screen
 
-/// Reads lines up to a maximum length from a descriptor, compressed or not (``InputBytes``), with a callback before each read that may wait.
+/// Reads lines up to a maximum length from a descriptor, compressed or not (``InputBytes``).
+///
+/// A callback is called before each read that may wait.
 struct LineReader {
     /// A line.
     enum Line {
@@ -90,17 +92,17 @@ struct LineReader {
 struct OutputBuffer {
     private var bytes: [UInt8] = []
 
-    /// Appends bytes as they are: records and events for a program, or lines with colours whose texts are neutralized.
+    /// Appends bytes unchanged: records and events for a program, or lines with colours whose texts are neutralized.
     mutating func append(_ more: some Sequence<UInt8>) {
         bytes.append(contentsOf: more)
     }
 
-    /// Appends a line of text; what could control a terminal is written out as `\u{…}`.
+    /// Appends a line of text; characters that could control a terminal are written as `\u{…}`.
     mutating func append(line: String) {
         append((TerminalText.neutralized(line) + "\n").utf8)
     }
 
-    /// Appends lines of JSON, in which what could control a terminal becomes JSON escapes.
+    /// Appends lines of JSON; characters that could control a terminal are written as JSON escapes.
     mutating func appendJSON(_ lines: [UInt8]) {
         if lines.allSatisfy({ 0x20..<0x7f ~= $0 || $0 == 0x0a }) { return append(lines) }
         append(TerminalText.neutralizedJSONLines(String(decoding: lines, as: UTF8.self)).utf8)

@@ -2,13 +2,13 @@ import Glibc
 
 /// Checks of the process's environment when it starts.
 enum Surroundings {
-    /// Prepares for limits, so that they are errors of calls.
+    /// Checks limits, and makes calls that exceed a limit return errors.
     ///
-    /// - Throws: a `CommandFailure` where nothing can work.
+    /// - Throws: a `CommandFailure` if no command can work.
     static func prepare() throws {
-        // A write beyond the limit of the size of files fails with EFBIG then.
+        // A write beyond the limit of file sizes then fails with EFBIG.
         signal(SIGXFSZ, SIG_IGN)
-        // Swift reads them from there; without it, every command would be none.
+        // Swift reads the arguments from /proc; without it, there would be none.
         guard !CommandLine.arguments.isEmpty else {
             throw CommandFailure(
                 description: "/proc is not mounted, or not of this process: the arguments cannot be read; "
@@ -20,7 +20,7 @@ enum Surroundings {
         try check(RLIMIT_STACK, "bytes of stack", least: 256 << 10, "ulimit -s, LimitSTACK=")
     }
 
-    /// Checks a limit against what every command needs for its own threads and signals.
+    /// Checks a limit against the need of every command for its threads and signals.
     private static func check(
         _ resource: __rlimit_resource,
         _ what: String,

@@ -22,7 +22,7 @@ struct StatusCommand: ParsableCommand {
 
     /// The output format.
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        /// Text for people.
+        /// Text for the terminal.
         case text
         /// A JSON object, as served by `/debug/status`.
         case json

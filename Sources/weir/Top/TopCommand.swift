@@ -76,8 +76,8 @@ struct TopCommand: ParsableCommand {
             watch || (source.store == nil && source.from == nil && access(RecordSourceOptions.defaultStore, F_OK) != 0)
         if isWatch {
             let agent = AgentSocket(path: socket)
-            let asksAgent = !watch && machine.interfaces.isEmpty && inventory.isEmpty
-            return asksAgent && agent.presence == .answers ? try watchAgent(agent) : try watchMachine()
+            let readsAgent = !watch && machine.interfaces.isEmpty && inventory.isEmpty
+            return readsAgent && agent.presence == .answers ? try watchAgent(agent) : try watchMachine()
         }
         let records = try source.open()
         let stop = StopSource()

@@ -55,17 +55,17 @@ struct TopFrame {
         return view == .services && names.allSatisfy { $0 == "-" } ? ["-", "(no service)"] : names
     }
 
-    /// The least width of a name that is cut.
+    /// The least width of a shortened name.
     private static let leastName = 8
-    /// The numbers that are left out first in a narrow terminal: packets, bytes, connections, denied ones.
-    private static let leastWanted = [2, 1, 0, 3]
+    /// The order in which numbers are left out in a narrow terminal: packets, bytes, connections, denied connections.
+    private static let removalOrder = [2, 1, 0, 3]
 
-    /// The rows without numbers for which there is no room; the one that orders the groups stays.
+    /// The rows without the numbers that do not fit; the measure that orders the groups stays.
     private func fitting(_ rows: [[String]], _ width: Int?) -> [[String]] {
         guard let width else { return rows }
         let names = view.titles.count
         var columns = Array(rows[0].indices)
-        for place in Self.leastWanted where place != measure.place {
+        for place in Self.removalOrder where place != measure.place {
             let used = columns.reduce(0) { sum, column in
                 let widest = rows.map { TerminalText.width($0[column]) }.max() ?? 0
                 return sum + (column < names ? min(Self.leastName, widest) : widest)
@@ -82,7 +82,7 @@ struct TopFrame {
         let numbers = count - view.titles.count
         var widths = (0..<count).map { column in rows.map { TerminalText.width($0[column]) }.max() ?? 0 }
         if let width {
-            // Names share the width that numbers leave.
+            // Names share the remaining width.
             let fixed = widths.suffix(numbers).reduce(0, +) + 2 * (count - 1)
             let names = count - numbers
             var excess = widths.prefix(names).reduce(0, +) + fixed - width

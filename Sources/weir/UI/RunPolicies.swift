@@ -6,16 +6,16 @@ import Policy
 import Query
 import Synchronization
 
-/// The policies of a run for answers of its API: the run's state at the time of each.
+/// The policies of a run for responses of its API; each uses the state at the time of its request.
 final class RunPolicies: ClusterObserver {
     private struct State {
         var directory = PolicyDirectory()
-        /// Grows with every change.
+        /// A number that grows with every change.
         var version: UInt64 = 0
         var made: Made?
     }
 
-    /// The parts that answers share, as their preparation costs more than most answers.
+    /// The parts that responses share, because their preparation costs more than most responses.
     private struct Made: Sendable {
         var version: UInt64
         var time: ContinuousClock.Instant
@@ -24,8 +24,8 @@ final class RunPolicies: ClusterObserver {
 
     private let state = Mutex(State())
 
-    /// The time for which answers may be out of date after policies and pods have changed: a cluster with many pods changes all
-    /// the time.
+    /// The time for which responses may be out of date after changes of policies and pods: a large cluster changes
+    /// continuously.
     private static let age = Duration.seconds(2)
     /// The time for which prepared policies stay in memory without a request.
     private static let rest = Duration.seconds(60)
@@ -40,8 +40,8 @@ final class RunPolicies: ClusterObserver {
 
     /// Returns the present policies.
     ///
-    /// - Parameter tap: has the inventory of the run.
-    /// - Returns: nothing while the run does not know all policies.
+    /// - Parameter tap: provides the inventory of the run.
+    /// - Returns: no policies while the run does not know all of them.
     func known(_ tap: InventoryTap) -> KnownPolicies {
         let (fresh, directory, version) = state.withLock { state in
             let isFresh = state.made.map { $0.version == state.version || $0.time.duration(to: .now) < Self.age }

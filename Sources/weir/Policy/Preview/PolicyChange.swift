@@ -21,7 +21,7 @@ struct PolicyChange {
         guard !files.isEmpty else { return }
         let collector = Collector()
         let options = try InventoryOptions.parse([])
-        try InventoryLoader(options, morePaths: files, limit: .seconds(1), purpose: purpose).load(telling: collector)
+        try InventoryLoader(options, morePaths: files, limit: .seconds(1), purpose: purpose).load(into: collector)
         applied = collector.objects
     }
 

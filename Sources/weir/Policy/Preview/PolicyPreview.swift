@@ -27,7 +27,7 @@ struct PolicyPreview {
         var connections: UInt64
         var bytes: UInt64
         var lastSeen: Int64
-        /// Selects the records.
+        /// The filter that selects the records.
         var filter: String
     }
 
@@ -50,7 +50,7 @@ struct PolicyPreview {
     private var before: PolicyTracer
     private var after: PolicyTracer
     private let enforcesStaged: Bool
-    /// Whether the pending hits of a trace deny, by its number.
+    /// Whether the pending hits of a trace deny, by the number of the trace.
     private var pendingDenials: [UInt64: Bool] = [:]
     private let members: WorkloadMembers
 
@@ -109,7 +109,7 @@ struct PolicyPreview {
         return (left.source, left.destination, left.port) < (right.source, right.destination, right.port)
     }
 
-    /// Connections that are shown as one: the numbers of the displayed ends, the port, and the verdicts.
+    /// The key of connections that are displayed as one: the numbers of the displayed ends, the port, and the verdicts.
     private struct PairKey: Hashable {
         var source: Int32
         var destination: Int32
@@ -128,18 +128,18 @@ struct PolicyPreview {
         _ source: PreviewEnds.Entry,
         _ destination: PreviewEnds.Entry
     ) -> (before: Decision, after: Decision, reason: String) {
-        let nobody: Decision = (.unknown, "")
+        let unknown: Decision = (.unknown, "")
         guard let from = source.candidates, let to = destination.candidates else {
             let end = source.candidates == nil ? connection.source : connection.destination
-            return (nobody, nobody, "the records name no address of \(end.text), and no pod of the inventory is it")
+            return (unknown, unknown, "the records name no address of \(end.text), and no pod of the inventory is it")
         }
         guard !connection.proto.hasPorts || connection.port != nil else {
-            return (nobody, nobody, "the port is folded away (level 3)")
+            return (unknown, unknown, "the port is folded away (level 3)")
         }
         var one: Decision?
         var other: Decision?
-        // Between two workloads one pod stands for all that policies cannot distinguish. Within one workload pods call each
-        // other: what a pod sends to itself is not recorded, unless it is the only pod.
+        // Between two workloads, one pod of each kind is evaluated. Within one workload, pods call each other: a connection of
+        // a pod to itself is not recorded, unless it is the only pod.
         let isWithin = from.kinds.contains { kind in to.kinds.contains { $0.name == kind.name } }
         let isAlone = from.first.count == 1 && to.first.count == 1
         for from in isWithin ? from.first : from.kinds {
@@ -156,19 +156,19 @@ struct PolicyPreview {
                     decision(traces.after, isPending: enforcesStaged)
                 )
                 if question.domains == .unknown {
-                    if traces.before.egress?.dependsOnDomains == true { return (nobody, nobody, Self.lacksDomains) }
-                    if traces.after.egress?.dependsOnDomains == true { return (now, nobody, Self.lacksDomains) }
+                    if traces.before.egress?.dependsOnDomains == true { return (unknown, unknown, Self.lacksDomains) }
+                    if traces.after.egress?.dependsOnDomains == true { return (now, unknown, Self.lacksDomains) }
                 }
                 if let known = one, known.verdict != now.verdict {
-                    return (nobody, nobody, "pods of the same workload are decided differently")
+                    return (unknown, unknown, "pods of the same workload are decided differently")
                 }
                 if let known = other, known.verdict != then.verdict {
-                    return (now, nobody, "pods of the same workload would be decided differently")
+                    return (now, unknown, "pods of the same workload would be decided differently")
                 }
                 (one, other) = (one ?? now, other ?? then)
             }
         }
-        guard let one, let other else { return (nobody, nobody, "the ends are not in the inventory any more") }
+        guard let one, let other else { return (unknown, unknown, "the ends are not in the inventory any more") }
         return (one, other, "")
     }
 
@@ -219,7 +219,7 @@ extension PolicyPreview.Change {
         )
     }
 
-    /// Adds what was recorded of a connection.
+    /// Adds the totals of a recorded connection.
     fileprivate mutating func add(_ connection: RecordedConnection) {
         connections &+= connection.connections
         bytes &+= connection.bytes
@@ -233,6 +233,6 @@ extension PolicyHit {
 }
 
 extension RecordedConnection {
-    /// `2379/tcp`, or the protocol where there is no port.
+    /// The port and the protocol, as in `2379/tcp`; only the protocol if there is no port.
     var portText: String { PortName.text(port.map { UInt64($0) }, proto.name) }
 }

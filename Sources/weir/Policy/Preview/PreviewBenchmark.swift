@@ -11,17 +11,17 @@ import Store
 struct PreviewBenchmark {
     private static let workloads = 200
     private static let podsPerWorkload = 5
-    /// Level 1: different pairs of pods and ports.
+    /// The number of different pairs of pods and ports (level 1).
     private static let connections = 100_000
-    /// The number of times that each of them is in the store.
+    /// The number of times that the store contains each of them.
     private static let repetitions = 4
     private static let end: Int64 = 1_790_000_040
 
     private let before: PolicyTracer
     private let after: PolicyTracer
 
-    /// Measures connections between pods (level 1), between workloads (level 2), and the whole way from records in a
-    /// store.
+    /// Measures connections between pods (level 1), connections between workloads (level 2), and the complete path from records
+    /// in a store.
     static func run(report: (Measurement) -> Void) throws {
         let benchmark = PreviewBenchmark()
         let (named, folded) = (benchmark.recorded(isNamed: true), benchmark.recorded(isNamed: false))
@@ -96,7 +96,7 @@ struct PreviewBenchmark {
         )
     }
 
-    /// Lets a tier call the pods of a workload on two of the three ports that are called.
+    /// Allows a tier to call the pods of a workload on two of the three called ports.
     private static func policy(_ workload: Int) -> ClusterObject {
         var rule = CalicoRule(action: .allow, proto: .number(.tcp))
         rule.source.selector = "tier == '\(workload % 2 == 0 ? "batch" : "front")'"
@@ -165,7 +165,7 @@ struct PreviewBenchmark {
         )
     }
 
-    /// Evaluations of policies alone: connections a second.
+    /// Measures evaluations of policies alone: connections a second.
     private func traced(_ connections: [RecordedConnection]) -> Double {
         var tracer = before
         let questions = connections.compactMap { connection -> PolicyTracer.Question? in

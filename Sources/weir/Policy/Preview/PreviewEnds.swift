@@ -11,7 +11,7 @@ struct PreviewEnds {
 
     /// The endpoints of the inventory that an end may be.
     struct Candidates {
-        /// Some of them.
+        /// The first few of them.
         var first: [Candidate] = []
         /// An end of each kind that policies can distinguish, before or after the change.
         var kinds: [Candidate] = []
@@ -51,10 +51,10 @@ struct PreviewEnds {
         (self.members, self.after) = (members, after)
     }
 
-    /// The end of a number.
+    /// The end with a number.
     subscript(_ number: Int) -> Entry { entries[number] }
 
-    /// The number of an end, which is looked up the first time.
+    /// The number of an end; looks the end up the first time.
     ///
     /// - Parameters:
     ///   - end: the end.

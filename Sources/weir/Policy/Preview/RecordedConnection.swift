@@ -99,7 +99,7 @@ struct RecordedConnection {
         }
     }
 
-    /// The texts of a list of JSON; none for null.
+    /// The texts of a JSON list; none for null.
     private static func texts(_ json: String?) -> [String] {
         json.flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) } ?? []
     }
