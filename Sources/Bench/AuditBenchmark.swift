@@ -1,16 +1,16 @@
 import Audit
 import Foundation
 
-/// Measures the cost of reading an API server's audit log: lines parsed and filtered, beside Foundation's decoders of the same
-/// lines.
+/// Measures the cost of reading an API server's audit log: lines parsed and filtered, compared with Foundation's decoders for
+/// the same lines.
 package enum AuditBenchmark {
     private static let rounds = 12
 
-    /// Measures a log of reads, status updates and policy changes; only the last are wanted.
+    /// Measures a log of reads, status updates and policy changes, of which only the last are selected.
     ///
-    /// - Throws: what Foundation's decoders throw.
+    /// - Throws: the errors of Foundation's decoders.
     package static func run(report: (Measurement) -> Void) throws {
-        // First: what others leave in memory would be used.
+        // This comes first, because it would otherwise reuse memory that the others have freed.
         AuditMemoryBenchmark.run(report: report)
         let lines = (0..<1500).map(AuditTraffic.mixed)
         let log = Array(lines.joined(separator: "\n").utf8)
@@ -18,7 +18,7 @@ package enum AuditBenchmark {
         let texts = lines.map { Data($0.utf8) }
         let decoder = JSONDecoder()
         var found = [0, 0]
-        // In turns, so that all are measured while the machine is equally busy.
+        // All are measured in turn, so that the load of the machine is the same for each.
         var (ours, decoded, serialized) = (Double.infinity, Double.infinity, Double.infinity)
         for _ in 0..<rounds {
             ours = min(ours, fastest(of: 2) { wanted = select(log) })

@@ -2,7 +2,7 @@ import Audit
 import Foundation
 import Glibc
 
-/// Measures the memory that reading an event of 10 MB needs, beside Foundation's reader of the same line.
+/// Measures the memory that reading an event of 10 MB needs, compared with Foundation's reader for the same line.
 enum AuditMemoryBenchmark {
     private static let size = 10 << 20
 

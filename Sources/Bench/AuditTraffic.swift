@@ -1,8 +1,9 @@
 import Foundation
 
-/// Events of an API server's audit log, made for measurements.
+/// Artificial events of an API server's audit log.
 package enum AuditTraffic {
-    /// Of ten requests five are reads without objects, four are status updates of pods and one is a change of a policy.
+    /// Returns the event of a request: of ten, five are reads without objects, four status updates of pods, one a policy
+    /// change.
     static func mixed(_ index: Int) -> String {
         switch index % 10 {
         case 0..<5: event(index, "get", "pods", "web-\(index)", "Metadata", "")
@@ -11,8 +12,10 @@ package enum AuditTraffic {
         }
     }
 
-    /// Changes as the policy of `weir audit policy` records them: of ten, four are of the status of pods, two each make and
-    /// delete one, one is a new endpoint of a service, and one is a change of a policy.
+    /// Returns a change as the policy of `weir audit policy` records it.
+    ///
+    /// Of ten changes, four are of the status of pods, two each create and delete a pod, one is a new endpoint of a service,
+    /// and one is a change of a policy.
     package static func change(_ index: Int) -> String {
         let (round, step) = (index / 10, index % 10)
         switch step {

@@ -4,7 +4,7 @@ import FlowModel
 import Inventory
 import Policy
 
-/// New connections of a made-up node with 1,000 pods, 200 services and 500 policies, for ``ConntrackBenchmark``.
+/// New connections of an artificial node with 1,000 pods, 200 services and 500 policies, for ``ConntrackBenchmark``.
 struct ConnectionSample {
     private static let pods = 1_000
     private static let services = 200
@@ -14,12 +14,12 @@ struct ConnectionSample {
     private let resolver: InventorySnapshot
     private let evaluator: PolicySnapshot
     private let births: [FlowBirth]
-    /// The tracked connections of the flows, as far as they are tracked.
+    /// The tracked connections of the flows that are tracked.
     private let tracked: [TrackedConnection]
     /// The lookups in connection tracking.
     let questions: [TrackedConnection.Tuple]
 
-    /// Makes a number of flows.
+    /// Creates a number of flows.
     init(flows: Int) {
         let source = SourceID(rawValue: 1)
         var inventory = Inventory(hostName: Self.node)
@@ -107,7 +107,7 @@ struct ConnectionSample {
 // MARK: - The cluster
 
 extension ConnectionSample {
-    /// 10.1.0.0/16: even ones are this node's.
+    /// An address in 10.1.0.0/16; even numbers are pods of this node.
     private static func pod(_ number: Int) -> IPAddress { IPAddress(ipv4: 0x0a01_0000 + UInt32(number)) }
 
     private static func service(_ number: Int) -> IPAddress { IPAddress(ipv4: 0x0a60_0000 + UInt32(number)) }
@@ -165,7 +165,7 @@ extension ConnectionSample {
 
     // MARK: Flows
 
-    /// A quarter each: to services, to the world outside behind masquerade, to pods, and from other nodes to backends.
+    /// A quarter each: to services, to the outside with masquerading, to pods, and from other nodes to backends.
     private static func flow(_ number: Int) -> (birth: FlowBirth, connection: TrackedConnection) {
         let port = UInt16(1_024 + (number / pods * 4 + number % 4) % 60_000)
         let local = pod(number / 4 * 2 % pods)

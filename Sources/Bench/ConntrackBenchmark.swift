@@ -9,16 +9,16 @@ import Policy
 
 /// Measures the cost of a new flow for the agent, and the part of it that is connection tracking.
 ///
-/// Connection tracking is that of a network namespace of the benchmark's own, filled with connections that never were. The
-/// flows are new TCP connections of this node's pods: a quarter each to services, to the world outside, to pods, and from
-/// pods of other nodes to backends of services.
+/// Connection tracking is that of the benchmark's own network namespace, filled with artificial connections. The flows are new
+/// TCP connections of this node's pods: a quarter each to services, to the outside, to pods, and from pods of other nodes to
+/// backends of services.
 package enum ConntrackBenchmark {
     private static let rounds = 7
     private static let flows = 20_000
 
     /// Measures with 0, 10,000 and 100,000 connections in connection tracking.
     ///
-    /// - Throws: a `DatapathError` when there is no connection tracking that can be asked, or no right to do so.
+    /// - Throws: a `DatapathError` if connection tracking is missing or cannot be queried, or without the privileges.
     package static func run(report: (Measurement) -> Void) throws {
         let sample = ConnectionSample(flows: flows)
         for entries in [0, 10_000, 100_000] {
@@ -39,7 +39,7 @@ package enum ConntrackBenchmark {
         }
     }
 
-    /// A question, asked in batches as the agent does.
+    /// Measures a lookup, in batches as in the agent.
     private static func question(
         _ sample: ConnectionSample,
         _ entries: Int,
@@ -63,7 +63,7 @@ package enum ConntrackBenchmark {
         )
     }
 
-    /// A flow's beginning and end in the agent, and connection tracking's share of it.
+    /// Measures the beginning and end of a flow in the agent, and the share of connection tracking.
     private static func newFlow(_ sample: ConnectionSample, _ entries: Int, _ tracker: Conntrack) -> [Measurement] {
         let (with, without) = (sample.time(rounds, tracker), sample.time(rounds, nil))
         let against = "without connection tracking"
@@ -93,7 +93,7 @@ package enum ConntrackBenchmark {
     }
 }
 
-/// A network namespace that the calling thread lives in as long as this does.
+/// A network namespace that the calling thread is in as long as this exists.
 private struct OwnNamespace: ~Copyable {
     private let home: Int32
 

@@ -2,16 +2,17 @@ import CWeir
 import Datapath
 import Glibc
 
-/// Measures the cost of a packet in the kernel: the flow counter beside plain BPF hash-map counters of the same packets.
+/// Measures the cost of a packet in the kernel: the flow counter compared with plain BPF hash-map counters for the same
+/// packets.
 ///
-/// Most cases run the programs on one packet over and over (BPF_PROG_TEST_RUN) and subtract an empty program. The
-/// programs take turns, in many short chunks, of which the fastest counts. In the cases with many flows each packet is
-/// of another flow, in random order. See ``DatapathContention`` for two CPUs and ``DatapathCable`` for packets that
-/// travel.
+/// Most cases run the programs repeatedly on one packet (BPF_PROG_TEST_RUN) and subtract the time of an empty program. The
+/// programs take turns in many short chunks, and the fastest chunk counts. In the cases with many flows each packet is of
+/// another flow, in random order. See ``DatapathContention`` for two CPUs and ``DatapathCable`` for packets that are really
+/// sent.
 package struct DatapathBenchmark {
-    /// Names of the cases to be run contain this; nil runs all.
+    /// The text that the names of the cases to run contain; nil runs all.
     package var filter: String?
-    /// Whether fewer and shorter rounds do, and the largest tables are left out: a minute instead of several.
+    /// Whether to run fewer and shorter rounds without the largest tables, which takes a minute instead of several.
     package var isQuick: Bool
 
     /// Takes all members.
@@ -23,12 +24,12 @@ package struct DatapathBenchmark {
     /// Slots of the table of new flows.
     private static let newFlowSlots = 1 << 17
     private static let newFlows: Int32 = 40_000
-    /// More flows than any case has packets in a round.
+    /// A number of flows that no case exceeds in a round.
     private static let manyFlows = 1 << 22
 
-    /// Measures, and reports each case when it is done.
+    /// Measures, and reports each case when it is complete.
     ///
-    /// - Throws: a `DatapathError` when programs cannot be loaded, a `LabError` when namespaces cannot be made.
+    /// - Throws: a `DatapathError` if programs cannot be loaded, a `LabError` if namespaces cannot be created.
     package func run(report: (Measurement) -> Void) throws {
         for frame in [DatapathFrame.ipv4, .ipv6] {
             try runIfChosen("\(frame.name)-1-flow") { try oneFlow($0, frame, report) }
@@ -80,7 +81,7 @@ package struct DatapathBenchmark {
         _ report: (Measurement) -> Void
     ) throws {
         let bench = try DatapathPrograms(flows: flows, slots: 2 * flows)
-        // Every flow begins before anything is measured.
+        // Every flow begins before the measurement.
         for program in [DatapathPrograms.Program.flows, .hash] {
             _ = try bench.time(program, frame, times: Int32(flows))
         }
@@ -91,7 +92,7 @@ package struct DatapathBenchmark {
     private func newFlow(_ name: String, _ frame: DatapathFrame, _ report: (Measurement) -> Void) throws {
         var best = [Double](repeating: .infinity, count: 3)
         for _ in 0..<rounds / 7 {
-            // Fresh maps for each round: a flow is new only once.
+            // Each round has new maps, because a flow is new only once.
             let bench = try DatapathPrograms(flows: Self.manyFlows, slots: Self.newFlowSlots)
             for (index, program) in [DatapathPrograms.Program.empty, .flows, .hash].enumerated() {
                 best[index] = min(best[index], try bench.time(program, frame, times: Self.newFlows))
@@ -120,7 +121,7 @@ package struct DatapathBenchmark {
         report(.packet("\(name)-new-flow", new.with, new.without, "handshakes not timed"))
     }
 
-    /// All windows full: every packet of another flow goes through the ring; the hash map's insert fails.
+    /// All windows are full: every packet is of another flow and goes through the ring; the hash map's insert fails.
     private func fullWindow(_ name: String, _ report: (Measurement) -> Void) throws {
         var best = [Double](repeating: .infinity, count: 3)
         for _ in 0..<7 {

@@ -3,15 +3,16 @@ import Datapath
 import Glibc
 import Lab
 
-/// Packets that really travel: through a veth pair between two network namespaces of the benchmark's own, with nothing
-/// attached to it, with Weir's programs, with these and those for TCP sockets, and with a hash-map counter, in turn.
+/// Packets that are really sent, through a veth pair between two network namespaces of the benchmark.
 ///
-/// Sockets at both ends are served by one thread, so what is measured is the whole way of a packet and nothing of the
-/// scheduler.
+/// The pair has nothing attached to it, Weir's programs, these and the programs for TCP sockets, or a hash-map counter, in
+/// turn.
+///
+/// One thread serves the sockets at both ends, so that the measurement contains the whole path of a packet and no scheduling.
 struct DatapathCable {
     /// The kind of traffic.
     enum Traffic: CaseIterable {
-        /// TCP as fast as it goes.
+        /// TCP at full speed.
         case bulk
         /// UDP messages of 64 bytes.
         case small
@@ -49,7 +50,7 @@ struct DatapathCable {
     private enum Counter: CaseIterable {
         case none
         case weir
-        /// Weir's, while sockets are read.
+        /// Weir's programs, while sockets are read.
         case sockets
         case hash
     }
@@ -92,7 +93,7 @@ struct DatapathCable {
     ) throws {
         var times: [Counter: [Double]] = [:]
         for round in 0..<rounds {
-            // Each goes first in turn.
+            // Each counter comes first in turn.
             for position in 0..<Counter.allCases.count {
                 let counter = Counter.allCases[(round + position) % Counter.allCases.count]
                 let attached = try attach(programs[counter])

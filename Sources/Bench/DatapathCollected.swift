@@ -2,7 +2,7 @@ import CWeir
 import Datapath
 import Glibc
 
-/// The flow counter on `lo`, with or without the programs for what is collected beside packets.
+/// The flow counter on `lo`, with or without the programs that collect data beside packets.
 private struct CollectingCounter: ~Copyable {
     private let programs: KernelPrograms
     private let interfaces: InterfaceTable
@@ -33,7 +33,7 @@ private struct CollectingCounter: ~Copyable {
         self.programs = programs
     }
 
-    /// Mean time of one run, ns, the harness's included; what was copied is read afterwards.
+    /// Mean time of one run, ns, including the harness; copied messages are read afterwards.
     func time(_ frame: [UInt8], times: Int32) throws -> Double {
         let result = try ProgramTestRun.run(programs.program("weir_ingress"), frame: frame, times: times)
         dns?.drain(positions: [position]) { _, _ in true }
@@ -41,9 +41,9 @@ private struct CollectingCounter: ~Copyable {
     }
 }
 
-/// What it costs a packet that DNS messages, TCP statistics or owners of sockets are collected.
+/// The cost for a packet if DNS messages, TCP statistics or owners of sockets are collected.
 enum DatapathCollected {
-    /// Runs of a chunk: their messages have room in a quarter of the ring.
+    /// Runs of a chunk: their messages fit in a quarter of the ring.
     private static let times: Int32 = 1000
     private static let packets = [("tcp", frame(6, port: 443)), ("udp", frame(17, port: 443))]
 
@@ -59,18 +59,18 @@ enum DatapathCollected {
         return [0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x08, 0x00] + header + transport
     }
 
-    /// Packets of a known flow that are no DNS messages, and such that are.
+    /// Measures packets of a known flow: packets that are no DNS messages, and DNS messages.
     static func dns(_ name: String, rounds: Int, _ report: (Measurement) -> Void) throws {
         let message = ("message", frame(17, port: 53))
         try compare(name, [.dns], packets + [message], against: "DNS not collected", rounds, report)
     }
 
-    /// Packets of a known flow while sockets are read.
+    /// Measures packets of a known flow while sockets are read.
     static func statistics(_ name: String, rounds: Int, _ report: (Measurement) -> Void) throws {
         try compare(name, [.tcp], packets, against: "sockets not read", rounds, report)
     }
 
-    /// Packets of a known flow while owners of sockets are read.
+    /// Measures packets of a known flow while owners of sockets are read.
     static func owners(_ name: String, rounds: Int, _ report: (Measurement) -> Void) throws {
         try compare(name, [.tcp, .process], packets, against: "sockets not read", rounds, report)
     }

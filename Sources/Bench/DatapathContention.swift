@@ -5,11 +5,11 @@ import Synchronization
 
 /// Two CPUs that count packets of one flow and one direction at the same time.
 ///
-/// The median of many rounds, not the fastest: that would be a round in which the two were not at work together.
+/// The result is the median of many rounds: the fastest would be a round in which the two did not run at the same time.
 enum DatapathContention {
     private static let times: Int32 = 100_000
 
-    /// Measures, where there are two CPUs; each value is the mean of both.
+    /// Measures if there are two CPUs; each value is the mean of both.
     static func run(_ name: String, rounds: Int, _ report: (Measurement) -> Void) throws {
         let cpus = usableCPUs().prefix(2)
         guard cpus.count == 2 else { return }

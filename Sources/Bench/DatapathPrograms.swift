@@ -3,9 +3,9 @@ import Datapath
 import FlowModel
 import Glibc
 
-/// A frame that the benchmark's programs are run on.
+/// A frame for the benchmark's programs.
 struct DatapathFrame: Sendable {
-    /// The IP version, as cases are named.
+    /// The IP version, as in the names of cases.
     let name: String
     let bytes: [UInt8]
     /// Size and number of the segments of a super-packet.
@@ -56,21 +56,21 @@ struct DatapathFrame: Sendable {
     }
 }
 
-/// The benchmark's programs with maps of their own.
+/// The benchmark's programs with their own maps.
 struct DatapathPrograms: ~Copyable {
     /// A program of bpf/bench.bpf.c.
     enum Program: String {
-        /// The cost of the harness and of choosing the next flow.
+        /// The cost of the harness and of the selection of the next flow.
         case empty = "bench_empty"
         /// The flow counter as it is attached, with its account.
         case flows = "bench_flows"
-        /// A hash map behind the flow counter's parser.
+        /// A hash map with the flow counter's parser.
         case hash = "bench_hash"
-        /// The same on egress.
+        /// A hash map with the flow counter's parser, on egress.
         case hashEgress = "bench_hash_egress"
-        /// The same with the parser for all packets only.
+        /// A hash map with only the parser for all packets.
         case hashLong = "bench_hash_long"
-        /// A hash map that also notes the time.
+        /// A hash map that also stores the time.
         case hashClock = "bench_hash_clock"
     }
 
@@ -79,7 +79,9 @@ struct DatapathPrograms: ~Copyable {
 
     private static let loopback = Link(index: 1, name: "lo", type: UInt16(ARPHRD_ETHER), flags: 0)
 
-    /// Loads the programs; `flows` and `slots` are powers of two, and the hash map has as much room as the table.
+    /// Loads the programs.
+    ///
+    /// `flows` and `slots` are powers of two, and the hash map has as many entries as the table has slots.
     init(flows: Int, slots: Int, watching link: Link = Self.loopback, timesHandshakes: Bool = false) throws {
         let programs = try KernelPrograms(
             .bench,
@@ -114,7 +116,7 @@ struct DatapathPrograms: ~Copyable {
         return Double(result.nanoseconds)
     }
 
-    /// The fastest mean of each program above that of the empty one, measured in turn.
+    /// The fastest mean of each program minus that of the empty one, measured in turn.
     func above(_ names: [Program], _ frame: DatapathFrame, times: Int32, rounds: Int) throws -> [Double] {
         let all = [.empty] + names
         var best = [Double](repeating: .infinity, count: all.count)

@@ -3,14 +3,14 @@ import Datapath
 import FlowModel
 import Glibc
 
-/// Measures the agent's cost of reading the flow table: a scan in shared memory beside batch lookup-and-delete of as many
-/// entries of a BPF hash map.
+/// Measures the agent's cost of reading the flow table: a scan in shared memory compared with batch lookup-and-delete of as
+/// many entries of a BPF hash map.
 package enum DrainBenchmark {
     private static let rounds = 5
 
     /// Measures 10,000, 100,000 and 1,000,000 live flows.
     ///
-    /// - Throws: a `DatapathError` when maps cannot be created.
+    /// - Throws: a `DatapathError` if maps cannot be created.
     package static func run(report: (Measurement) -> Void) throws {
         for flows in [10_000, 100_000, 1_000_000] {
             let scan = try scanTime(flows: flows)
@@ -55,14 +55,14 @@ package enum DrainBenchmark {
             let time = try fastest(of: 1) {
                 try reader.scan(surroundings, fence: {}) { deltas += $0.deltas.count }
             }
-            // The first scan registers the flows; the steady state is what is measured.
+            // The first scan registers the flows; only later scans are measured.
             if round > 0 { best = min(best, time) }
         }
         precondition(deltas == touched.count, "a scan reads every flow")
         return best
     }
 
-    /// Puts flows where the programs would; returns their slots.
+    /// Stores flows in the slots that the programs would use; returns the slots.
     private static func fill(
         _ table: borrowing FlowTable,
         flows: Int,

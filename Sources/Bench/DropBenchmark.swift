@@ -5,24 +5,24 @@ import Glibc
 
 /// Measures the cost of the program that counts drops for each packet that the kernel drops.
 ///
-/// The kernel measures it itself (BPF_ENABLE_STATS) while packets are really dropped: they enter a network namespace of
-/// the benchmark's own through a tun device, and the reverse path filter drops them. What an empty program takes at the
-/// same tracepoint, the kernel's clock included, is subtracted. Beside it stands what such a packet costs altogether,
-/// from the write to its drop, while nothing is attached.
+/// The kernel measures the program (BPF_ENABLE_STATS) while packets are really dropped: they enter a network namespace of the
+/// benchmark through a tun device, and the reverse path filter drops them. The time of an empty program at the same tracepoint,
+/// including the kernel's clock, is subtracted. The baseline is the whole cost of such a packet, from the write to its drop,
+/// while nothing is attached.
 package enum DropBenchmark {
     private static let packets = 100_000
     private static let rounds = 7
 
     /// Measures reasons that are ignored, interfaces that are not watched, and a denied flow.
     ///
-    /// - Throws: a `DatapathError` when the kernel gives no reasons, or programs cannot be loaded.
+    /// - Throws: a `DatapathError` if the kernel has no drop reasons, or if programs cannot be loaded.
     package static func run(report: (Measurement) -> Void) throws {
         guard case .available(let reasons) = DropReasons.read() else {
             throw DatapathError.unsupportedKernel(feature: "reasons for drops", since: "5.17", advice: "")
         }
         let flood = try Flood()
         let packet = try fastest(of: rounds) { try flood.send(packets) } / Double(packets)
-        // No reason of this kernel: whatever is dropped is ignored.
+        // This kernel has no such reason, so that every drop is ignored.
         let none = DropReasons(names: [0: "NETFILTER_DROP"])
         for (name, reasons, isWatched) in [
             ("ignored-reason", none, true), ("unwatched-interface", reasons, false), ("denied-flow", reasons, true),
@@ -93,7 +93,7 @@ package enum DropBenchmark {
 
 /// Packets that enter a network namespace through a tun device, and that its reverse path filter drops.
 ///
-/// The calling thread lives in the namespace as long as this does.
+/// The calling thread is in the namespace as long as this exists.
 private struct Flood: ~Copyable {
     let ifindex: UInt32
     private let home: Int32
@@ -127,7 +127,7 @@ private struct Flood: ~Copyable {
         close(device)
     }
 
-    /// Switches the reverse path filter on.
+    /// Enables the reverse path filter.
     private static func filter(_ interface: String) -> Bool {
         let file = open("/proc/sys/net/ipv4/conf/\(interface)/rp_filter", O_WRONLY | O_CLOEXEC)
         guard file >= 0 else { return false }

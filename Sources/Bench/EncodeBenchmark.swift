@@ -2,21 +2,21 @@ import Encoding
 import FlowModel
 import Foundation
 
-/// Measures the cost of encoding a record: the JSON line encoder beside Foundation's `JSONEncoder` of the same records, and
-/// beside a copy of the same bytes.
+/// Measures the cost of encoding a record: the JSON line encoder compared with Foundation's `JSONEncoder` for the same records,
+/// and with a copy of the same bytes.
 package enum EncodeBenchmark {
-    /// Lines of a round, and how many of them are of the same record.
+    /// The lines of a round, and the number of lines of the same record.
     ///
-    /// The agent encodes a record where it was made, but one that lies in an array is copied before: counting its users
-    /// would cost a third of the time. The agent writes into a buffer that stays in a cache; so do no more lines than
-    /// these, and many more would measure the memory.
+    /// The agent encodes a record where it was made, but a record in an array is copied first: its reference counting would
+    /// take a third of the time. The agent's buffer stays in a cache, and so does one with this number of lines; many more
+    /// would measure the memory.
     private static let (lines, repetitions) = (2_000, 10)
     private static let rounds = 70
 
     /// Measures records of two labelled workloads, a service and policies at the finest level, all values different
     /// from record to record.
     ///
-    /// - Throws: what `JSONEncoder` throws.
+    /// - Throws: the errors of `JSONEncoder`.
     package static func run(report: (Measurement) -> Void) throws {
         let sample = SampleRecords.make(lines / repetitions)
         var encoder = JSONLineEncoder()
@@ -73,7 +73,7 @@ package enum EncodeBenchmark {
     }
 }
 
-/// Records as a busy cluster has them.
+/// Records as in a busy cluster.
 enum SampleRecords {
     static func make(_ count: Int) -> [FlowRecord] {
         let clients = (0..<50).map { endpoint("frontend-755cdc7957", pod: $0, namespace: "shop") }
@@ -85,7 +85,7 @@ enum SampleRecords {
             let client = clients[number % clients.count]
             let server = servers[number / 7 % servers.count]
             let trace = traces[number % traces.count]
-            // One connection of ten began under other policies than there are now.
+            // One connection of ten began under earlier policies.
             let formerTrace = number % 10 == 0 ? traces[number / 10 % traces.count] : trace
             return FlowRecord(
                 startTime: 1_790_000_000,

@@ -1,16 +1,16 @@
 import Filter
 import FlowModel
 
-/// Measures the cost of a filter for each record: compiled filters beside the same questions written in Swift.
+/// Measures the cost of a filter for each record: compiled filters compared with the same conditions in Swift.
 package enum FilterBenchmark {
     private static let rounds = 200
     /// The number of times that each record is evaluated in a row.
     ///
-    /// The agent asks a record where it was made, but one that lies in an array is copied before: counting its users would
-    /// cost more than the question.
+    /// The agent evaluates a record where it was made, but a record in an array is copied first: its reference counting would
+    /// cost more than the filter.
     private static let repetitions = 10
 
-    /// A filter, and the same question in Swift.
+    /// A filter, and the same condition in Swift.
     private struct Case {
         var name: String
         var filter: String
@@ -19,7 +19,7 @@ package enum FilterBenchmark {
 
     /// Measures filters of one, three and many comparisons, on records of two labelled workloads.
     ///
-    /// - Throws: what is wrong with a filter; never.
+    /// - Throws: the error of a filter; never.
     package static func run(report: (Measurement) -> Void) throws {
         let records = SampleRecords.make(500)
         for one in cases {

@@ -3,8 +3,8 @@ import FlowModel
 import Glibc
 import Inventory
 
-/// Measures the cost of the inventory of a large cluster: lookups beside a dictionary keyed by the address's text, memory, and
-/// changes.
+/// Measures the cost of the inventory of a large cluster: lookups compared with a dictionary keyed by the address's text,
+/// memory, and changes.
 ///
 /// 100,000 pods with some eight labels, 20,000 services, 200,000 endpoints in slices, 5,000 prefixes of network sets.
 package enum InventoryBenchmark {
@@ -13,7 +13,7 @@ package enum InventoryBenchmark {
     /// The number of changes a second for which the share of a core is computed.
     private static let rate = 1_000.0
 
-    /// Measures lookups, memory, the cost of changes, and the memory that 2,000,000 changes leave behind.
+    /// Measures lookups, memory, the cost of changes, and the memory in use after 2,000,000 changes.
     ///
     /// - Throws: nothing today.
     package static func run(_ emit: (Measurement) -> Void) throws {
@@ -53,7 +53,7 @@ package enum InventoryBenchmark {
         _ texts: [String: Endpoint],
         _ emit: (Measurement) -> Void
     ) {
-        // As in the pipeline: both ends at once, through the protocol, and the results are kept.
+        // As in the pipeline: both ends at once, through the protocol, and the results are stored.
         let resolver: any EndpointResolver = snapshot
         var last: (source: Endpoint, destination: Endpoint)?
         let ours = fastest(of: rounds) {
@@ -99,7 +99,7 @@ package enum InventoryBenchmark {
         )
     }
 
-    /// Measures whether a service sends connections to a place: the lookup alone, without an endpoint to keep.
+    /// Measures whether a service sends connections to a place: the lookup alone, without a resulting endpoint.
     private static func measureBackend(
         _ snapshot: InventorySnapshot,
         _ addresses: [IPAddress],
@@ -123,7 +123,7 @@ package enum InventoryBenchmark {
 
     // MARK: Changes
 
-    /// Measures changes in bundles of 50 with a snapshot behind each, as for 1,000 changes a second and a snapshot each 50 ms.
+    /// Measures changes in bundles of 50 with a snapshot after each: 1,000 changes a second, and a snapshot every 50 ms.
     private static func measureChanges(
         _ cluster: inout SampleCluster,
         _ inventory: inout Inventory,
@@ -133,7 +133,7 @@ package enum InventoryBenchmark {
         var held = inventory.snapshot()
         var total = Double.infinity
         var longest = Double.infinity
-        // The best of ten rounds, because other processes here can only make it slower.
+        // The best of ten rounds, because other processes can only increase the time.
         for _ in 0..<10 {
             var (roundTotal, roundLongest) = (0.0, 0.0)
             for _ in 0..<bundles {
@@ -167,7 +167,7 @@ package enum InventoryBenchmark {
         )
     }
 
-    /// Measures the memory that 2,000,000 changes with snapshots in between leave behind.
+    /// Measures the memory in use after 2,000,000 changes with snapshots in between.
     private static func measureChurn(
         _ cluster: inout SampleCluster,
         _ inventory: inout Inventory,
@@ -206,7 +206,7 @@ private struct SampleCluster {
     static let source = SourceID(rawValue: 1)
 
     private var generator = SplitMix(state: 0x5eed)
-    /// The number of lives of each pod, a part of its uid, which a rescheduled pod has anew.
+    /// The number of replacements of each pod, which is a part of its uid.
     private var lives = [UInt32](repeating: 0, count: pods)
     private var now: Int64 = 0
 
@@ -214,7 +214,7 @@ private struct SampleCluster {
 
     private static func podAddress(_ number: Int) -> IPAddress { IPAddress(ipv4: 0x0a00_0000 + UInt32(number) * 7) }
 
-    /// Returns the present address of a pod: half of the new pods take another one.
+    /// Returns the present address of a pod: every second replacement changes it.
     func currentAddress(_ number: Int) -> IPAddress {
         Self.podAddress(number + (lives[number] % 2 == 0 ? 0 : Self.pods))
     }
@@ -237,9 +237,9 @@ private struct SampleCluster {
         return table
     }
 
-    // MARK: Telling
+    // MARK: Applying changes
 
-    /// Adds all objects in pages, as lists do.
+    /// Adds all objects in pages, like lists of the API server.
     mutating func fill(_ inventory: inout Inventory) {
         for start in stride(from: 0, to: Self.pods, by: 500) {
             apply((start..<start + 500).map { .upsert(.pod(pod($0))) }, to: &inventory)
@@ -261,12 +261,12 @@ private struct SampleCluster {
     /// The number of changes between two snapshots.
     static let bundleSize = 50
 
-    /// Some changes.
+    /// Creates a bundle of changes.
     mutating func bundle() -> [ClusterChange] {
         (0..<Self.bundleSize / 2).flatMap { _ in rescheduling() }
     }
 
-    /// A pod of a controller is gone, and another one takes its place under another name and address.
+    /// Replaces a pod of a controller by one with another name and address.
     private mutating func rescheduling() -> [ClusterChange] {
         let number = Int(generator.next() % UInt64(Self.pods))
         let old = pod(number)
@@ -329,7 +329,7 @@ private struct SampleCluster {
         )
     }
 
-    /// Two services have the same pods, as a headless one and another of a StatefulSet do.
+    /// Two services have the same pods, like a headless service and another one of a StatefulSet.
     private static func slice(_ number: Int) -> ServiceEndpoints {
         let first = number / 2 * replicas
         return ServiceEndpoints(
@@ -349,7 +349,7 @@ private struct SampleCluster {
         )
     }
 
-    /// Ten prefixes each; one of three sets is in no namespace.
+    /// A network set with ten prefixes; one of three is in no namespace.
     private static func networkSet(_ number: Int) -> NetworkSet {
         let nets = (0..<prefixes / 500).compactMap { index in
             let bits = 12 + index * 2
@@ -378,7 +378,7 @@ private struct SampleCluster {
         return "\(padded.prefix(8))-\(padded.suffix(8).prefix(4))-4000-8000-\(padded.suffix(12))"
     }
 
-    /// Five characters, as a controller gives its pods.
+    /// Five characters, as in the names that a controller gives its pods.
     private static func suffix(_ number: Int, _ life: UInt32) -> String {
         var generator = SplitMix(state: UInt64(number) << 32 | UInt64(life))
         let letters = Array("bcdfghjklmnpqrstvwxz2456789".utf8)
@@ -404,7 +404,7 @@ private struct SplitMix: RandomNumberGenerator {
 
 // MARK: - Memory and results
 
-/// The CPU time of this thread for a body, ns; other processes do not count.
+/// The CPU time of this thread for a body, ns, without other processes.
 private func processorTime(_ work: () -> Void) -> Double {
     func now() -> Double {
         var time = timespec()

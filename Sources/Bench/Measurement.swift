@@ -1,7 +1,7 @@
 import Datapath
 import Foundation
 
-/// A result of a benchmark: a value beside the value of a baseline, measured in the same run.
+/// A result of a benchmark: a value and the value of a baseline, measured in the same run.
 package struct Measurement: Sendable, Codable {
     /// The name of the measurement, as `topic/case`.
     package var benchmark: String
@@ -38,7 +38,7 @@ package struct Measurement: Sendable, Codable {
         return String(decoding: data, as: UTF8.self)
     }
 
-    /// The result as a line for people.
+    /// The result as readable text on one line.
     package var line: String {
         let name = benchmark.padding(toLength: 34, withPad: " ", startingAt: 0)
         let measured = String(format: "%12.2f", value)
@@ -57,7 +57,7 @@ package struct Measurement: Sendable, Codable {
 
 /// Measures a piece of work: the fastest of several rounds, ns.
 ///
-/// The fastest, because on a shared machine everything else can only make it slower.
+/// The fastest round counts, because other processes can only increase the time.
 package func fastest(of rounds: Int, _ work: () throws -> Void) rethrows -> Double {
     var best = Double.infinity
     for _ in 0..<rounds {
@@ -68,7 +68,7 @@ package func fastest(of rounds: Int, _ work: () throws -> Void) rethrows -> Doub
     return best
 }
 
-/// The requirements of a benchmark on the machine.
+/// The requirements of benchmarks.
 package enum BenchmarkRequirement {
     /// Whether a benchmark failed because the kernel or the privileges do not allow it.
     package static func isMissing(_ error: any Error) -> Bool {

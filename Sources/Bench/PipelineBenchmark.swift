@@ -5,18 +5,18 @@ import FlowModel
 import Foundation
 import Logging
 
-/// The cost of the agent's pipeline from deltas to bytes in a file, in time and allocations.
+/// Measures the pipeline from deltas to bytes in a file, in time and allocations.
 ///
-/// 20,000 connections of ``ConnectionSample`` run on; each carries something in every scan. Records are those of
-/// default levels (2 and 1), as they are written to a file.
+/// 20,000 connections of ``ConnectionSample`` are open, and each has traffic in every scan. Records have the default levels (2
+/// and 1), and are written to a file.
 package enum PipelineBenchmark {
     private static let flows = 20_000
     private static let rounds = 12
 
-    /// Measures with records of ten scans and of one, and with outputs that are away.
+    /// Measures records of ten scans and of one, and with unreachable outputs.
     ///
     /// - Parameter report: takes the results.
-    /// - Throws: why an output cannot be made.
+    /// - Throws: the reason why an output cannot be created.
     package static func run(report: (Measurement) -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-bench-\(getpid())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
@@ -47,12 +47,12 @@ package enum PipelineBenchmark {
         try compareAway(folder, report)
     }
 
-    /// Compares a flush to a file alone with a flush that has three unreachable outputs with full queues, too.
+    /// Compares a flush to a file alone with a flush to a file and three unreachable outputs with full queues.
     private static func compareAway(_ folder: String, _ report: (Measurement) -> Void) throws {
         let alone = try Path(folder + "/alone", flows: flows, away: 0)
         let beside = try Path(folder + "/beside", flows: flows, away: 3)
         var (flush, flushBeside) = (Double.infinity, Double.infinity)
-        // In turns: what else the machine does meets both.
+        // In turn, so that the load of the machine is the same for both.
         for _ in 0..<rounds {
             flush = min(flush, alone.best(of: 1, scans: 1).flush)
             flushBeside = min(flushBeside, beside.best(of: 1, scans: 1).flush)
@@ -69,15 +69,15 @@ package enum PipelineBenchmark {
     }
 }
 
-/// The pipeline to a file, with some unreachable outputs beside it.
+/// The pipeline to a file, and some unreachable outputs.
 private final class Path {
-    /// The time that an interval took, ns.
+    /// The cost of an interval, times in ns.
     struct Cost {
-        /// Until the flush.
+        /// The time until the flush.
         var deltas = 0.0
-        /// The flush, until its lines are handed to the outputs.
+        /// The time of the flush, until its lines are passed to the outputs.
         var flush = 0.0
-        /// Until the lines are in the file.
+        /// The time until the lines are in the file.
         var total = Double.infinity
         var records = 0
         /// Allocations of the whole process; nil without a counter.
@@ -103,7 +103,7 @@ private final class Path {
         let sample = ConnectionSample(flows: flows)
         aggregator = sample.running()
         batch = sample.scan
-        // The first interval has the beginnings.
+        // The first interval contains the births.
         _ = pass(scans: 1)
     }
 

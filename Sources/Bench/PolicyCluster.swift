@@ -2,7 +2,7 @@ import ClusterModel
 import FlowModel
 import Policy
 
-/// A made-up cluster with policies, for ``PolicyBenchmark``.
+/// An artificial cluster with policies, for ``PolicyBenchmark``.
 struct PolicyCluster {
     struct Connection {
         var tuple: TrackedConnection.Tuple
@@ -13,7 +13,7 @@ struct PolicyCluster {
     var objects: [ClusterObject] = []
     var pods: [(address: IPAddress, endpoint: Endpoint)] = []
 
-    /// Policies that each select every pod and allow one application to ports of its own: most are evaluated and do not match.
+    /// Creates policies that each select every pod and allow one application to separate ports: most of them do not match.
     static func busy(policies: Int) -> PolicyCluster {
         var cluster = PolicyCluster()
         for index in 0..<200 { cluster.addPod(index, namespace: "ns-\(index % 10)", application: index % 100) }
@@ -43,7 +43,7 @@ struct PolicyCluster {
         return cluster
     }
 
-    /// Policies over many namespaces, a tenth of them global, as in large clusters.
+    /// Creates policies in many namespaces, a tenth of them global, as in large clusters.
     static func large(policies: Int, pods: Int) -> PolicyCluster {
         var cluster = PolicyCluster()
         let namespaces = 500
@@ -150,8 +150,7 @@ struct PolicyCluster {
     }
 }
 
-/// Evaluates policies of ``PolicyCluster/busy(policies:)`` as one would at first: one after the other, selectors as
-/// trees.
+/// Evaluates policies of ``PolicyCluster/busy(policies:)`` in the straightforward way: sequentially, with selectors as trees.
 struct PlainPolicies {
     private struct Rule {
         var source: Selector?

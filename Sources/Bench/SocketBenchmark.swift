@@ -3,15 +3,15 @@ import Datapath
 import Glibc
 import Lab
 
-/// What it takes to have all TCP sockets of a node reported, beside sock_diag(7) with `tcp_info`.
+/// Measures the cost of a report of all TCP sockets of a node, compared with sock_diag(7) with `tcp_info`.
 ///
-/// The sockets are those of connections over the loopback interface of a namespace of the benchmark's own.
+/// The sockets are those of connections over the loopback interface of the benchmark's own namespace.
 package enum SocketBenchmark {
     private static let rounds = 25
 
-    /// Measures with 100 sockets and with 10,000: when all have sent or received since the last time, and when none has.
+    /// Measures 100 and 10,000 sockets: all of them, or none, have sent or received since the last report.
     ///
-    /// - Throws: a `DatapathError` when programs cannot be loaded, a `LabError` when namespaces cannot be made.
+    /// - Throws: a `DatapathError` if programs cannot be loaded, a `LabError` if namespaces cannot be created.
     package static func run(report: (Measurement) -> Void) throws {
         for sockets in [100, 10_000] {
             try NetworkNamespace().run { try measure(sockets, report) }
@@ -45,7 +45,7 @@ package enum SocketBenchmark {
     private static func time(_ work: () throws -> Void) rethrows -> Double { try fastest(of: 1, work) }
 }
 
-/// TCP connections over loopback, in the namespace of the thread that makes them.
+/// TCP connections over loopback, in the namespace of the thread that creates them.
 private struct LoopbackConnections: ~Copyable {
     private var clients: [Int32] = []
     private var servers: [Int32] = []
@@ -71,7 +71,7 @@ private struct LoopbackConnections: ~Copyable {
 
     deinit { for socket in clients + servers { close(socket) } }
 
-    /// A byte on each connection.
+    /// Sends a byte on each connection.
     func exchange() throws {
         var byte: UInt8 = 0x57
         for (client, server) in zip(clients, servers) {
@@ -112,7 +112,7 @@ private struct LoopbackConnections: ~Copyable {
     }
 }
 
-/// The usual way to statistics of TCP sockets: one request of sock_diag(7) for all of a namespace.
+/// The usual way to get statistics of TCP sockets: one request of sock_diag(7) for all sockets of a namespace.
 private struct SocketDump: ~Copyable {
     private let channel: Int32
     /// A header of netlink(7), and inet_diag_req_v2: IPv4, TCP, INET_DIAG_INFO, established, any addresses and ports.

@@ -2,7 +2,7 @@ import Export
 import Foundation
 import Posix
 
-/// The throughput of the spool, beside a plain file of the same bytes.
+/// Measures the throughput of the spool, compared with a plain file of the same bytes.
 package struct SpoolBenchmark {
     private static let batchBytes = 256 << 10
     private static let rounds = 3
@@ -14,11 +14,11 @@ package struct SpoolBenchmark {
         var read = Double.infinity
     }
 
-    /// Makes the benchmark.
+    /// Creates the benchmark.
     ///
     /// - Parameters:
-    ///   - megabytes: how much is written.
-    ///   - folder: where, in a folder that is removed afterwards; nil for the folder of temporary files.
+    ///   - megabytes: the amount of data.
+    ///   - folder: the parent of a temporary folder; nil for the folder of temporary files.
     package init(megabytes: Int, folder: String? = nil) {
         self.folder = folder
         let text = "{\"start_time\":1790000000,\"end_time\":1790000010,\"source_name\":\"frontend-755cdc7957-x7k2p\"}\n"
@@ -28,10 +28,10 @@ package struct SpoolBenchmark {
         batches = (0..<megabytes * 1_000_000 / bytes.count).map { _ in RecordBatch(bytes: bytes, records: lines) }
     }
 
-    /// Writes, reads, and does the same with a plain file, in turns.
+    /// Writes and reads a spool and a plain file, in turn.
     ///
     /// - Parameter report: takes the results.
-    /// - Throws: why a file cannot be used.
+    /// - Throws: the reason why a file cannot be used.
     package func run(report: (Measurement) -> Void) throws {
         let parent = folder ?? FileManager.default.temporaryDirectory.path
         let place = "\(parent)/weir-bench-\(getpid())"

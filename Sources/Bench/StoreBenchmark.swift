@@ -4,7 +4,7 @@ import Foundation
 import Query
 import Store
 
-/// The cost of the store: writing records at level 2, and the queries of the overview.
+/// Measures the store: writing records at level 2, and the queries of the overview.
 package enum StoreBenchmark {
     /// 1,667 groups of connections every ten seconds are 10,000 records a minute.
     private static let keys = 1_667
@@ -13,9 +13,9 @@ package enum StoreBenchmark {
     /// Writes records into a new store in a temporary folder, and queries it.
     ///
     /// - Parameters:
-    ///   - hours: how many hours of records.
+    ///   - hours: the hours of records.
     ///   - report: takes the results.
-    /// - Throws: what the store throws.
+    /// - Throws: the errors of the store.
     package static func run(hours: Int, report: (Measurement) -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-bench-\(getpid())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -27,7 +27,7 @@ package enum StoreBenchmark {
         limits.bytes = .max
         let writer = try StoreWriter(path: path, limits: limits)
         var (lines, stored) = (0.0, 0.0)
-        // CPU time: what a flush waits for the disk depends on the disk, and happens once in ten seconds.
+        // CPU time, because the time that a flush waits for the disk depends on the disk, and occurs once in ten seconds.
         var (linesCPU, storedCPU) = (0.0, 0.0)
         for flush in 0..<flushes {
             var batch: [UInt8] = []

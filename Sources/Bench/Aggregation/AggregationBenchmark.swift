@@ -2,34 +2,34 @@ import Compression
 import FlowModel
 import Foundation
 
-/// Measures the savings of aggregation: the records of a day of a made-up cluster (``TrafficDay``) in files, at each level.
+/// Measures the savings of aggregation: the records of a day of an artificial cluster (``TrafficDay``) in files, at each level.
 ///
-/// The traffic is made once and folded to all levels, in records of one flush (10 s, the agent's default) and of 300 s.
-/// Numbers are the same in every run with the same seed, on every machine.
+/// The traffic is made once and folded to all levels, in records of one flush (10 s, the agent's default) and of 300 s. Every
+/// run with the same seed has the same results, on every machine.
 package struct AggregationBenchmark {
     private let minutes: Int
     private let seed: UInt64
     private let folder: String?
     private static let start: Int64 = 1_790_000_000 / 86_400 * 86_400
-    /// The seconds of a record, beside those of a flush.
+    /// The interval of the longer records, seconds.
     private static let longInterval = 300
 
-    /// Makes the benchmark.
+    /// Creates the benchmark.
     ///
     /// - Parameters:
-    ///   - minutes: how many minutes of traffic, a multiple of five; fewer than 1,440 are spread over the day.
-    ///   - seed: chooses the day.
-    ///   - folder: where the lines are kept, a file for each level and interval; nil for nowhere.
+    ///   - minutes: the minutes of traffic, a multiple of five; fewer than 1,440 are spread over the day.
+    ///   - seed: determines the day.
+    ///   - folder: the folder of the lines, with a file for each level and interval; nil to discard them.
     package init(minutes: Int, seed: UInt64, folder: String? = nil) {
         self.minutes = minutes
         self.seed = seed
         self.folder = folder
     }
 
-    /// Makes the traffic, and measures it.
+    /// Makes and measures the traffic.
     ///
     /// - Parameter report: takes the results.
-    /// - Throws: why a file cannot be written.
+    /// - Throws: the reason why a file cannot be written.
     package func run(report: (Measurement) -> Void) throws {
         let steps = minutes * 60 / TrafficDay.stepSeconds
         var day = TrafficDay(steps: steps, seed: seed, start: Self.start)

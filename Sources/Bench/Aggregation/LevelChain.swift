@@ -3,7 +3,7 @@ import FlowModel
 
 /// Folds the records of a node from level to level, over one interval.
 ///
-/// Each level is folded from the one before: it has the records that the flow log would have made at that level itself.
+/// Each level is folded from the previous one: its records are those that the flow log would make at that level.
 final class LevelChain {
     private final class Folder {
         var folder: RecordFolder
@@ -15,7 +15,7 @@ final class LevelChain {
 
     private let folders: [Folder]
 
-    /// Begins with level 0, too, where records of several flushes are to be one.
+    /// Begins with level 0 if records of several flushes must be combined, else with level 1.
     init(isOfSeveralFlushes: Bool) {
         folders = AggregationLevel.allCases.filter { $0 > .none || isOfSeveralFlushes }.map(Folder.init)
     }
@@ -25,7 +25,7 @@ final class LevelChain {
         folders.first?.folder.add(record)
     }
 
-    /// All records of a flush were added.
+    /// Ends a flush, whose records were all added.
     func endFlush() {
         folders.first?.folder.endFlush()
     }

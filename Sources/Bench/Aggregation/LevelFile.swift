@@ -3,7 +3,7 @@ import Encoding
 import Export
 import FlowModel
 
-/// The size of a file of records: lines are counted and compressed, but not kept.
+/// The size of a file of records: lines are counted and compressed, but not stored.
 final class LevelFile {
     private(set) var records = 0
     private(set) var bytes = 0
@@ -18,8 +18,8 @@ final class LevelFile {
 
     /// Begins a file.
     ///
-    /// - Parameter sink: takes the lines; nil where they are not kept.
-    /// - Throws: that there is no memory for compression.
+    /// - Parameter sink: takes the lines; nil to discard them.
+    /// - Throws: an error if there is no memory for compression.
     init(_ sink: (([UInt8]) throws -> Void)? = nil) throws {
         compressors = try Dictionary(uniqueKeysWithValues: FileCompression.allCases.map { ($0, try $0.compressor()) })
         self.sink = sink
@@ -43,7 +43,7 @@ final class LevelFile {
         encoder.forgetUnused()
     }
 
-    /// The file is complete.
+    /// Completes the file.
     func finish() throws {
         for (format, compressor) in compressors {
             compressedBytes[format, default: 0] += try compressor.finish().count

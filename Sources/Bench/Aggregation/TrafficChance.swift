@@ -1,6 +1,6 @@
 import Foundation
 
-/// Numbers of chance that are the same in every run with the same seed (SplitMix64).
+/// Random numbers that are the same in every run with the same seed (SplitMix64).
 struct TrafficChance {
     private var state: UInt64
 
@@ -21,7 +21,7 @@ struct TrafficChance {
     /// A number from 0 to `count` - 1.
     mutating func below(_ count: Int) -> Int { Int(next() % UInt64(count)) }
 
-    /// A number from 0 to 1, neither of them.
+    /// A number between 0 and 1, exclusive.
     mutating func unit() -> Double { (Double(next() >> 11) + 0.5) / 9_007_199_254_740_992 }
 
     /// Whether an event with this probability occurs.
@@ -32,7 +32,7 @@ struct TrafficChance {
 
     /// A random number of independent events, Poisson distributed.
     mutating func count(mean: Double) -> Int {
-        // Of many, the sum is normal; of few, times are added up.
+        // A large number is normally distributed; for a small one, times are added up.
         if mean > 50 {
             let normal = (-2 * log(unit())).squareRoot() * cos(2 * .pi * unit())
             return max(0, Int((mean + mean.squareRoot() * normal).rounded()))
@@ -47,7 +47,7 @@ struct TrafficChance {
 struct ZipfRanks {
     private let sums: [Double]
 
-    /// Ranks from 0 to `count` - 1.
+    /// Creates ranks from 0 to `count` - 1.
     init(_ count: Int) {
         var sum = 0.0
         sums = (1...count).map { rank in
@@ -56,7 +56,7 @@ struct ZipfRanks {
         }
     }
 
-    /// The next one.
+    /// Draws the next rank.
     func draw(_ chance: inout TrafficChance) -> Int {
         let wanted = chance.unit() * (sums.last ?? 0)
         var (low, high) = (0, sums.count - 1)

@@ -1,10 +1,10 @@
 import ClusterModel
 import FlowModel
 
-/// The made-up cluster of ``AggregationBenchmark``: 10 nodes, 50 services with 10 pods each, and two pods for DNS.
+/// The artificial cluster of ``AggregationBenchmark``: 10 nodes, 50 services with 10 pods each, and two pods for DNS.
 ///
-/// Service 0 is the most popular one. Each service calls one to five others, the popular ones more often, and has a policy that allows
-/// just that; the first five are called from outside, too.
+/// Service 0 is the most popular one. Each service calls one to five others, popular ones more often. Its policy allows exactly
+/// the calls that it receives. The first five services are also called from outside.
 struct TrafficCluster {
     /// A pod, by its number.
     struct Pod {
@@ -27,12 +27,12 @@ struct TrafficCluster {
     /// The number of the service for DNS.
     static let dns = services
 
-    /// All pods; those of a service lie together, those for DNS last.
+    /// All pods; pods of a service are adjacent, those for DNS come last.
     let pods: [Pod]
-    /// All calls, in an order of chance: the first are the most frequent.
+    /// All calls, in random order: the first are the most frequent.
     let calls: [Call]
 
-    /// Makes the cluster of a seed.
+    /// Creates the cluster of a seed.
     init(_ chance: inout TrafficChance) {
         let count = Self.services * Self.podsOfService + 2
         pods = (0..<count).map { number in

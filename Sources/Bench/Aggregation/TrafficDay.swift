@@ -1,15 +1,15 @@
 import FlowModel
 import Foundation
 
-/// A day of traffic of the made-up cluster, in steps of ten seconds; the same for the same seed.
+/// A day of traffic of the artificial cluster, in steps of ten seconds; the same for the same seed.
 ///
-/// | kind | how much, on average of a day |
+/// | kind | amount, on average of a day |
 /// |---|---|
-/// | pools | 2 connections of each pod to each service that it calls, for 20 minutes each; half of them carry something in a step |
+/// | pools | 2 connections of each pod to each service that it calls, for 20 minutes each; half have traffic in a step |
 /// | short connections | 100 a second: 75 % between services, 15 % from outside, 10 % to the outside |
-/// | names | 50 questions to DNS a second |
+/// | names | 50 DNS queries a second |
 /// | health checks | 2 connections from the node to each of its pods in each step |
-/// | denied | 20 clients that try again in each step; 12 scans of 1,000 ports |
+/// | denied | 20 clients that retry in each step; 12 scans of 1,000 ports |
 ///
 /// All but health checks follow the time of day: 40 % of the average at night, 160 % at noon.
 struct TrafficDay {
@@ -19,7 +19,7 @@ struct TrafficDay {
     private static let scans = 12
     private static let scannedPorts = 1_000
 
-    /// A connection of a pool, and the steps that it still has.
+    /// A connection of a pool, and its remaining steps.
     private struct Pooled {
         var client: Int
         var server: Int
@@ -40,7 +40,7 @@ struct TrafficDay {
     ///
     /// - Parameters:
     ///   - steps: the number of steps, spread over the day.
-    ///   - seed: chooses the day.
+    ///   - seed: determines the day.
     ///   - start: the beginning of the first step, Unix seconds.
     init(steps: Int, seed: UInt64, start: Int64) {
         var chance = TrafficChance(seed: seed)
@@ -60,7 +60,7 @@ struct TrafficDay {
         }
     }
 
-    /// Lets ten seconds pass.
+    /// Advances by ten seconds.
     mutating func advance() {
         let time = Double(step) / Double(steps)
         let load = 1 - 0.6 * cos(2 * .pi * time)
@@ -154,7 +154,7 @@ extension TrafficDay {
     ///
     /// The client's node counts what it sends; the server's node counts what was dropped.
     private mutating func tryDenied(_ client: Int, port: UInt16) {
-        // The last services have no strangers among their clients, but those that call them.
+        // Only the callers of the last services are allowed as their clients.
         let server = cluster.pods.count - 3 - chance.below(100)
         let place = (cluster.pods[server].address, port)
         let own = (cluster.pods[client].address, self.port())
@@ -197,7 +197,7 @@ extension TrafficDay {
         )
     }
 
-    /// A request and its answer.
+    /// A request and its response.
     private mutating func exchange(_ numbers: (client: UInt32, server: UInt32), _ client: Int, _ server: Int) {
         let (question, answer) = messages()
         carry(numbers, client, server, question, answer)

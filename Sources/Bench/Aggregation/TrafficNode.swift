@@ -4,7 +4,7 @@ import FlowModel
 import Inventory
 import Policy
 
-/// A node of the made-up cluster: the batches of its datapath, and the flow log at level 0.
+/// A node of the artificial cluster: the batches of its datapath, and the flow log at level 0.
 final class TrafficNode {
     /// The end of a connection that is a pod of this node.
     enum Side {
@@ -19,7 +19,7 @@ final class TrafficNode {
     private var used: UInt32 = 0
     private static let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
 
-    /// Makes a node with the cluster's inventory and policies.
+    /// Creates a node with the cluster's inventory and policies.
     init(_ number: Int, _ cluster: TrafficCluster, start: Int64) {
         let source = SourceID(rawValue: 1)
         var inventory = Inventory(hostName: TrafficCluster.name(ofNode: number))
@@ -36,7 +36,7 @@ final class TrafficNode {
         aggregator.use(policies.snapshot())
     }
 
-    /// A connection begins at one of this node's pods; returns its flow identifier.
+    /// Begins a connection at one of this node's pods; returns its flow identifier.
     func begin(_ connection: TrafficConnection, at side: Side, of pod: Int) -> UInt32 {
         let flowID = free.popLast() ?? used
         if flowID == used { used += 1 }
@@ -61,23 +61,23 @@ final class TrafficNode {
         return flowID
     }
 
-    /// Packets of a connection pass the pod's interface.
+    /// Adds packets of a connection that pass the pod's interface.
     func carry(_ flowID: UInt32, at side: Side, sent: TrafficCounters, answered: TrafficCounters) {
         let (ingress, egress) = side == .client ? (sent, answered) : (answered, sent)
         batch.deltas.append(FlowDelta(flowID: flowID, ingress: ingress, egress: egress))
     }
 
-    /// Packets on their way to a pod are dropped by its policies.
+    /// Adds packets to a pod that its policies drop.
     func deny(_ flowID: UInt32, _ packets: TrafficCounters) {
         batch.drops.append(FlowDrop(flowID: flowID, deniedEgress: packets, decision: Self.reason))
     }
 
-    /// The connection ends.
+    /// Ends a connection.
     func end(_ flowID: UInt32) {
         batch.ends.append(flowID)
     }
 
-    /// Hands on what happened since the last time, and gives the records of the interval.
+    /// Processes the events since the last flush, and emits the records of the interval.
     func flush(_ interval: ClosedRange<Int64>, _ emit: (borrowing FlowRecord) -> Void) {
         aggregator.process(batch)
         free += batch.ends
@@ -87,12 +87,12 @@ final class TrafficNode {
     }
 }
 
-/// A connection of the made-up cluster, as its packets look on both sides of address translation.
+/// A connection of the artificial cluster, as its packets look on both sides of address translation.
 struct TrafficConnection {
     /// The entry in connection tracking.
     let tracked: TrackedConnection
 
-    /// A connection from an address to the pod that answers under the address that was called.
+    /// Creates a connection from an address to the pod behind the called address.
     init(
         _ proto: IPProtocol,
         from client: (address: IPAddress, port: UInt16),
@@ -115,7 +115,7 @@ struct TrafficConnection {
     }
 }
 
-/// Connection tracking of a node, for as long as its flows begin.
+/// The connection tracking of a node, for connections whose flows begin.
 private final class Tracker: ConnectionTracker {
     private var connections: [TrackedConnection.Tuple: TrackedConnection] = [:]
 
