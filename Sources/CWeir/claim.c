@@ -14,7 +14,7 @@ static socklen_t abstract_address(struct sockaddr_un *address, const char *name)
 {
 	memset(address, 0, sizeof(*address));
 	address->sun_family = AF_UNIX;
-	/* A zero first: a name of the network namespace, and no file. */
+	/* The leading zero makes it a name of the network namespace, and not a file. */
 	snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1, "%s", name);
 	return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(address->sun_path + 1);
 }
@@ -27,7 +27,7 @@ int weir_claim(const char *name)
 
 	if (descriptor < 0)
 		return -errno;
-	/* Listens, so that others can ask the kernel for the owner. */
+	/* Listens, so that others can query the owner from the kernel. */
 	if (bind(descriptor, (struct sockaddr *)&address, length) ||
 	    listen(descriptor, SOMAXCONN)) {
 		int error = errno;

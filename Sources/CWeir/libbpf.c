@@ -78,7 +78,7 @@ struct tc_request {
 	struct tcmsg body;
 };
 
-/* Whether a message answers a question about qdiscs or filters with yes. */
+/* Whether a message in a list of qdiscs or filters matches. */
 typedef bool tc_matcher(const struct nlmsghdr *message, uint32_t ifindex);
 
 /* Sends a request and reads its answer to the end: 1 if a message of it matches, 0, or -errno. */
@@ -110,7 +110,7 @@ static int read_list(int descriptor, const struct tc_request *request, tc_matche
 	}
 }
 
-/* Asks rtnetlink for a list, and whether any message of it matches: 1, 0, or -errno. */
+/* Requests a list from rtnetlink; returns whether any message of it matches: 1, 0, or -errno. */
 static int any_listed(struct tc_request request, tc_matcher *matches)
 {
 	const struct timeval patience = { .tv_sec = 1 };

@@ -22,7 +22,7 @@ void weir_malloc_trim(void)
 	malloc_trim(0);
 }
 
-/* Whether the loader writes addresses into segments that are not writable (DF_TEXTREL): their pages are no file's. */
+/* Whether the loader writes addresses into read-only segments (DF_TEXTREL): their pages differ from the file. */
 static bool has_changed_text(const struct dl_phdr_info *object)
 {
 	const ElfW(Dyn) *entry = NULL;
@@ -46,7 +46,7 @@ static int release_object(struct dl_phdr_info *object, size_t size, void *contex
 
 	(void)size;
 	(void)context;
-	/* The kernel's own object is no file. */
+	/* The kernel's own object (vDSO) is not a file. */
 	if (object->dlpi_addr == getauxval(AT_SYSINFO_EHDR) || has_changed_text(object))
 		return 0;
 	for (int index = 0; index < object->dlpi_phnum; index++) {

@@ -42,7 +42,7 @@ int weir_ring_open(int map, size_t bytes, struct weir_ring *ring)
 	ring->producer = mmap(NULL, page, PROT_READ, MAP_SHARED, ring->map, (off_t)page);
 	if (ring->producer == MAP_FAILED)
 		goto without_producer;
-	/* Whether it can be mapped is to be known now. */
+	/* The caller must learn here whether the data can be mapped. */
 	if (!map_data(ring))
 		goto without_data;
 	unmap_data(ring);

@@ -48,7 +48,7 @@ struct weir_flow_key {
 	__u64 addr[4];
 };
 
-/* The words of a key: the head, and the addresses. Those of an IPv4 flow that say something. */
+/* The number of words of a key: the head and the addresses. Below: the words that IPv4 flows use. */
 #define WEIR_KEY_WORDS 5
 #define WEIR_KEY_WORD_HEAD 0
 #define WEIR_KEY_WORD_V4 2 /* both addresses */
@@ -65,9 +65,9 @@ struct weir_flow_key {
 #define WEIR_MARK_ACCEPTED_INGRESS (1U << 18) /* responder's packet: SYN with ACK, ICMP reply */
 #define WEIR_MARK_ACCEPTED_EGRESS (1U << 19)
 #define WEIR_MARK_FIRST_EGRESS (1U << 20) /* the first packet that was seen was egress */
-#define WEIR_MARK_SHARED (1U << 21) /* not of the packets: there are counts in weir_flow_rest */
+#define WEIR_MARK_SHARED (1U << 21) /* not set by packets: weir_flow_rest has counts */
 #define WEIR_MARK_EARLY (1U << 22) /* set by the agent: claimed when watching had just begun */
-#define WEIR_MARKS 0x1fffff /* mask of what was seen of the packets */
+#define WEIR_MARKS 0x1fffff /* mask of the marks that packets set */
 
 /* ---- Flow table ------------------------------------------------------------------------- */
 
@@ -140,7 +140,7 @@ struct weir_flow_slot {
 #define WEIR_OWNER_BITS 12
 #define WEIR_OWNER_MASK 0xfff
 #define WEIR_OWNER_NONE 0 /* the next CPU may become the owner; else the CPU's number + 1 */
-#define WEIR_OWNER_CHANGING 0xfff /* nobody, while the agent waits for the last one's programs */
+#define WEIR_OWNER_CHANGING 0xfff /* none, while the agent waits for programs of the last one */
 #define WEIR_OWNER_CPUS 4094 /* CPUs from this number on never own */
 
 /*
@@ -154,8 +154,8 @@ struct weir_flow_slot {
 #define WEIR_BIRTH_MARKS_SHIFT 23
 
 /*
- * The cold line, in "flow_rest" at the same index: what other CPUs than the owner counted, and
- * what was spilled. A flow's counts are the sum of both lines. A reader that finds spills[] odd,
+ * The cold line, in "flow_rest" at the same index: the counts of other CPUs than the owner,
+ * and the spilled counts. A flow's counts are the sum of both lines. A reader that finds spills[] odd,
  * or another number after it has read both, has met a spill and reads again.
  */
 struct weir_flow_rest {
@@ -178,7 +178,7 @@ struct weir_handshake {
 
 /* The state of a flow in the agent's own memory, at the same index. */
 struct weir_flow_taken {
-	__u64 bytes[WEIR_DIRECTIONS]; /* what was drained of the flow's counts */
+	__u64 bytes[WEIR_DIRECTIONS]; /* the drained part of the flow's counts */
 	__u32 packets[WEIR_DIRECTIONS];
 	__u32 changed; /* ms: when the counts were last seen to move; 0: slot not seen yet */
 	__u16 foreign[WEIR_DIRECTIONS]; /* rest.packets / 64 at the last scan; or 1: empty */
@@ -229,12 +229,12 @@ struct weir_overflow_event {
 #define WEIR_DROP_TROUBLE 1 /* a failure */
 #define WEIR_DROP_DECISION 2 /* a decision, such as a policy's */
 #define WEIR_DROP_CLASS 3 /* mask of the above */
-#define WEIR_DROP_BEFORE_INGRESS 4 /* falls before the ingress program has counted the packet */
+#define WEIR_DROP_BEFORE_INGRESS 4 /* dropped before the ingress program has counted it */
 #define WEIR_DROP_AT_SOCKET 8 /* by a socket, which may have had a copy of the packet only */
-#define WEIR_DROP_BY_PLACE 16 /* the reason says nothing; only the known places mean something */
+#define WEIR_DROP_BY_PLACE 16 /* the reason is not specific; only drops at known places count */
 #define WEIR_DROP_ON_EGRESS 32 /* by a program on the egress of the interface */
 
-/* Reasons that the programs know apart; further ones, and those of subsystems, are ignored. */
+/* Reasons that the programs count separately; further ones, and those of subsystems, are ignored. */
 #define WEIR_DROP_REASONS 256
 
 /* Packets that were dropped by decision are counted in one of these lanes. */
@@ -252,14 +252,14 @@ struct weir_overflow_event {
 struct weir_drop_slot {
 	__u64 bytes[WEIR_DROP_LANES]; /* IP bytes on the wire, dropped by decision */
 	__u32 packets[WEIR_DROP_LANES];
-	__u32 failures[WEIR_DIRECTIONS]; /* packets that nobody decided to drop */
+	__u32 failures[WEIR_DIRECTIONS]; /* packets dropped by a failure */
 	__u8 decision; /* the last reason of a decision: enum skb_drop_reason */
 	__u8 failure_reason; /* the last reason of a failure */
 	/*
-	 * Where the last denied packet that had entered was on its way to behind destination NAT, the
-	 * address as 16 bytes, IPv4 as ::ffff:a.b.c.d, the port in host order; port 0: to where the key says.
-	 * Connection tracking forgets what it did to the first packet of a connection if that packet
-	 * is dropped.
+	 * The destination after destination NAT of the last denied packet that had entered: the address
+	 * as 16 bytes, IPv4 as ::ffff:a.b.c.d, the port in host order; port 0: the destination of the key.
+	 * Connection tracking discards the translation of the first packet of a connection if that
+	 * packet is dropped.
 	 */
 	__u16 destination_port;
 	__u64 destination[2];
@@ -277,7 +277,7 @@ struct weir_drop_slot {
 
 /* weir_account.flags */
 #define WEIR_INTERFACE_IS_UPPER 1U /* no program is attached: its packets are counted below it */
-#define WEIR_INTERFACE_HAS_UPPER 2U /* what enters through it may go on under an upper's index */
+#define WEIR_INTERFACE_HAS_UPPER 2U /* packets that enter may continue under an upper's index */
 #define WEIR_INTERFACE_EGRESS_FIRST 4U /* no other program runs on egress before Weir's */
 #define WEIR_INTERFACE_IS_WORKLOAD 8U /* a workload is behind it */
 
@@ -288,13 +288,13 @@ enum weir_link_header : __u32 {
 
 /*
  * An upper device (bridge, bond, VLAN, macvlan, VRF) and the watched interfaces below it, by the
- * position of the upper device in the interface table. What is dropped behind an upper device
- * carries its index; the packet was counted at one of the lower interfaces. Only the agent writes.
+ * position of the upper device in the interface table. A packet that is dropped behind an upper
+ * device carries its index, but was counted at one of the lower interfaces. Only the agent writes.
  */
 #define WEIR_MAX_LOWERS 16
 
 struct weir_upper {
-	__u32 lowers; /* how many of `lower` are set */
+	__u32 lowers; /* the number of set elements of `lower` */
 	__u32 is_complete; /* 1: every device below is watched */
 	__u16 lower[WEIR_MAX_LOWERS]; /* positions in the interface table; the first few of many */
 	__u64 pad[3]; /* 0 */
@@ -334,7 +334,7 @@ enum weir_unparsed : __u32 {
  *
  * where "flows" is what the agent drained from the interface's slots, and "overflow" what it took
  * out of the ring: so the sum closes only if nothing fell between kernel and agent. The agent
- * moves what it has no room for from "overflow" to its own part of "remainder".
+ * moves counts that it has no room for from "overflow" to its own part of "remainder".
  */
 struct weir_account {
 	__u32 ifindex; /* of the interface at this position; 0: none. Written by the agent */
@@ -344,9 +344,9 @@ struct weir_account {
 	struct weir_pair denied; /* dropped by decision, whether it is in seen or not; atomic */
 	__u32 flags; /* WEIR_INTERFACE_*; written by the agent */
 	/*
-	 * The CPU's number + 1: what it is as the owner of a lane. 0: it may own none, and what it
-	 * adds here must be atomic (PREEMPT_RT, or a number that has no room in a slot). Written
-	 * by the agent before ifindex.
+	 * The CPU's number + 1, by which it owns lanes. 0: it cannot own a lane, and its additions
+	 * here must be atomic (PREEMPT_RT, or a number that has no room in a slot). Written by the
+	 * agent before ifindex.
 	 */
 	__u32 owner;
 };
@@ -357,8 +357,8 @@ struct weir_account {
  * the map: position.
  *
  * An interface may always hold as many slots as its share says, and more while the table as a
- * whole holds fewer than weir_config.slot_limit; what lies above that limit is kept for
- * interfaces below their share. The same for records in the ring.
+ * whole holds fewer than weir_config.slot_limit; slots above that limit are reserved
+ * for interfaces below their share. The same applies to records in the ring.
  */
 struct weir_interface {
 	__u32 slots; /* slots of its flows: programs add, the agent subtracts */
@@ -402,17 +402,17 @@ struct weir_config {
 	__u32 slot_shift; /* 64 - log2(number of slots) */
 	__u32 cpus; /* possible CPUs: stride of the account map */
 	__u32 ring_wakeup; /* bytes waiting in the overflow ring that wake the agent */
-	__u32 slot_limit; /* slots in use from which on interfaces are held to their shares */
-	__u32 ring_limit; /* bytes in the ring from which on interfaces are held to their shares */
-	__u32 is_preemptible; /* PREEMPT_RT: nobody owns a lane, every addition is atomic */
+	__u32 slot_limit; /* used slots above which interfaces are limited to their shares */
+	__u32 ring_limit; /* used bytes of the ring above which the same applies */
+	__u32 is_preemptible; /* PREEMPT_RT: no lane has an owner, every addition is atomic */
 	__u32 handshakes; /* whether TCP handshakes are timed */
 };
 
-/* A function of the kernel that drops packets without a reason, though it has one. */
+/* A function of the kernel that drops packets for a known reason, but does not set it. */
 struct weir_drop_place {
 	__u64 start; /* its first address; 0: none */
 	__u64 end; /* behind its last one */
-	__u16 reason; /* what it means: index of the counts and reasons */
+	__u16 reason; /* the reason of its drops: index of the counts and reasons */
 	__u8 kind; /* WEIR_DROP_* */
 	__u8 pad[5]; /* 0 */
 };
@@ -421,9 +421,9 @@ struct weir_drop_place {
 
 /* The same for the program that counts drops. */
 struct weir_drop_config {
-	__u32 netns; /* inode number of the network namespace; indices mean nothing without it */
+	__u32 netns; /* inode number of the network namespace; indices are valid only in it */
 	__u32 reasons; /* stride of the map of counts: the highest reason that is not ignored + 1 */
-	struct weir_drop_place place[WEIR_DROP_PLACES]; /* those that there are come first */
+	struct weir_drop_place place[WEIR_DROP_PLACES]; /* the used ones come first */
 	__u8 kind[WEIR_DROP_REASONS]; /* WEIR_DROP_* by reason */
 };
 
@@ -455,7 +455,7 @@ weir_hash_home(const volatile struct weir_config *config, __u64 sum)
  * The home slot of a key: a keyed universal hash over every word that is compared (NH, RFC 4418
  * section 5.2.2, with keys of 64 bits as in Lemire and Kaser's Multilinear-HM), mixed by
  * multiply-shift. For any two keys the chance of the same sum over a random hash_key is at most
- * 2^-33, so nobody who does not know the keys can aim flows at one window.
+ * 2^-33, so that flows cannot be aimed at one window without the keys.
  */
 static inline __attribute__((always_inline)) __u32
 weir_home_slot(const volatile struct weir_config *config, const __u64 *word)
@@ -500,7 +500,7 @@ struct conntrack_tuple {
 	__u32 destination[4];
 	__be16 destination_port; /* ICMP: type, code */
 	__u8 protocol;
-	__u8 direction; /* 0: as it began; in a question 0 */
+	__u8 direction; /* 0: the original one; in a question 0 */
 };
 
 enum weir_conntrack_state : __u32 {
@@ -508,7 +508,7 @@ enum weir_conntrack_state : __u32 {
 	WEIR_CONNTRACK_ASKED = 1,
 	WEIR_CONNTRACK_FOUND = 2,
 	WEIR_CONNTRACK_UNKNOWN = 3, /* there is no such connection */
-	WEIR_CONNTRACK_FAILED = 4, /* the kernel does not say */
+	WEIR_CONNTRACK_FAILED = 4, /* the kernel gave no answer */
 };
 
 /* A question for a connection of TCP or UDP, and its answer in the same place. */
@@ -551,8 +551,8 @@ struct weir_socket_owner {
 
 /* weir_socket_report.flags */
 #define WEIR_SOCKET_IS_HOST 1U /* it is in the agent's network namespace: the far end of the flow */
-#define WEIR_SOCKET_HAS_SAMPLE 2U /* the connection was established: the gauges mean something */
-#define WEIR_SOCKET_IS_DATAGRAM 4U /* of UDP: only the owner is said, once a flow */
+#define WEIR_SOCKET_HAS_SAMPLE 2U /* the connection was established: the gauges are valid */
+#define WEIR_SOCKET_IS_DATAGRAM 4U /* UDP: reports only the owner, once for each flow */
 
 /* The report of a socket; counters: since its last report. */
 struct weir_socket_report {
@@ -578,7 +578,7 @@ struct weir_socket_config {
 	__u32 pad; /* 0 */
 };
 
-/* The argument of the program with which the agent has all sockets reported. */
+/* The argument of the program that reports all sockets to the agent. */
 struct weir_socket_pass {
 	__u32 number; /* of the pass: each socket reports once in it */
 	__u32 has_more; /* 0; result 1: the ring is half full, run it again with the same number */
@@ -596,7 +596,7 @@ WEIR_ASSERT(sizeof(struct weir_socket_report) == 112);
 
 /* ---- Processes -------------------------------------------------------------------------- */
 
-/* Processes whose program is remembered, and bytes of a path or of arguments that are. */
+/* Processes whose program is stored, and stored bytes of a path or of arguments. */
 #define WEIR_PROCESSES 4096
 #define WEIR_PROCESS_TEXT 256
 
@@ -634,8 +634,8 @@ struct weir_dns_message {
 	__u32 pad2; /* 0 */
 };
 
-/* Bytes of payload that a record has room for. Most that matters fits into the largest: it is the
- * usual size of EDNS (dnsflagday.net/2020). Longer messages are cut. */
+/* Bytes of payload that a record has room for. Most messages fit into the largest, the usual
+ * size of EDNS (dnsflagday.net/2020). Longer messages are cut. */
 #define WEIR_DNS_SMALL 128
 #define WEIR_DNS_MEDIUM 512
 #define WEIR_DNS_LARGE 1232
@@ -644,13 +644,13 @@ struct weir_dns_message {
 #define WEIR_DNS_RING 1048576
 
 /*
- * Ports that the client on an interface asked from, by their low bits: port << 16 | time, in units of
- * 2^28 ns (0.27 s). Answers to others are not copied, so that who sends many takes no room of the
- * client's. Index: position.
+ * Ports from which the client on an interface sent queries, by their low bits: port << 16 | time, in
+ * units of 2^28 ns (0.27 s). Responses to other ports are not copied, so that a flood of them takes no
+ * room of the client. Index: position.
  */
 #define WEIR_DNS_PORTS 256
 #define WEIR_DNS_TIME_SHIFT 28
-#define WEIR_DNS_PATIENCE 38 /* units: a little more than the agent has, 10 s */
+#define WEIR_DNS_PATIENCE 38 /* units: slightly more than the agent's 10 s */
 
 struct weir_dns_asked {
 	__u32 port[WEIR_DNS_PORTS];

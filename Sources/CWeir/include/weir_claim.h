@@ -9,8 +9,8 @@
 int weir_claim(const char *name);
 
 /*
- * The process that holds a name: 0 if it lives in another PID namespace. -EPERM: not root's, so
- * anybody's; -ECONNREFUSED: nobody holds it any more.
+ * The process that holds a name: 0 if it is in another PID namespace. -EPERM: it is not a process of
+ * root; -ECONNREFUSED: no process holds the name any more.
  */
 int weir_claim_holder(const char *name);
 

@@ -4,12 +4,12 @@
  *
  * The flows of such maps cannot be read. But the traffic of an interface, and the part of it that is in
  * records, are a few numbers; the other agent reports their difference, without the flows. It also
- * needs the files of the last flush, to cut off the records that were written behind it; the table of
+ * needs the files of the last flush, to cut off the records that were written after it; the table of
  * a third agent that this one has read to its end; and the step that the agent had begun when it died,
  * as far as totals are concerned.
  *
- * This struct never changes: another one is another format. A number is the offset of a member
- * in its struct, in bytes, unless something else is said. A pair is packets and bytes, 8 bytes each.
+ * This struct never changes: another struct is another format. A number is the offset of a member
+ * in its struct, in bytes, unless its comment states otherwise. A pair is packets and bytes, 8 bytes each.
  */
 #ifndef WEIR_DESCRIPTION_H
 #define WEIR_DESCRIPTION_H
@@ -30,7 +30,7 @@ struct weir_description {
 	/* "accounts", at the index (position * cpus + CPU) * 2 + direction; the first CPU's has the index. */
 	__u32 account_ifindex; /* 4 bytes; 0: no interface */
 	__u32 account_flags; /* 4 bytes */
-	__u32 account_is_upper; /* the bit of the flags by which nothing is counted there */
+	__u32 account_is_upper; /* the bit of the flags that marks upper devices */
 	__u32 account_seen; /* pair */
 	__u32 account_skb; /* pair */
 	__u32 account_denied; /* pair */
@@ -40,7 +40,7 @@ struct weir_description {
 	__u32 interface_unparsed; /* pairs of both directions */
 
 	/* "interface_reported", at the index of the position. */
-	__u32 reported_gone; /* the index of what is gone */
+	__u32 reported_gone; /* the index of removed interfaces */
 	__u32 reported_name; /* text that ends with 0 */
 	__u32 reported_name_size; /* bytes */
 	__u32 reported_owns_qdisc; /* 4 bytes */
@@ -54,13 +54,13 @@ struct weir_description {
 	__u32 version_epoch; /* in a version: 4 bytes; 0: none */
 	/* In a version: pairs of both directions, whose sum is in records. */
 	__u32 version_crossed[4];
-	__u32 version_denied[2]; /* the same of what was denied */
+	__u32 version_denied[2]; /* the same of denied traffic */
 	/* The same, as pairs of ingress, egress, and uncounted ingress. */
 	__u32 version_denied_lanes[2];
 
 	/* "agent", at the index 0. */
 	__u32 agent_committed; /* 4 bytes */
-	__u32 commit; /* the first of two; that of an epoch is at its lowest bit */
+	__u32 commit; /* the first of two; the lowest bit of an epoch is its index */
 	__u32 commit_size; /* bytes of each */
 	__u32 commit_epoch; /* in a commit: 4 bytes */
 	__u32 commit_monotonic; /* in a commit: 8 bytes */
@@ -69,17 +69,17 @@ struct weir_description {
 	__u32 commit_files; /* in a commit: device, inode and length of the first file, 8 bytes each */
 	__u32 commit_file_count; /* a number; an inode of 0 is no file */
 
-	/* The table that was read to its end; that is over when the epoch is committed. */
+	/* The table that was read completely; it is finished when the epoch is committed. */
 	__u32 drained_epoch; /* 4 bytes; 0: none */
 	__u32 drained; /* the name of its folder: text that ends with 0 */
 	__u32 drained_size; /* bytes */
 
-	/* What was begun. Its loose counts count, whether those of the position are replaced or not. */
+	/* The operation in progress. Its loose counts are valid, whether those of the position are replaced or not. */
 	__u32 redo_phase; /* 4 bytes; 0: nothing */
-	__u32 redo_is_release; /* the phase in which a position is released: it is among what is gone */
+	__u32 redo_is_release; /* the phase that adds a position to removed interfaces */
 	__u32 redo_subject; /* 4 bytes: that position */
 	__u32 redo_position; /* 4 bytes: the index in "interface_reported" of the loose counts */
-	__u32 redo_loose; /* the first of two, as there */
+	__u32 redo_loose; /* the first of two, as above */
 };
 
 WEIR_ASSERT(sizeof(struct weir_description) == 4 * 49);

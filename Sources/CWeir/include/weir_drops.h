@@ -9,15 +9,15 @@
 
 #include "weir_abi.h"
 
-/* Clears the bit that a program sets after it has added; what was added before can be seen then. */
+/* Clears the bit that a program sets after it has added; earlier additions are visible then. */
 static inline void weir_drops_clear(__u64 *word, uint64_t bit)
 {
 	__atomic_fetch_and(word, ~bit, __ATOMIC_ACQ_REL);
 }
 
 /*
- * Moves what was counted of a slot's drops to where only the agent writes, and leaves 0. A packet
- * may be seen half: its other half comes with the next drain.
+ * Moves the counted drops of a slot to memory that only the agent writes, and leaves 0. A packet
+ * may be seen in part: the next drain has the rest.
  */
 static inline void weir_drops_take(struct weir_drop_slot *slot, struct weir_drop_slot *taken)
 {
@@ -48,7 +48,7 @@ static inline bool weir_drops_are_none(const struct weir_drop_slot *slot)
 	return sum == 0;
 }
 
-/* Says whose drops are counted at a position of the interface table; 0: nobody's. */
+/* Sets the interface whose drops are counted at a position of the interface table; 0: none. */
 static inline void weir_drops_watch(struct weir_drop_interface *entry, uint32_t ifindex)
 {
 	__atomic_store_n(&entry->ifindex, ifindex, __ATOMIC_RELEASE);

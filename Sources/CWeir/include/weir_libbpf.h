@@ -15,13 +15,13 @@
 
 struct bpf_object;
 
-/* Opens an object file in memory; what the verifier says at load goes to log. NULL: see errno. */
+/* Opens an object file in memory; log gets the verifier's log of the load. NULL: see errno. */
 struct bpf_object *weir_object_open(const void *bytes, size_t size, char *log, size_t log_size);
 
 /* Creates an array that can be mapped (BPF_F_MMAPABLE); returns its descriptor. */
 int weir_array_create(const char *name, uint32_t value_size, uint32_t entries);
 
-/* A frame, and what the program is to believe of it. */
+/* A frame, and its metadata for the program. */
 struct weir_test_frame {
 	const void *bytes;
 	uint32_t size;
@@ -37,7 +37,7 @@ int weir_test_run(int program, const struct weir_test_frame *frame, int times, u
 /* Runs a program of type SYSCALL, which reads its context; its result, or -errno. */
 int weir_syscall_run(int program, void *context, size_t size);
 
-/* Opens an iterator; every descriptor of it is one pass, which reading drives. -errno if it cannot be. */
+/* Opens an iterator; each descriptor is one pass, which runs while it is read. -errno on failure. */
 int weir_iterator_open(int program);
 
 /* Adds a clsact qdisc to a device: -EEXIST if it has one, -EBUSY if it has an ingress qdisc. */

@@ -26,7 +26,7 @@ int weir_netns_set_up(const char *interface);
 
 /*
  * Makes a tun device (packets start with the IP header) in the calling thread's namespace and
- * returns its descriptor, non-blocking; the device goes with the last descriptor.
+ * returns its descriptor, non-blocking; the device is removed with the last descriptor.
  */
 int weir_netns_tun(const char *interface);
 
@@ -47,7 +47,7 @@ int weir_netns_send(int descriptor, const void *bytes, size_t stride, size_t siz
 		    const struct sockaddr *to, socklen_t to_size);
 
 /*
- * Takes up to WEIR_NETNS_BATCH messages that wait, without waiting for more, forgets their
+ * Takes up to WEIR_NETNS_BATCH messages that wait, without waiting for more, discards their
  * contents, adds their sizes to *bytes, and returns how many there were.
  */
 int weir_netns_receive(int descriptor, uint64_t *bytes);

@@ -15,22 +15,22 @@ struct weir_object {
 /* bpf/weir.bpf.c: the flow counter. */
 struct weir_object weir_object_flows(void);
 
-/* bpf/bench.bpf.c: what the flow counter is measured against. */
+/* bpf/bench.bpf.c: the baselines for measurements of the flow counter. */
 struct weir_object weir_object_bench(void);
 
 /* bpf/conntrack.bpf.c: looks connections up. */
 struct weir_object weir_object_conntrack(void);
 
-/* bpf/sockets.bpf.c: what TCP sockets say of their connections. */
+/* bpf/sockets.bpf.c: reads the statistics of TCP sockets. */
 struct weir_object weir_object_sockets(void);
 
 /* bpf/dns.bpf.c: counts packets with DNS messages, and copies the messages. */
 struct weir_object weir_object_dns(void);
 
-/* bpf/processes.bpf.c: which programs processes run. */
+/* bpf/processes.bpf.c: stores the programs of processes. */
 struct weir_object weir_object_processes(void);
 
-/* bpf/datagrams.bpf.c: who owns the UDP sockets. */
+/* bpf/datagrams.bpf.c: reads the owners of UDP sockets. */
 struct weir_object weir_object_datagrams(void);
 
 #endif

@@ -9,12 +9,12 @@
  * not reported. At most one epoch is closed and not committed, so two versions of each are enough.
  *
  * Counts that leave the slots before they are committed (a slot is freed, a packet comes through
- * the ring, drops are taken) are added to sums of their interface and epoch, the loose counts. What
- * is loose in an epoch that was not committed is in no record, and in no slot any more.
+ * the ring, drops are taken) are added to sums of their interface and epoch, the loose counts. The
+ * loose counts of an epoch that was not committed are in no record, and in no slot any more.
  *
- * A process may be killed between any two instructions, and what it has stored until then is
- * there, in its order. So whatever takes several stores is written to weir_agent.redo first, and
- * begun again by the next agent.
+ * A process may be killed between any two instructions; its stores until then remain, in their
+ * order. So an operation of several stores is written to weir_agent.redo first, and the next agent
+ * repeats it.
  */
 #ifndef WEIR_REPORTED_H
 #define WEIR_REPORTED_H
@@ -40,7 +40,7 @@ struct weir_flow_reported {
 	struct weir_flow_version version[2];
 };
 
-/* Packets and bytes that crossed an interface, and what was denied of it. */
+/* Packets and bytes that crossed an interface, and those that were denied. */
 struct weir_sums {
 	struct weir_pair crossed[WEIR_DIRECTIONS];
 	struct weir_pair denied[WEIR_DROP_LANES];
@@ -67,10 +67,10 @@ struct weir_interface_version {
 
 #define WEIR_INTERFACE_NAME 16
 
-/* The map "interface_reported", at the position of the interface; behind the last, what is gone. */
+/* The map "interface_reported", at the position of the interface; after the last one, removed interfaces. */
 struct weir_interface_reported {
 	char name[WEIR_INTERFACE_NAME];
-	__u32 owns_qdisc; /* the agent has made the interface's clsact qdisc */
+	__u32 owns_qdisc; /* the agent has created the interface's clsact qdisc */
 	__u32 pad1; /* 0 */
 	struct weir_loose loose[2];
 	struct weir_interface_version version[2];
@@ -80,13 +80,13 @@ struct weir_interface_reported {
 #define WEIR_REPORTED_GONE WEIR_MAX_INTERFACES
 #define WEIR_REPORTED_INTERFACES (2 * WEIR_MAX_INTERFACES) /* a power of two, for the mapping */
 
-/* A step that was begun, and is repeated by the agent that finds it. */
+/* An operation in progress, which the agent that finds it repeats. */
 enum weir_redo_phase : __u32 {
 	WEIR_REDO_NOTHING = 0,
-	WEIR_REDO_SLOT = 1, /* the loose counts have the slot's, and the slot is freed */
-	WEIR_REDO_RING = 2, /* they have the ring's record, and the ring moves on */
-	WEIR_REDO_DROPS = 3, /* they have what landed, and that is zeroed */
-	WEIR_REDO_RELEASE = 4, /* those of what is gone have the position's, and that is zeroed */
+	WEIR_REDO_SLOT = 1, /* the loose counts include the slot's, and the slot is freed */
+	WEIR_REDO_RING = 2, /* they include the ring's record, and the ring advances */
+	WEIR_REDO_DROPS = 3, /* they include the landing counts, which are zeroed */
+	WEIR_REDO_RELEASE = 4, /* removed interfaces include the position, which is zeroed */
 	WEIR_REDO_LOOSE = 5, /* the loose counts are replaced */
 };
 
@@ -98,11 +98,11 @@ struct weir_redo {
 	__u32 landing_position;
 	__u32 pad;
 	__u64 ring; /* the ring's new position */
-	struct weir_loose loose[2]; /* the new ones */
+	struct weir_loose loose[2]; /* the new loose counts */
 	struct weir_drop_slot landing;
 };
 
-/* A file and how long it was. */
+/* A file and its length. */
 struct weir_file_mark {
 	__u64 device;
 	__u64 inode; /* 0: none */
@@ -143,7 +143,7 @@ WEIR_ASSERT(sizeof(struct weir_agent) <= 4096);
 
 /* ---- Access ----------------------------------------------------------------------------- */
 
-/* Stores before it are made before stores behind it, as far as a killed process goes. */
+/* Orders the stores before it before the stores after it, if the process is killed. */
 static inline void weir_reported_barrier(void)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -180,7 +180,7 @@ weir_interface_version_until(const struct weir_interface_reported *reported, uin
 	return index < 0 ? (const struct weir_interface_version *)0 : &reported->version[index];
 }
 
-/* Writes a slot's version of an epoch, over the older one; false if the newer one says the same. */
+/* Writes a slot's version of an epoch, over the older one; false if the newer one is equal. */
 static inline bool weir_flow_report(struct weir_flow_reported *reported,
 				    const struct weir_flow_taken *taken, uint32_t epoch)
 {
@@ -259,7 +259,7 @@ static inline void weir_commit_add_file(struct weir_commit *commit,
 static inline void weir_agent_set_drained(struct weir_agent *agent, const char *layout,
 					  uint32_t epoch)
 {
-	/* This name must not be beside the epoch of a table that was read before. */
+	/* The new name must never be stored with the epoch of a previous table. */
 	agent->drained_epoch = 0;
 	weir_reported_barrier();
 	__builtin_strncpy(agent->drained, layout, WEIR_LAYOUT_NAME - 1);
@@ -267,7 +267,7 @@ static inline void weir_agent_set_drained(struct weir_agent *agent, const char *
 	agent->drained_epoch = epoch;
 }
 
-/* The step that was begun. */
+/* The operation in progress. */
 static inline struct weir_redo *weir_agent_redo(struct weir_agent *agent)
 {
 	return &agent->redo;
@@ -285,7 +285,7 @@ static inline void weir_loose_begin(struct weir_redo *redo,
 	redo->loose[1] = reported->loose[1];
 }
 
-/* The copy of an epoch; one of an epoch that is long committed gives way to it. */
+/* The copy of an epoch; it replaces that of an earlier epoch, which is committed. */
 static inline struct weir_sums *weir_loose_sums(struct weir_redo *redo, uint32_t epoch)
 {
 	struct weir_loose *loose = &redo->loose[epoch & 1];
@@ -297,7 +297,7 @@ static inline struct weir_sums *weir_loose_sums(struct weir_redo *redo, uint32_t
 	return &loose->sums;
 }
 
-/* Lets the copy count, together with what the phase stands for. */
+/* Makes the copy valid, together with the operation of the phase. */
 static inline void weir_loose_apply(struct weir_redo *redo,
 				    struct weir_interface_reported *reported, uint32_t phase)
 {
@@ -309,7 +309,7 @@ static inline void weir_loose_apply(struct weir_redo *redo,
 	weir_reported_barrier();
 }
 
-/* Says that what the phase stands for is done. */
+/* Marks the operation of the phase as done. */
 static inline void weir_loose_end(struct weir_redo *redo)
 {
 	weir_reported_barrier();
@@ -324,7 +324,7 @@ static inline void weir_pair_add(struct weir_pair *pair, uint64_t packets, uint6
 	pair->bytes += bytes;
 }
 
-/* Adds what of a slot's counts is in no committed version, each part to the epoch it belongs to. */
+/* Adds the part of a slot's counts that is in no committed version, to the epochs that it belongs to. */
 static inline void weir_loose_add_slot(struct weir_redo *redo,
 				       const struct weir_flow_reported *reported,
 				       const struct weir_flow_taken *taken, uint32_t committed,
@@ -359,7 +359,7 @@ static inline void weir_drops_land(struct weir_redo *redo, struct weir_drop_slot
 	weir_reported_barrier();
 }
 
-/* Says that what had landed is among the loose counts. */
+/* Marks the landing counts as added to the loose counts. */
 static inline void weir_drops_landed(struct weir_redo *redo)
 {
 	weir_reported_barrier();

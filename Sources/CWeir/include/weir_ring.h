@@ -1,6 +1,6 @@
 /*
- * The consumer's side of a BPF ring buffer. libbpf has one, too; with this one the caller moves the
- * ring on, at a time of its choice.
+ * The consumer's side of a BPF ring buffer. libbpf has one, too; with this one the caller
+ * decides when the ring advances.
  */
 #ifndef WEIR_RING_H
 #define WEIR_RING_H
@@ -13,8 +13,8 @@ struct weir_ring {
 	uint64_t *consumer;
 	const uint64_t *producer;
 	/*
-	 * Twice, one behind the other, so that no record is cut. NULL before the first record: all of it counts as
-	 * resident, twice, from when it is mapped.
+	 * Mapped twice, one after the other, so that no record is cut. NULL before the first record, because a
+	 * mapped ring counts as resident memory, twice.
 	 */
 	const char *data;
 	size_t mask;
@@ -22,12 +22,12 @@ struct weir_ring {
 	int map;
 };
 
-/* Maps a ring of so many bytes (a power of two), but for its data; 0 or -errno. */
+/* Maps a ring of a number of bytes (a power of two), without its data; 0 or -errno. */
 int weir_ring_open(int map, size_t bytes, struct weir_ring *ring);
 
 /*
  * A descriptor that becomes readable when a program wakes the ring's reader; the ring's own is readable
- * as long as there is anything in it. -errno if there is none to be had.
+ * as long as it contains a record. -errno on failure.
  */
 int weir_ring_watch(int map);
 
@@ -35,8 +35,8 @@ int weir_ring_watch(int map);
 void weir_ring_close(struct weir_ring *ring);
 
 /*
- * The next record that is complete, and where the ring is behind it; NULL if there is none. A record
- * that the program gave up is passed.
+ * The next complete record, and the position of the ring after it; NULL if there is none. A record
+ * that the program discarded is skipped.
  */
 const void *weir_ring_next(struct weir_ring *ring, size_t *size, uint64_t *behind);
 

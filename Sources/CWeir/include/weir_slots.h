@@ -56,7 +56,7 @@ static inline uint16_t weir_head_interface(uint64_t head)
 	return (uint16_t)(head >> 48);
 }
 
-/* Asks for what a scan reads of a slot ahead of time. */
+/* Prefetches the parts of a slot that a scan reads. */
 static inline void weir_slot_prefetch(const struct weir_flow_slot *slot,
 				      const struct weir_flow_taken *taken)
 {
@@ -76,7 +76,7 @@ static inline void weir_slot_revive(struct weir_flow_slot *slot)
 	__atomic_fetch_and(&slot->state, (__u8)~WEIR_SLOT_RETIRED, __ATOMIC_RELEASE);
 }
 
-/* Makes a tombstone free if the slot behind it is; whether it did. */
+/* Makes a tombstone free if the slot behind it is free; returns whether it did. */
 static inline bool weir_slot_clear_tombstone(struct weir_flow_slot *slot,
 					     const struct weir_flow_slot *next)
 {
@@ -136,7 +136,7 @@ static inline bool weir_slot_same_key(const struct weir_flow_slot *left,
 	return __builtin_memcmp(left, right, sizeof(struct weir_flow_key)) == 0;
 }
 
-/* Adds to what was seen of a slot's flow, as the programs do; or WEIR_MARK_EARLY. */
+/* Adds marks of a slot's flow, as the programs do; also WEIR_MARK_EARLY. */
 static inline void weir_slot_add_marks(struct weir_flow_slot *slot, uint32_t marks)
 {
 	__atomic_fetch_or(&slot->marks, marks & (WEIR_MARKS | WEIR_MARK_EARLY), __ATOMIC_RELAXED);
@@ -188,9 +188,9 @@ static inline bool weir_slot_read_both(const struct weir_flow_slot *slot,
 }
 
 /*
- * Reads what a flow has counted; false where a spill goes on for too long, or where rest is NULL and
- * is needed: then the next scan reads it. The marks come behind the lanes: a lane that was moved
- * away has set its mark before.
+ * Reads the counts of a flow; false if a spill takes too long, or if rest is NULL and is needed: then
+ * the next scan reads them. The marks are read after the lanes: before a lane is moved, its mark is
+ * set.
  */
 static inline bool weir_slot_read(const struct weir_flow_slot *slot,
 				  const struct weir_flow_rest *rest, struct weir_counts *counts)
@@ -250,7 +250,7 @@ static inline void weir_share_take_slot(struct weir_interface *interface,
 	__atomic_fetch_add(&use->slots, 1, __ATOMIC_RELAXED);
 }
 
-/* Gives a slot of the interface back. */
+/* Returns a slot of the interface. */
 static inline void weir_share_return_slot(struct weir_interface *interface,
 					  struct weir_table_use *use)
 {
@@ -258,7 +258,7 @@ static inline void weir_share_return_slot(struct weir_interface *interface,
 	__atomic_fetch_sub(&use->slots, 1, __ATOMIC_RELAXED);
 }
 
-/* Says that a record of the interface was taken out of the ring. */
+/* Returns the share of a record that was taken out of the ring. */
 static inline void weir_share_return_ring(struct weir_interface *interface)
 {
 	__atomic_fetch_sub(&interface->ring, 1, __ATOMIC_RELAXED);

@@ -1,5 +1,5 @@
 /*
- * System calls that Swift cannot express: bpf(2) commands that this libbpf does not know, variadic
+ * System calls that Swift cannot express: bpf(2) commands that this libbpf lacks, variadic
  * functions.
  *
  * Functions return 0 or a result of 0 or more, or -errno.
@@ -21,7 +21,7 @@ int weir_tcx_state(int link, uint32_t *ifindex, uint32_t *program);
 /*
  * Attaches a program to a device with TCX (kernel 6.6) and returns the link's descriptor.
  * direction: WEIR_INGRESS puts it first, WEIR_EGRESS last among the programs there.
- * libbpf 1.1 and the headers of Linux 6.1 know neither the attach types nor the flags.
+ * libbpf 1.1 and the headers of Linux 6.1 lack the attach types and the flags.
  */
 int weir_tcx_attach(int program, uint32_t ifindex, int direction);
 
@@ -49,8 +49,8 @@ int weir_cpu_stay(int cpu);
 #define WEIR_RECEPTIONS 64
 
 /*
- * Receives the datagrams that are there, up to `most`, without waiting (recvmmsg(2)); each goes to a part
- * of `size` bytes of the buffer, and its length to `lengths`. Returns how many they are.
+ * Receives waiting datagrams, up to `most`, without waiting (recvmmsg(2)); each goes to a part
+ * of `size` bytes of the buffer, and its length to `lengths`. Returns their number.
  */
 int weir_receive(int descriptor, void *buffer, size_t size, unsigned most, uint32_t *lengths);
 
@@ -64,8 +64,8 @@ uint64_t weir_effective_capabilities(void);
 int weir_keep_capabilities(uint64_t kept);
 
 /*
- * Whether something keeps the clock (adjtimex(2)): 1 and the largest error in microseconds, 0 if
- * nothing does, or -errno.
+ * Whether the clock is synchronized (adjtimex(2)): 1 and the largest error in microseconds, 0 if
+ * it is not, or -errno.
  */
 int weir_clock_is_kept(int64_t *error_us);
 
