@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files of the web page (Sources/Page/Web), embedded in the binary. PageTests finds one that is missing here.
+ * The files of the web page (Sources/Page/Web), embedded in the binary. PageTests fails if one is missing.
  */
 #include "CPage.h"
 

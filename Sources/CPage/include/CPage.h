@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* A file of the page: where it is served, its content type, its bytes, which live as long as the process. */
+/* A file of the page: its path, its content type, and its bytes, which live as long as the process. */
 struct weir_page_file {
 	const char *path;
 	const char *content_type;
@@ -18,7 +18,7 @@ struct weir_page_file {
 /* The number of files. */
 size_t weir_page_file_count(void);
 
-/* The file of an index below the count. */
+/* The file with an index below the count. */
 struct weir_page_file weir_page_file_at(size_t index);
 
 #endif
