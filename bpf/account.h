@@ -174,8 +174,8 @@ static __always_inline void count_frame(struct __sk_buff *skb, __u32 position, i
  * Counts a packet in its flow, which may have to be begun, else in the ring, else in the remainder of
  * its interface. Returns whether it is one of the first of a flow of UDP in its direction. place: as
  * in table_add. direction is a constant where this is inlined: old verifiers
- * (Linux 6.1) follow a direction that they do not know through every state of the search, and give
- * up.
+ * (Linux 6.1) follow an unknown direction through every state of the search, and
+ * fail.
  */
 static __always_inline int count_in(const struct weir_flow_key *key, __u64 lane, __u32 marks,
 				    int direction, __u64 place)
@@ -254,7 +254,7 @@ static __noinline int count_unusual(struct __sk_buff *skb, struct weir_account *
 	return true;
 }
 
-/* The position of an interface that is not where it would be first, else WEIR_MAX_INTERFACES. */
+/* The position of an interface that is not at its first place; WEIR_MAX_INTERFACES if there is none. */
 static __noinline __u32 position_of(__u32 ifindex, int direction)
 {
 	__u32 position;

@@ -54,7 +54,7 @@ static __always_inline void count_in_hash(const struct weir_flow_key *key,
 	}
 }
 
-/* Counts what the long parser says. */
+/* Counts the result of the long parser. */
 static __always_inline void hash_any(struct __sk_buff *skb, int direction, bool with_clock)
 {
 	struct weir_flow_key key;
@@ -85,7 +85,7 @@ static __always_inline void hash_usual(const struct usual *usual, bool is_v4, bo
 	count_in_hash(&key, &wire, with_clock);
 }
 
-/* Adds to hash_counters what a packet is; parses it as the flow counter does. */
+/* Adds a packet to hash_counters; parses it as the flow counter does. */
 static __always_inline void hash_skb(struct __sk_buff *skb, int direction, bool with_clock)
 {
 	struct usual usual;
@@ -100,8 +100,8 @@ static __always_inline void hash_skb(struct __sk_buff *skb, int direction, bool 
 }
 
 /*
- * The flow of a packet number: in every round over all flows another order, so that neither the
- * order in which flows began nor a fixed distance says where the next one lies. Each step is a
+ * The flow of a packet number: the order differs in every round over all flows, so that neither the
+ * order in which flows began nor a fixed distance predicts the next one. Each step is a
  * bijection of the numbers below 2^n.
  */
 static __always_inline __u32 flow_of(__u32 number)
@@ -171,7 +171,7 @@ DEFINE_HASH_COUNTER(bench_hash_clock, hash_skb(skb, WEIR_INGRESS, true))
 /* Without the short way for usual packets. */
 DEFINE_HASH_COUNTER(bench_hash_long, hash_any(skb, WEIR_INGRESS, false))
 
-/* Beside it runs what counts drops; see `weir bench drops`. */
+/* The program that counts drops runs beside it; see `weir bench drops`. */
 SEC("tp_btf/kfree_skb")
 int bench_empty_drop(__u64 *arguments)
 {

@@ -4,8 +4,8 @@
  * the messages of the clients behind the interfaces into a ring.
  *
  * Every message crosses several interfaces. The one that counts is the client's: on a workload's
- * interface queries enter and answers leave, on one of the host they leave and enter. No process
- * but the client itself gets such a packet there, so whose answer it is needs no guess.
+ * interface queries enter and answers leave, on one of the host they leave and enter. Only the
+ * client itself gets such a packet there, so the owner of a response is certain.
  *
  * A packet that is not usual (usual.h) is counted and not copied: fragments, VLAN tags, IP options.
  */
@@ -23,7 +23,7 @@ SHARED_ARRAY_MAP(dns_shares, struct weir_ring_share, WEIR_MAX_INTERFACES);
 
 ARRAY_MAP(dns_asked, struct weir_dns_asked, WEIR_MAX_INTERFACES);
 
-/* Notes a question's port; whether an answer's is one of these. */
+/* Stores the port of a query; returns whether the port of a response is one of these. */
 static __always_inline bool is_asked(const struct weir_dns_message *message, __u32 position,
 				     bool is_query)
 {
@@ -42,7 +42,7 @@ static __always_inline bool is_asked(const struct weir_dns_message *message, __u
 	return *known >> 16 == port && (__u16)(time - *known) <= WEIR_DNS_PATIENCE;
 }
 
-/* Copies a message into a record with room for so many bytes of payload, at an offset of the packet. */
+/* Copies a message into a record with room for a number of bytes of payload, at an offset of the packet. */
 static __always_inline void send(struct __sk_buff *skb, struct weir_ring_share *share,
 				 const struct weir_dns_message *message, __u32 offset,
 				 const __u32 room)
@@ -104,7 +104,7 @@ static __always_inline __u32 describe(struct __sk_buff *skb, __u32 offset,
 	return offset + sizeof(udp);
 }
 
-/* Whether the message is one of the client behind the interface, and no other's. */
+/* Whether the message belongs to the client behind the interface. */
 static __always_inline bool is_clients(const struct weir_dns_message *message, bool is_workload,
 				       __u32 position)
 {

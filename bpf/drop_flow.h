@@ -36,7 +36,7 @@ static __always_inline void conntrack_address(__u64 *to, const __u32 *from, bool
  * Gives a packet that may have been translated the addresses and ports that it has on its
  * interface, so that the drop is counted in the slot that counts the flow.
  *
- * Connection tracking knows both directions of a connection as they arrive. A packet that entered
+ * Connection tracking has both directions of a connection as they arrive. A packet that entered
  * has the tuple of its own direction: the one before DNAT, and for replies the one before the
  * translation back. A packet that was made here leaves with the tuple of the other direction,
  * reversed: the one after DNAT and, once the connection has been translated, after SNAT.

@@ -50,7 +50,7 @@ static __always_inline void slot_take_back(struct weir_flow_slot *slot, __u32 in
 	    sum >> WEIR_LANE_BYTES_BITS >= wire->packets) {
 		*lane = sum - lane_of(wire);
 	} else {
-		/* The mark comes last: who sees it sees both lines. */
+		/* The mark comes last: a reader that sees it sees both lines. */
 		rest_add(index, &less, WEIR_EGRESS);
 		__sync_fetch_and_or(&slot->marks, WEIR_MARK_SHARED);
 	}

@@ -63,8 +63,8 @@ static __always_inline void dropped_bytes_init(struct dropped_bytes *bytes, stru
 
 /*
  * Parses a packet that was dropped; returns an enum packet_kind. Only the linear part is read; a
- * header that lies outside is PACKET_UNPARSED, and never taken for one that the packet does not
- * have: its flow has ports, and is another than that without.
+ * header that lies outside is PACKET_UNPARSED, and never treated as missing: its flow has ports,
+ * and differs from the flow without ports.
  */
 __noinline int parse_dropped(const struct dropped_bytes *dropped, struct packet *packet)
 {

@@ -10,14 +10,14 @@
 #include "transport.h"
 
 /*
- * Only the first fragment of a packet carries ports; the others find them here. Written by
- * whoever sends fragments through the node, so the map forgets the least recently used.
+ * Only the first fragment of a packet carries ports; the others find them here. Every
+ * sender of fragments adds entries, so the map evicts the least recently used.
  *
- * Several fragments may claim to be the first of one packet, and which one its receiver believes
- * cannot be known. If they contradict each other, the ports of the others are unknown: else the
+ * Several fragments may claim to be the first of one packet, and which one its receiver accepts
+ * is unknown. If they contradict each other, the ports of the others are unknown: else the
  * bulk of a packet could be counted under ports that its receiver never sees. Identifiers are
  * used again after a while: so a packet that was followed to its end, in order, or that no
- * receiver waits for any longer, is over.
+ * receiver waits for any longer, is complete.
  */
 struct fragment_key {
 	__u64 source[2];
@@ -70,7 +70,7 @@ static __always_inline bool is_over(const struct fragment_flow *flow, __u64 now)
 	return flow->is_whole || now - flow->since > FRAGMENT_LIFETIME;
 }
 
-/* Keeps what the first fragment of a packet says, or that it contradicts another first one. */
+/* Stores the fields of a first fragment, or that it contradicts another first one. */
 static __always_inline void remember_first(const struct fragment_key *key,
 					   const struct packet *packet, __u32 size, __u64 now)
 {

@@ -28,7 +28,7 @@
 		__type(value, element);            \
 	} name SEC(".maps")
 
-/* A hash that forgets what was not used for longest when it is full. */
+/* A hash map that evicts the least recently used element when it is full. */
 #define RECENT_MAP(name, index, element, entries)    \
 	struct {                                     \
 		__uint(type, BPF_MAP_TYPE_LRU_HASH); \
@@ -44,7 +44,7 @@
 		__uint(max_entries, bytes);         \
 	} name SEC(".maps")
 
-/* Programs to go on with. */
+/* Programs to continue with (tail calls). */
 #define PROGRAM_MAP(name, entries)                     \
 	struct {                                       \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY); \

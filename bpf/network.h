@@ -150,7 +150,7 @@ static __always_inline __u64 walk_extensions(const struct packet_bytes *bytes, _
 }
 
 /*
- * Global functions, because the verifier then looks at them once, and not once for every way to
+ * Global functions, because the verifier then checks them once, and not once for every way to
  * get here and every number of headers. They take what a global function may take.
  */
 __noinline __u64 skip_extensions(struct __sk_buff *skb, __u32 offset, __u32 end, __u8 protocol)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * From an skb to what a flow is made of: addresses, ports, protocol, and the packets and bytes
- * that it is on the wire.
+ * Parses an skb into the parts of a flow: addresses, ports, protocol, and the packets and bytes
+ * on the wire.
  *
- * Whatever has an IP header is in a flow: of its two addresses at least, with the ports 0 where
- * the packet does not have them. Nothing is guessed: what lies behind a header that is broken or
- * cut off is not read. What has no IP header, or one that cannot be read, says why.
+ * Every packet with an IP header is in a flow: of its two addresses at least, with the ports 0 where
+ * the packet does not have them. Nothing is guessed: bytes after a header that is broken or cut off
+ * are not read. A packet without a readable IP header has a kind and a reason.
  */
 #ifndef WEIR_PACKET_H
 #define WEIR_PACKET_H
@@ -30,8 +30,8 @@ static __always_inline bool is_vlan(__be16 ether_type)
 
 /*
  * Walks the VLAN tags of an Ethernet frame: offset of the network header << 16 | EtherType behind
- * them; 0: cut off, or too many. A global function, because the verifier then looks at it once,
- * and not at all that follows once for every number of tags.
+ * them; 0: cut off, or too many. A global function, because the verifier then checks it once,
+ * and not all following code once for every number of tags.
  */
 __noinline __u64 skip_tags(struct __sk_buff *skb)
 {
@@ -84,7 +84,7 @@ static __always_inline enum packet_kind parse_link(const struct packet_bytes *by
 	return PACKET_IP;
 }
 
-/* Parses from the network header on; layout->network says where it is. */
+/* Parses from the network header on, whose offset is layout->network. */
 static __always_inline enum packet_kind parse_network(const struct packet_bytes *bytes,
 						      __be16 ether_type, struct layout *layout,
 						      struct packet *packet)

@@ -43,7 +43,7 @@ struct packet {
 struct layout {
 	__u32 network;
 	__u32 transport;
-	__u32 available; /* from there; 0: what is there is not what the headers say */
+	__u32 available; /* from there; 0: the bytes do not match the headers */
 	__u32 end; /* of the IP packet; link-layer padding lies behind it */
 	__u32 offload_header; /* bytes of the IP packet that are not on the wire at all */
 };

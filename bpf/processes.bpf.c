@@ -4,7 +4,7 @@
  * that lives for a millisecond is gone before the agent can look it up in /proc.
  *
  * Both programs run at exec, no packet and no other system call costs anything. Arguments hold secrets:
- * unless they are wanted, neither their program nor their map exists. The agent looks up only the
+ * unless they are collected, neither their program nor their map exists. The agent looks up only the
  * processes that have flows.
  */
 #include <linux/bpf.h>

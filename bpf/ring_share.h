@@ -9,7 +9,7 @@
 
 #include "weir_abi.h"
 
-/* Whether the interface may have so many more bytes of a ring, of which so many are in use. */
+/* Whether the interface may use `size` more bytes of a ring, of which `waiting` are in use. */
 static __always_inline bool has_room(const volatile struct weir_ring_share *share, __u32 size,
 				     __u64 waiting, __u32 ring)
 {

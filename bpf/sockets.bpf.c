@@ -4,13 +4,13 @@
  * congestion window, round-trip times, segment size, retransmissions, losses; and their owners.
  *
  * No packet is looked at. A socket is entered in a map when its connection is established, and taken
- * out when it is destroyed. The agent has all of them reported every few seconds (BPF_PROG_TEST_RUN
+ * out when it is destroyed. The agent requests all reports every few seconds (BPF_PROG_TEST_RUN
  * of weir_socket_pass); the last report of a socket is sent when it is destroyed. Both kinds go
  * through one ring. Sockets that are older than the programs are found once, by an iterator over the
  * files of all processes.
  *
  * A socket belongs to the node's interface that its packets cross: the other end of the pod's veth or
- * netkit, as the kernel itself knows it, so that no process can report another's connection.
+ * netkit, as the kernel itself stores it, so that no process can report another's connection.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
@@ -126,7 +126,7 @@ static __always_inline bool place(struct sock *sk, struct socket_state *state)
 
 /*
  * Counts expiries of the timer. The socket's gauge counts those in a row: it is reset when anything
- * new is acknowledged. Only where the socket is locked, or nobody else has it.
+ * new is acknowledged. Only if the socket is locked, or has no other user.
  */
 static __always_inline void note_timeouts(struct tcp_sock *tp, struct socket_state *state)
 {
@@ -175,7 +175,7 @@ static __always_inline __u32 growth(__u32 *reported, __u32 now, bool is_last)
 	return now - before;
 }
 
-/* Makes counts of the connection those since the last report; whether there is anything new to say. */
+/* Makes counts of the connection those since the last report; whether there is anything new to report. */
 static __always_inline bool settle(struct socket_state *state, __u32 activity, bool is_last,
 				   struct weir_socket_report *report)
 {
@@ -339,7 +339,7 @@ static __always_inline __u64 cookie_of(struct sock *sk)
 	return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 }
 
-/* Takes out the entry of a socket whose end was not seen; not that of the next one at its address. */
+/* Removes the entry of a socket whose end was not seen, but not that of a later socket at its address. */
 static __always_inline void forget_unseen(__u64 *key, struct sock *sk)
 {
 	struct socket_state *state = bpf_map_lookup_elem(&sockets, key);
@@ -349,9 +349,9 @@ static __always_inline void forget_unseen(__u64 *key, struct sock *sk)
 }
 
 /*
- * Nothing keeps the socket here, nor its place in the map: both may become another's at any time. So
- * what was read of it counts only if it still is the same one afterwards, and what was written to the
- * place is undone if that is not.
+ * No reference keeps the socket or its entry in the map: both may be reused at any time. So values
+ * that were read count only if the socket is still the same one afterwards; otherwise the changes of
+ * the entry are undone.
  */
 static long visit(void *map, __u64 *key, struct socket_state *state, struct weir_socket_pass *pass)
 {
@@ -405,7 +405,7 @@ static long visit(void *map, __u64 *key, struct socket_state *state, struct weir
 	return 0;
 }
 
-/* Has every socket reported that has anything new to say, as long as there is room in the ring. */
+/* Reports every socket with new activity, as long as there is room in the ring. */
 SEC("syscall")
 int weir_socket_pass(struct weir_socket_pass *ctx)
 {

@@ -176,7 +176,7 @@ static __always_inline bool slot_matches(const volatile __u64 *have,
 #define PLACE_CLAIMABLE(place) ((__u32)((place) >> 32))
 #define PLACE_BIT(i) (1ULL << (32 + (i)))
 
-/* The flow's slot, and its index, if it has one; else place says where it may get one. */
+/* The flow's slot, and its index, if it has one; else place is where it may get one. */
 static __always_inline struct weir_flow_slot *slot_find(const struct weir_flow_key *key,
 							__u32 *index, __u64 *place)
 {
@@ -208,7 +208,7 @@ static __always_inline struct weir_flow_slot *slot_find(const struct weir_flow_k
 
 /* ---- Claim ------------------------------------------------------------------------------ */
 
-/* The word of a slot that says whether it is free: protocol, state, interface. */
+/* Claims a slot, if it is free, by its word of protocol, state and interface. */
 static __always_inline bool slot_try_claim(struct weir_flow_slot *slot)
 {
 	__u32 *word = (__u32 *)slot + 1;
@@ -249,12 +249,12 @@ static __always_inline void slot_publish(struct weir_flow_slot *slot, __u32 inde
 }
 
 /*
- * Gives a new flow a slot, and counts lane, its first packet if it has one, in the direction that
- * WEIR_MARK_FIRST_EGRESS says. birth is CLOCK_MONOTONIC in units. Returns the slot's index, or TABLE_FULL: the window is full of
+ * Gives a new flow a slot, and counts lane, its first packet if it has one, in the direction of
+ * WEIR_MARK_FIRST_EGRESS. birth is CLOCK_MONOTONIC in units. Returns the slot's index, or TABLE_FULL: the window is full of
  * others, or the interface has used up its share. Two CPUs that claim two slots for one flow do no
  * harm: the agent merges them.
  *
- * A global function, because the verifier then looks at it once, and not once for every state in
+ * A global function, because the verifier then checks it once, and not once for every state in
  * which the search may have ended.
  */
 __noinline int table_claim(const struct weir_flow_key *key, __u64 place, __u32 marks, __u64 lane,
@@ -301,7 +301,7 @@ enum table_result {
 };
 
 /*
- * Adds a packet to its flow, whatever that takes. place is what table_add_known has found, or 0.
+ * Adds a packet to its flow, and claims a slot for a new flow. place is what table_add_known has found, or 0.
  */
 static __always_inline enum table_result table_add(const struct weir_flow_key *key,
 						   const struct weir_pair *wire, __u32 marks,
@@ -415,8 +415,8 @@ static __always_inline bool slot_add_own(struct weir_flow_slot *slot, __u32 self
  * the lane; false: nothing was done, and table_add does it. self: weir_account.owner, not 0. lane:
  * what is added. is_v4 is known where this is inlined.
  *
- * A first place that is free ends the search, as in slot_find: then place says so, else it is left
- * alone.
+ * A first place that is free ends the search, as in slot_find: then place is set, else it is
+ * unchanged.
  */
 static __always_inline bool table_add_known(const struct key_view *view, bool is_v4, __u32 self,
 					    __u64 lane, __u32 marks, int direction, __u64 *place)

@@ -40,7 +40,7 @@ enum icmp6_type {
 	ICMP6_ECHO_REPLY = 129,
 };
 
-/* Folds the type of a reply onto the type of its query, and says which of the two it was. */
+/* Folds the type of a reply onto the type of its query, and stores which of the two it was. */
 static __always_inline __u8 icmp_query_type(struct packet *packet, __u8 type)
 {
 	if (packet->protocol == IPPROTO_ICMPV6) {
@@ -123,9 +123,9 @@ static __always_inline bool parse_tcp(const struct packet_bytes *bytes, const st
 }
 
 /*
- * Reads of the transport header what is in the packet: the ports, if all four bytes of them are,
- * and the flags of TCP. header_size becomes what a segment of a super-packet repeats. False: it is
- * in the packet and cannot be read.
+ * Reads the part of the transport header that is in the packet: the ports, if all four bytes are there,
+ * and the flags of TCP. header_size becomes the bytes that each segment of a super-packet repeats.
+ * False: the header is in the packet and cannot be read.
  */
 static __always_inline bool parse_transport(const struct packet_bytes *bytes,
 					    const struct layout *layout, struct packet *packet,

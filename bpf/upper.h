@@ -41,7 +41,7 @@ static __always_inline void remember_skb(struct __sk_buff *skb, __u32 position)
 
 /*
  * Makes the key that of the interface at a position; returns whether a flow is counted under it.
- * Global, so that the verifier looks at it once and not for each interface.
+ * Global, so that the verifier checks it once and not for each interface.
  */
 __noinline int key_moves_to(struct weir_flow_key *key, __u32 position)
 {

@@ -5,7 +5,7 @@
  * Attached to the ingress and the egress of each watched interface, with TCX or clsact. Packets that
  * the kernel drops are counted beside it, by one program for all interfaces (drop.h).
  *
- *   1. Find the interface in the interface table; its account is counted whatever comes next.
+ *   1. Find the interface in the interface table; its account is counted in any case.
  *   2. Parse the packet (packet.h) to addresses, ports, protocol, wire packets and wire bytes.
  *   3. Add to the flow's slot in the flow table (table.h), claiming one for a new flow.
  *   4. No free slot in the flow's window, or the interface's share used up: send the packet's key
