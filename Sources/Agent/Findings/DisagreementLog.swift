@@ -4,7 +4,7 @@ import Logging
 
 /// Logs disagreements of policies and datapath: for each pair of endpoints at once, then at growing intervals.
 struct DisagreementLog {
-    /// Two ends, whatever the port: a scan of many ports is logged once.
+    /// Two ends, independent of the port: a scan of many ports is logged once.
     private struct Pair: Hashable {
         let source: String
         let destination: String

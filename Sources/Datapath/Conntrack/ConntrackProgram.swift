@@ -14,7 +14,7 @@ struct ConntrackProgram: ~Copyable, @unchecked Sendable {
     struct Outcome {
         /// Connections that the kernel found.
         var found = 0
-        /// Queries that were answered, including those for connections that the kernel did not know.
+        /// Answered queries, including queries for unknown connections.
         var answered = 0
         /// The indices of the lookups that the program cannot answer.
         var unanswered: [Int] = []

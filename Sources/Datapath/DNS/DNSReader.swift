@@ -56,7 +56,7 @@ package final class DNSReader {
     /// Gives each interface its part of the ring.
     func divide(among positions: Set<Int>) { ring.divide(among: positions) }
 
-    /// Forgets what the interface at a position has lost; its programs are detached.
+    /// Clears the losses of the interface at a position, whose programs are detached.
     func release(position: Int) { ring.release(position: position) }
 
     /// Takes messages until the ring is empty, or `body` returns false.

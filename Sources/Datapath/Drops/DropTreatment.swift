@@ -13,7 +13,7 @@ enum DropTreatment: Sendable, Hashable {
     case failure
     /// Failure before the ingress program has counted the packet.
     case earlyFailure
-    /// A decision that the packet must not go on.
+    /// A decision that the packet must be dropped.
     case decision
     /// A decision before the ingress program has counted the packet.
     case earlyDecision

@@ -47,7 +47,7 @@ package final class EndedFlows {
     static let limit: UInt32 = 120_000
 
     private static let none = UInt32.max
-    /// Evictions between two looks for the largest share.
+    /// The evictions between two searches for the largest share.
     private static let evictionsPerSearch = 64
 
     private let capacity: Int

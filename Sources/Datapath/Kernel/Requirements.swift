@@ -48,7 +48,7 @@ enum Requirements {
     private static let leastFiles: UInt64 = 128
     /// A run has 40 MiB, and each of its threads a stack.
     private static let leastData: UInt64 = 128 << 20
-    /// This is twice of what is enough.
+    /// This is twice the necessary stack.
     private static let leastStack: UInt64 = 256 << 10
 
     private static func checkTypeInformation() throws(DatapathError) {

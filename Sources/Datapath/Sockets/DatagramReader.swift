@@ -69,7 +69,7 @@ package final class DatagramReader {
     /// Gives each interface its part of the ring.
     func divide(among positions: Set<Int>) { ring.divide(among: positions) }
 
-    /// Forgets what the interface at a position has lost; its programs are detached.
+    /// Clears the losses of the interface at a position, whose programs are detached.
     func release(position: Int) { ring.release(position: position) }
 
     /// Takes all reports.

@@ -88,7 +88,7 @@ final class SharedRing {
         for position in positions { unsafe shares[position].pointee.share = share }
     }
 
-    /// Forgets the losses of the interface at a position; its programs are detached.
+    /// Clears the losses of the interface at a position, whose programs are detached.
     func release(position: Int) {
         unsafe shares[position].pointee = weir_ring_share()
     }

@@ -74,7 +74,7 @@ public final class VerdictLog {
         try self.init(groups: groups, buffer: VerdictLogSocket.defaultBuffer, meaning: meaning)
     }
 
-    /// Does the same with a buffer of so many bytes for each group.
+    /// Subscribes to groups, with a buffer of a number of bytes for each.
     convenience init(
         groups: [UInt16],
         buffer: Int32,

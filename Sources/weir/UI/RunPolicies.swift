@@ -41,7 +41,7 @@ final class RunPolicies: ClusterObserver {
     /// Returns the present policies.
     ///
     /// - Parameter tap: provides the inventory of the run.
-    /// - Returns: no policies while the run does not know all of them.
+    /// - Returns: no policies until the run has received all of them.
     func known(_ tap: InventoryTap) -> KnownPolicies {
         let (fresh, directory, version) = state.withLock { state in
             let isFresh = state.made.map { $0.version == state.version || $0.time.duration(to: .now) < Self.age }
