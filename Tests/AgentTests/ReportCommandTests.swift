@@ -195,6 +195,34 @@ import Testing
         #expect(try rows(open.output).contains { $0["source"] as? String == "shop/web" }, "\(open.output)")
     }
 
+    /// The limit counts the pairs that remain after `--namespace`.
+    @Test(arguments: [("big", Int32(1)), ("small", 0)])
+    func limitsNumberOfPairs(_ namespace: String, _ status: Int32) throws {
+        let pods = (0..<1_050).map { number in
+            let namespace = number < 2 ? "small" : "big"
+            return """
+                {apiVersion: v1, kind: Pod, metadata: {name: "pod\(number)x", namespace: \(namespace), labels: {app: x}}, \
+                spec: {containers: [{name: c, ports: [{containerPort: 80}]}]}, \
+                status: {podIP: 10.1.\(number >> 8).\(number & 255)}}
+                """
+        }
+        let backends = (2..<1_050).map { "{addresses: [10.1.\($0 >> 8).\($0 & 255)], conditions: {ready: true}}" }
+        let service = """
+            {apiVersion: v1, kind: Service, metadata: {name: x, namespace: big}, \
+            spec: {clusterIP: 10.96.0.9, selector: {app: x}, ports: [{port: 80}]}}
+            ---
+            {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4, ports: [{port: 80, protocol: TCP}], \
+            metadata: {name: x-1, namespace: big, labels: {kubernetes.io/service-name: x}}, \
+            endpoints: [\(backends.joined(separator: ", "))]}
+            """
+        let path = folder.file("pods.yaml")
+        try (pods + [service]).joined(separator: "\n---\n").write(toFile: path, atomically: true, encoding: .utf8)
+        let options = ["--inventory", path, "--from", try flows([]), "--namespace", namespace]
+        let process = try ChildProcess([WeirProgram.path, "report", "network-access"] + options, keepingIn: folder)
+        #expect(process.wait() == status, "\(process.errors)")
+        #expect(process.errors.contains("1050 workloads have too many pairs") == (status == 1), "\(process.errors)")
+    }
+
     @Test func csvAndYAMLEscapeNames() throws {
         let path = try flows([Self.line("a,\\\"b\\n", "deny", "dst", 1)])
         let csv = try report(["network-access", "--from", path, "--namespace", "yaobank"])

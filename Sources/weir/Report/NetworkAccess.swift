@@ -64,8 +64,7 @@ struct NetworkAccess {
     /// - Parameter scope: evaluates only pairs with an end in it.
     /// - Throws: `CommandFailure` if this exceeds the maximum number of evaluations.
     mutating func askAll(_ scope: PolicyHistory.Scope = .all) throws {
-        let ports = workloads.all.reduce(0) { $0 + $1.ports.count + 1 }
-        guard ports * (workloads.all.count + 1) <= Self.mostQuestions || !namespaces.isEmpty else {
+        guard questions(scope) <= Self.mostQuestions else {
             throw CommandFailure(
                 description:
                     "\(workloads.all.count) workloads have too many pairs for one report; restrict it with --namespace"
