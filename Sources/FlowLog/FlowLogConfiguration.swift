@@ -2,9 +2,9 @@ public import FlowModel
 
 /// The amount of detail that the flow log keeps.
 public struct FlowLogConfiguration: Sendable {
-    /// The level for flows that went through (`flowLogsFileAggregationKindForAllowed`).
+    /// The level for allowed flows (`flowLogsFileAggregationKindForAllowed`).
     public var levelForAllowed: AggregationLevel
-    /// The level for flows that were dropped by a decision (`flowLogsFileAggregationKindForDenied`).
+    /// The level for denied flows (`flowLogsFileAggregationKindForDenied`).
     public var levelForDenied: AggregationLevel
 
     /// Whether rules of the packet filter log their verdicts (``FlowBatch/verdicts``).
@@ -14,12 +14,12 @@ public struct FlowLogConfiguration: Sendable {
     /// For kernels that do not report drops; otherwise the entries only show which rule decided.
     public var recordsLoggedDenials: Bool
 
-    /// Whether records are divided by the processes that have the flows' sockets.
+    /// Whether records are divided by the processes that own the flows' sockets.
     public var dividesProcesses: Bool
 
-    /// The bytes that flows and their names and groups may use; nil without a limit.
+    /// The maximum memory of flows, their names and groups, in bytes; nil for no limit.
     ///
-    /// Beyond it, flows of the interfaces that use most are counted in less detail.
+    /// Beyond the limit, flows of the interfaces that use the most memory are counted in less detail.
     public var memoryLimit: Int?
 
     /// Takes all members.

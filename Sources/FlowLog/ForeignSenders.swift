@@ -6,18 +6,18 @@ public struct ForeignSender: Sendable {
     public var interfaceIndex: UInt32
     /// The workload behind the interface; nil if it is unknown.
     public var sender: Endpoint?
-    /// Some of the addresses, in the order in which they were seen.
+    /// Some of the addresses, in the order of their first packets.
     public var addresses: [IPAddress]
     /// The number of flows with such addresses.
     public var flows: UInt64
-    /// The number of packets that were sent with them.
+    /// The number of packets with such source addresses.
     public var packets: UInt64
 }
 
-/// Counts packets that workloads send under addresses of others.
+/// Counts packets that workloads send with source addresses of other endpoints.
 ///
-/// Only an address that is known to be a pod's, a host's or this host's counts: another one that is not known to be behind an
-/// interface may come from a gateway or a virtual machine there. Costs nothing as long as there is no such flow.
+/// An address counts only if it is known to belong to a pod, to another host or to this host. A gateway or a virtual machine
+/// behind the interface may forward packets from any other address. The check costs nothing while there are no such flows.
 struct ForeignSenders {
     private struct Sender {
         var owner: IPAddress?
@@ -26,17 +26,17 @@ struct ForeignSenders {
         var packets: UInt64 = 0
     }
 
-    /// The senders by interface, with their counts since they were taken last.
+    /// The senders by interface, with their counts since the last call of ``take(by:)``.
     private var senders: [UInt32: Sender] = [:]
-    /// The identifiers of such flows that have not ended, each with its interface.
+    /// The identifiers of such flows that are active, each with its interface.
     private var flowIDs: [UInt32: UInt32] = [:]
-    /// Packets since the beginning.
+    /// The number of packets since the beginning.
     private(set) var packets: UInt64 = 0
 
-    /// Addresses that are listed.
+    /// The maximum number of listed addresses of a sender.
     private static let limit = 8
 
-    /// Takes in a flow that begins.
+    /// Registers a flow that begins.
     mutating func begin(_ birth: FlowBirth, by resolver: any EndpointResolver) {
         // An identifier may be used again without a reported end.
         if !flowIDs.isEmpty { flowIDs[birth.flowID] = nil }
@@ -63,7 +63,7 @@ struct ForeignSenders {
         senders[index] = sender
     }
 
-    /// Counts the packets that such flows have sent.
+    /// Counts the packets of such flows.
     mutating func count(_ deltas: borrowing [FlowDelta]) {
         guard !flowIDs.isEmpty else { return }
         for position in deltas.indices {
@@ -74,7 +74,7 @@ struct ForeignSenders {
         }
     }
 
-    /// Forgets flows that have ended.
+    /// Removes flows that have ended.
     mutating func end(_ ended: borrowing [UInt32]) {
         guard !flowIDs.isEmpty else { return }
         for position in ended.indices { flowIDs[ended[position]] = nil }
@@ -82,7 +82,7 @@ struct ForeignSenders {
 
     /// Returns the senders that were found since the last call, in the order of the interfaces' indices.
     ///
-    /// Flows without received packets are left out: packets to an address do not show who has it.
+    /// Flows without packets from the interface are left out: packets to an address do not show its owner.
     mutating func take(by resolver: any EndpointResolver) -> [ForeignSender] {
         guard !senders.isEmpty else { return [] }
         let found = senders.filter { $0.value.packets > 0 }.sorted { $0.key < $1.key }.map { index, sender in
@@ -95,7 +95,7 @@ struct ForeignSenders {
                 packets: sender.packets
             )
         }
-        // Running flows are counted under the senders that are known.
+        // Later packets of active flows are added to these senders.
         if flowIDs.isEmpty { senders = [:] }
         for index in senders.keys {
             senders[index]?.flows = 0

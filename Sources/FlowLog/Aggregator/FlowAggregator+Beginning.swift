@@ -1,12 +1,11 @@
 import FlowModel
 
-/// The beginning of flows: finds their ends behind address translation, and the ledger's flow that each datapath flow counts
-/// for.
+/// The beginning of flows: finds the ends behind address translation, and the ledger's flow that each datapath flow counts for.
 extension FlowAggregator {
-    /// The number of flows that query connection tracking together: as many as stay in the processor's cache.
+    /// The number of flows for which connection tracking is queried together; they fit into the processor's cache.
     private static let beginningsAtOnce = 512
 
-    /// Takes in flows that were born.
+    /// Registers the flows of a batch that begin.
     mutating func begin(_ births: borrowing [FlowBirth], _ drops: borrowing [FlowDrop]) {
         guard !births.isEmpty else { return }
         let guess = ServerGuess(births, by: resolver)
@@ -35,10 +34,10 @@ extension FlowAggregator {
         if states[flowID] != .unused { end(flowID) }
         let denial = denials[flowID]
         if let destination = denial.flatMap({ drops[$0].destination }) { conversation.redirect(to: destination) }
-        // A forwarded flow is reported at the interface of its workload, and not here.
+        // A forwarded flow is reported at the interface of its workload, not at this one.
         var localEnd = conversation.localEnd(by: resolver)
         if !hasRoom(for: conversation.share) { return fold(conversation, as: flowID, localEnd: localEnd) }
-        // Where neither end is this node's, the near one may later prove to be one of its workloads.
+        // If neither end belongs to this node, the near end may later be identified as one of its workloads.
         let flow = localEnd.map { self.flow(of: conversation, from: $0) }
         let isUndecided = flow?.isUnnamed ?? conversation.nearMayBecomeLocal(by: resolver)
         if localEnd == nil, !isUndecided { localEnd = forwardEnd(of: &conversation, as: flowID) }
@@ -49,7 +48,7 @@ extension FlowAggregator {
             let place = held.insert(HeldFlow(flowID: flowID, conversation: conversation))
             states[flowID] = .held(place: place, generation: generation)
         } else if let localEnd, denial != nil {
-            // The flow is reported when it is known how many of its packets were denied.
+            // The flow is reported when the number of its denied packets is known.
             trackDenials(of: conversation, as: flowID, localEnd: localEnd)
         } else if let localEnd, isDeniedByLog(conversation, localEnd) {
             trackDenials(of: conversation, as: flowID, localEnd: localEnd)
@@ -65,7 +64,7 @@ extension FlowAggregator {
     ///   - conversation: the conversation.
     ///   - flowID: the datapath's identifier.
     ///   - localEnd: the end that this node reports for; nil for none.
-    ///   - known: the flow as that end sees it, if that was looked up already.
+    ///   - known: the flow as the local end sees it, if the caller has resolved it already.
     mutating func settle(
         _ conversation: Conversation,
         as flowID: UInt32,
@@ -81,7 +80,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Counts a datapath flow for a flow that is allowed, as far as is known.
+    /// Counts a datapath flow for a flow that is allowed, as far as known.
     mutating func report(
         _ connection: ResolvedFlow,
         as flowID: UInt32,
@@ -98,7 +97,7 @@ extension FlowAggregator {
 // MARK: - Connection tracking
 
 extension FlowAggregator {
-    /// Queries connection tracking for the conversations for which its answer may be new.
+    /// Queries connection tracking for the conversations for which the result may be new.
     private mutating func ask(of conversations: inout [Conversation]) {
         guard let tracker else { return }
         var questions: [TrackedConnection.Tuple] = []
@@ -117,7 +116,7 @@ extension FlowAggregator {
         conversation.take(answer)
         guard let answer else { return }
         hasTracked = true
-        // Where the destination was translated, the tuple of the interface is not the one of the connection.
+        // If the destination was translated, the tuple at the interface differs from the tuple of the connection.
         guard conversation.initiator == .far, !conversation.origin.contains(.unsolicited) else { return }
         if forged.contains(answer.original) { conversation.noteForgedFar() }
     }
@@ -130,9 +129,10 @@ extension FlowAggregator {
         return conversation.localEnd(by: resolver)
     }
 
-    /// Returns the tuple to query connection tracking for; nil where the answer would not be new.
+    /// Returns the tuple for the query of connection tracking; nil if the result would not be new.
     private func question(for conversation: Conversation) -> TrackedConnection.Tuple? {
-        // Packets that a workload sends are its own, whatever was translated: no query for flows that are only counted.
+        // A workload is the sender of the packets from its interface, with or without translation. Flows that are only counted
+        // need no query.
         if conversation.role == .workload, !hasRoom(for: conversation.share) { return nil }
         guard !conversation.isTracked else { return nil }
         if let localEnd = conversation.localEnd(by: resolver) {
@@ -144,10 +144,10 @@ extension FlowAggregator {
     }
 }
 
-// MARK: - Packets under others' addresses
+// MARK: - Forged source addresses
 
 extension FlowAggregator {
-    /// Recognizes packets under another's address where they leave, and answers to them where they arrive.
+    /// Recognizes packets with a forged source address where they leave, and their answers where they arrive.
     private func noteForgery(_ birth: FlowBirth, _ conversation: inout Conversation) {
         guard !forged.isEmpty else { return }
         if forged.hasForgedFar(birth.key) { conversation.noteForgedFar() }
@@ -157,18 +157,18 @@ extension FlowAggregator {
         conversation.becomeUnsolicited()
     }
 
-    /// Whether only an answer was seen, and its opening may still be found elsewhere.
+    /// Whether only an answer was seen, and its opening may still be found at another interface.
     ///
-    /// A scan may reach the answer before it reaches the opening.
+    /// A scan may read the flow of the answer before the flow of the opening.
     func awaitsOpening(_ conversation: Conversation) -> Bool {
         conversation.isLoneAnswer && !conversation.origin.contains(.unsolicited)
     }
 
-    /// Decides whether an answer that was seen alone at a workload's interface belongs to a forged opening.
+    /// Decides whether a lone answer at a workload's interface belongs to a forged opening.
     ///
-    /// The workload has not sent the opening through its interface while it was watched. Either the workload has sent it
-    /// earlier, or on another path: connection tracking has such a connection, if it has any. Or another sender has used the
-    /// workload's address, here or elsewhere.
+    /// The workload's interface did not carry the opening while it was watched. Either the workload sent it earlier or on
+    /// another path; then connection tracking has the connection, if it tracks any. Or another sender used the workload's
+    /// address, here or on another host.
     mutating func settleAnswer(_ conversation: inout Conversation) {
         guard awaitsOpening(conversation) else { return }
         let isForged = forged.contains(conversation.nearPackets)

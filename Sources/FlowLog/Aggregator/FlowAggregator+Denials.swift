@@ -2,16 +2,16 @@ import FlowModel
 
 /// Verdicts: how flows with denied packets are recorded.
 ///
-/// A datapath flow with denied packets is kept in `deniedFlows` until all of its
-/// packets are allowed again or it ends. Changes of such a flow are collected during a batch, and settled at its end:
+/// A datapath flow with denied packets stays in `deniedFlows` until all of its packets are allowed again, or it ends. Changes
+/// of such a flow are collected during a batch, and settled at the end of the batch:
 ///
 ///     drops ──> takeIn ── who decided? ──> listed ── deltas ──> settle ── shares ──> ledger
 ///
-/// Denied packets of the initiator are recorded as denied by the end whose policies denied them: in the flow's own
-/// record if the flow is reported for that end; otherwise in a second record, *of the other end*, and the own record stays
-/// as it is.
+/// Denied packets of the initiator are recorded as denied by the end whose policies denied them. If the flow is reported for
+/// that end, the flow's own record contains them. Otherwise a second record, *of the other end*, contains them, and the flow's
+/// own record does not change.
 extension FlowAggregator {
-    /// Notes the flows of a batch that have denied packets.
+    /// Notes which flows of a batch have denied packets.
     mutating func noteDenials(_ drops: borrowing [FlowDrop]) {
         if !denials.isEmpty { denials.removeAll(keepingCapacity: true) }
         for index in drops.indices where drops[index].isDenied && denials[drops[index].flowID] == nil {
@@ -19,7 +19,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Begins a flow with denied packets; it is reported when it is known how many of them were denied.
+    /// Begins a flow with denied packets; it is reported when the number of its denied packets is known.
     mutating func trackDenials(of conversation: Conversation, as flowID: UInt32, localEnd: InterfaceEnd) {
         let flow = DeniedFlow(
             flowID: flowID,
@@ -36,17 +36,17 @@ extension FlowAggregator {
         if flow.connection.reporter == .forward { unsettledForwards[flow.connection.packets] = flowID }
     }
 
-    /// Takes in the denied packets of a batch.
+    /// Adds the denied packets of a batch to their flows.
     mutating func takeIn(_ drops: borrowing [FlowDrop]) {
         for index in drops.indices where drops[index].isDenied { takeIn(drops[index]) }
     }
 
-    /// Takes in the denied packets of one flow.
+    /// Adds the denied packets of one flow.
     mutating func takeIn(_ drop: FlowDrop) {
         if let place = deniedPlace(of: drop.flowID) { return takeIn(drop, at: place) }
         switch states[drop.flowID] {
         case .held(let place, _): held[place].add(drop)
-        // This includes flows for which there was no room just now.
+        // This includes flows that were folded just now for lack of memory.
         case .folded(let flow): takeIn(drop, of: flow)
         case .unused, .reported, .waiting, .denied: unknownFlowIDs += 1
         }
@@ -64,15 +64,16 @@ extension FlowAggregator {
         }
     }
 
-    /// Lists a flow with denied packets to be settled at the end of the batch.
+    /// Adds a flow with denied packets to the list of flows to settle at the end of the batch.
     mutating func list(_ place: UInt32) {
         guard !deniedFlows[place].changes.isListed else { return }
         deniedFlows[place].changes.isListed = true
         listed.append(place)
     }
 
-    /// The place of a flow with denied packets, made if need be; nil if the identifier is not in use, or its flow is held back, or
-    /// is or must be folded.
+    /// Returns the place of a flow with denied packets, and creates it if necessary.
+    ///
+    /// Returns nil if the identifier is not in use, or if the flow is held back, folded, or folded now for lack of memory.
     mutating func deniedPlace(of flowID: UInt32) -> UInt32? {
         let flow: DeniedFlow
         switch states[flowID] {
@@ -116,14 +117,15 @@ extension FlowAggregator {
         return place
     }
 
-    /// Redirects a connection to the destination that its denied packets had.
+    /// Redirects a connection to the destination of its denied packets.
     private mutating func follow(_ destination: FlowDrop.Destination?, at place: UInt32) {
         let flow = deniedFlows[place]
         let present = FlowDrop.Destination(
             address: flow.connection.destination.address,
             port: flow.connection.packets.destinationPort
         )
-        // The destination of a denied packet that entered does not concern the end that sent it.
+        // The destination of a denied packet that entered does not apply to flows that are reported for another end than its
+        // sender.
         guard let destination, destination != present, flow.connection.reporter == .source, flow.initiator == .near
         else { return }
         if flow.called == nil { deniedFlows[place].called = present }
@@ -132,10 +134,10 @@ extension FlowAggregator {
     }
 }
 
-// MARK: - Whose denial
+// MARK: - The deciding end
 
 extension FlowAggregator {
-    /// Determines the record that a denial belongs to; repeated if policies or local addresses may have changed.
+    /// Determines the record that denied packets belong to; called again when policies or local addresses may have changed.
     mutating func decide(at place: UInt32) {
         let generations = (policies: evaluator?.generation, resolver: resolver.generation)
         if let known = deniedFlows[place].evaluation, known.generations == generations { return }
@@ -152,14 +154,14 @@ extension FlowAggregator {
         endOthersDenial(at: place)
     }
 
-    /// Renames ends that were unknown, as long as no flow has begun under their names.
+    /// Sets the names of ends that were unknown, as long as no flow was recorded under the old names.
     private mutating func learnNames(at place: UInt32) {
         let flow = deniedFlows[place]
         guard flow.own == nil, flow.otherEnd == nil else { return }
         deniedFlows[place].connection.learnNames(by: resolver)
     }
 
-    /// Ends a denial that belongs to the other end's record by now.
+    /// Ends the record of the other end if denied packets no longer belong to it.
     private mutating func endOthersDenial(at place: UInt32) {
         if deniedFlows[place].otherEndReporter == nil {
             endOtherEnd(at: place)
@@ -171,8 +173,8 @@ extension FlowAggregator {
 
     /// Returns the record that denied packets of the initiator belong to.
     ///
-    /// Policies are evaluated where both ends are local: the source's come first. An end that is not local has decided
-    /// elsewhere, or not at all; so has a local workload if packets come out of its interface (it let them in).
+    /// If both ends are local, the policies of the source are evaluated first. A remote end decides on its own node, or has no
+    /// policies. The egress of a local workload was allowed if its packets come out of its interface.
     private func decider(of flow: DeniedFlow, _ evaluation: VerdictEvaluation) -> DeniedFlow.Decider {
         let connection = flow.connection
         if connection.reporter == .forward { return .own }
@@ -194,7 +196,7 @@ extension FlowAggregator {
 
     /// Moves packets that were denied on their way out to the flow of the interface through which they entered.
     ///
-    /// They were counted there. Packets without such a flow, such as this host's own, stay in the record of the other end.
+    /// That flow counted them. Packets without such a flow, such as packets of this host, stay in the record of the other end.
     private mutating func moveToEntryInterface(from place: UInt32) {
         let flowID = deniedFlows[place].flowID
         let entryID = ledger.flowID(of: deniedFlows[place].connection.seen(by: .source)) { candidate, flow in
@@ -225,7 +227,8 @@ extension FlowAggregator {
         decide(at: other)
     }
 
-    /// Moves them to the remainder of the workload that sent them, if its flows are folded: they were counted there.
+    /// Moves them to the remainder of the workload that sent them, if the workload's flows are folded: the remainder counted
+    /// them.
     private mutating func moveToRemainder(from place: UInt32) {
         let source = deniedFlows[place].connection.source
         guard resolver.isLocalWorkload(source.address), let remainder = remainders.place(ofFolded: source) else {
@@ -241,7 +244,7 @@ extension FlowAggregator {
         )
     }
 
-    /// Whether a datapath flow counts for a flow of the ledger.
+    /// Whether a datapath flow counts for a given flow of the ledger.
     func stands(_ flowID: UInt32, for flow: UInt32) -> Bool {
         switch states[flowID] {
         case .reported(let reported): reported.flow == flow

@@ -1,14 +1,15 @@
 import FlowModel
 
-/// Connections that this host forwards, where policies of a host endpoint govern them.
+/// Connections that this host forwards, and that policies of a host endpoint govern.
 ///
-/// Neither end is this host's: the host endpoint reports, at the interface through which the initiator's packets enter, or else
-/// at the one through which they leave. Policies are evaluated once, when the connection begins.
+/// Neither end belongs to this host. The host endpoint reports at the interface through which the initiator's packets enter; if
+/// no policies govern them there, it reports at the interface through which they leave. Policies are evaluated once, when the
+/// connection begins.
 extension FlowAggregator {
-    /// Returns the end that a host endpoint reports for, which is the responder; nil if no policies govern it at this
-    /// interface, or it is reported at the other one.
+    /// Returns the end that a host endpoint reports for, which is the responder.
     ///
-    /// Also sets the decision of the policies. Costs nothing where ``hostInterface`` is nil.
+    /// Returns nil if no policies govern the connection at this interface, or if it is reported at the other interface. Also
+    /// sets the decision of the policies. Costs nothing if ``hostInterface`` is nil.
     mutating func forwardEnd(of conversation: inout Conversation, as flowID: UInt32) -> InterfaceEnd? {
         guard let hostInterface, let evaluator, conversation.role == .host,
             let interface = hostInterface(ledger.budget.interfaceIndex(of: conversation.share))
@@ -38,7 +39,7 @@ extension FlowAggregator {
         return nil
     }
 
-    /// The flow that is reported for the other interface of a forwarded connection.
+    /// Returns the flow that is reported for the other interface of a forwarded connection.
     private func forwardedFlow(
         of connection: ResolvedFlow,
         beside flowID: UInt32,
@@ -47,7 +48,7 @@ extension FlowAggregator {
     ) -> UInt32? {
         let known = ledger.flowID(of: connection) { candidate, flow in
             guard candidate != flowID, stands(candidate, for: flow) else { return false }
-            // The same packets may be in two flows of one interface.
+            // Two flows of one interface may contain the same packets.
             return reportedEnd(of: candidate) != end || ledger.share(of: flow) != conversation.share
         }
         if let known { return known }
@@ -60,7 +61,7 @@ extension FlowAggregator {
 
     /// Moves denied packets to the flow that is reported for the other interface.
     ///
-    /// Packets that were denied on their way out were counted where they entered.
+    /// Packets that were denied on their way out were counted at the interface through which they entered.
     mutating func moveToOtherInterface(from place: UInt32) {
         let flow = deniedFlows[place]
         let connection = flow.connection.seen(by: .forward)
@@ -73,7 +74,7 @@ extension FlowAggregator {
         moveForward(from: place, to: other, areCounted: flow.initiator == .far)
     }
 
-    /// Returns the flow of a conversation as one of its ends sees it, with the decision of a host endpoint's policies.
+    /// Returns the flow of a conversation as one of its ends sees it, with the decision of the host endpoint's policies.
     func flow(of conversation: Conversation, from localEnd: InterfaceEnd) -> ResolvedFlow {
         var flow = conversation.flow(from: localEnd, by: resolver)
         guard let trace = forwardTraces[conversation.transit] else { return flow }
@@ -82,12 +83,12 @@ extension FlowAggregator {
         return flow
     }
 
-    /// Whether a connection may be one that this host forwards, and for which policies are evaluated.
+    /// Whether this host may forward a connection, and evaluates policies for it.
     func mayBeForwarded(_ conversation: Conversation) -> Bool {
         hostInterface != nil && evaluator != nil && conversation.role == .host
     }
 
-    /// Returns the end that a flow is reported for: with the interface it determines whether packets enter or leave.
+    /// Returns the end that a flow is reported for; with the interface, it determines whether packets enter or leave.
     private func reportedEnd(of flowID: UInt32) -> InterfaceEnd? {
         switch states[flowID] {
         case .reported(let flow): flow.localEnd
@@ -98,7 +99,8 @@ extension FlowAggregator {
 
     /// Adds the hits of the other interface to a connection that is reported.
     ///
-    /// Its flow counts for the record with the hits of both. It begins again where it cannot be moved there.
+    /// Moves its flow to the group with the hits of both interfaces. If that is not possible, the flow begins again in that
+    /// group.
     private mutating func extend(
         _ flowID: UInt32,
         by trace: PolicyTrace,
@@ -130,15 +132,15 @@ extension FlowAggregator {
 ///
 /// A conversation keeps the number of its trace (4 bytes).
 struct ForwardTraces {
-    /// The maximum number of traces; connections with further ones are not recorded.
+    /// The maximum number of traces; connections with further traces are not recorded.
     static let limit = 1 << 16
 
-    /// Connections that are not recorded, because there are too many traces.
+    /// The number of connections that are not recorded because there are too many traces.
     private(set) var refused: UInt64 = 0
     private var traces: [PolicyTrace] = []
     private var indices: [UInt64: UInt32] = [:]
 
-    /// The number of a trace, from 1 on; nil if there are too many.
+    /// Returns the number of a trace, from 1 on; nil if there are too many.
     mutating func index(of trace: PolicyTrace) -> UInt32? {
         if let index = indices[trace.id] { return index }
         guard traces.count < Self.limit else {
@@ -150,12 +152,12 @@ struct ForwardTraces {
         return UInt32(traces.count)
     }
 
-    /// The trace of a number; nil for 0.
+    /// The trace with a number; nil for 0.
     subscript(index: UInt32) -> PolicyTrace? { index == 0 ? nil : traces[Int(index) - 1] }
 }
 
 extension PolicyTrace {
-    /// The trace of a forwarded connection with that of the interface that it enters through, or that it leaves by.
+    /// Returns this trace joined with the trace of the interface through which the connection enters or leaves.
     fileprivate func joined(with other: PolicyTrace, at direction: ForwardedConnection.Direction) -> PolicyTrace {
         direction == .entering ? other.followed(by: self) : followed(by: other)
     }

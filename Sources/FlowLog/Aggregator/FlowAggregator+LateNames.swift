@@ -1,21 +1,21 @@
 import FlowModel
 
 extension FlowAggregator {
-    /// A flow that is to begin again under other names or policies.
+    /// A flow that begins again under other names or policies.
     struct RenamedFlow {
         let flowID: UInt32
         let localEnd: InterfaceEnd
         let resolved: ResolvedFlow
         let share: UInt16
-        /// The process that has its socket, which an idle flow does not report again.
+        /// The process that owns its socket; an idle flow does not report it again.
         var process: FlowProcess?
     }
 
-    /// Ends flows with an end or policies that were unknown and are known by now, and flows of other levels than
-    /// the next interval's.
+    /// Ends flows that need new names, policies or levels, and returns them under these.
     ///
-    /// This is the only time that a running flow changes its name, and it happens once: the new name is kept. It costs a look
-    /// at every endpoint, and at every datapath flow only if any of them became known, or the levels change.
+    /// These are flows with an end or policies that were unknown when they began and are known now, and all flows whose level
+    /// changes with the next interval. A running flow changes its names only here, and only once. The cost is a check of every
+    /// endpoint; every datapath flow is checked only if an endpoint or the policies became known, or if levels change.
     mutating func endRenamed() -> [RenamedFlow] {
         let gotNames = ledger.refresh(by: resolver)
         guard gotNames || gotPolicies || nextLevels != nil else { return [] }
@@ -47,7 +47,7 @@ extension FlowAggregator {
         return renamed
     }
 
-    /// Returns a reported flow under another name, other policies or another level; nil if none of these has changed.
+    /// Returns a reported flow under its new names, policies or level; nil if none of these has changed.
     private mutating func resolvedAnew(_ flow: ReportedFlow) -> ResolvedFlow? {
         if let renamed = ledger.renamed(flow.flow, by: resolver) { return renamed }
         if gotPolicies, let unexplained = ledger.unexplained(flow.flow), trace(of: unexplained) != nil {

@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Verdicts that rules of the packet filter logged: the kernel's own report of the rule that decided.
+/// Verdicts that rules of the packet filter logged: the kernel reports the rule that decided.
 extension FlowAggregator {
-    /// Returns the decision at the reporting end of a connection: by rules that were logged, else by policies.
+    /// Returns the decision at the reporting end of a connection: of the logged rules, or else of the policies.
     mutating func trace(of connection: ResolvedFlow) -> PolicyTrace? {
         let traces = traces(of: connection)
         return logged(connection.reporter == .source ? traces.egress : traces.ingress, of: connection)
@@ -29,21 +29,21 @@ extension FlowAggregator {
         return keys
     }
 
-    /// Takes in the logged verdicts of a connection: a flow that began under other rules begins again.
+    /// Applies the logged verdicts of a connection: a flow that began under other rules begins again.
     mutating func takeIn(_ key: LoggedVerdicts.Key) {
         guard let flowID = flowID(of: key) else { return }
         if recordsLoggedDenials { deny(logged.takeDenied(key), of: flowID) }
         correct(flowID)
     }
 
-    /// Whether log entries of a connection that begins are worth waiting for.
+    /// Whether a connection that begins should wait for its log entries.
     func awaitsLog(_ conversation: Conversation, _ localEnd: InterfaceEnd?) -> Bool {
         guard readsLoggedVerdicts, let localEnd else { return false }
         let connection = self.flow(of: conversation, from: localEnd)
         return !logged.contains(LoggedVerdicts.Key(packets: connection.packets, reporter: connection.reporter))
     }
 
-    /// Settles the flows that have waited long enough.
+    /// Settles the flows whose wait is over.
     mutating func settleAwaited() {
         guard !awaiting.isEmpty else { return }
         for flowID in awaiting.nextBatch() {
@@ -52,7 +52,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Whether a connection that begins is known to be denied from logging rules alone.
+    /// Whether logging rules alone show that a connection that begins is denied.
     func isDeniedByLog(_ conversation: Conversation, _ localEnd: InterfaceEnd) -> Bool {
         guard recordsLoggedDenials, !logged.isEmpty else { return false }
         let connection = self.flow(of: conversation, from: localEnd)
@@ -61,7 +61,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Takes in denials that were logged before the flow began.
+    /// Adds the denials that were logged before the flow began.
     mutating func takeInLogged(of flowID: UInt32) {
         guard case .denied(let place) = states[flowID] else { return }
         let packets = deniedFlows[place].connection.packets
@@ -70,7 +70,7 @@ extension FlowAggregator {
         }
     }
 
-    /// The identifier of a running flow.
+    /// Returns the identifier of the active flow of a logged connection; nil if there is none.
     private func flowID(of key: LoggedVerdicts.Key) -> UInt32? {
         let packets = key.packets
         let owners = resolver.endpoints(source: packets.source, destination: packets.destination)
@@ -87,7 +87,7 @@ extension FlowAggregator {
         return ledger.flowID(of: connection.seen(by: key.reporter)) { stands($0, for: $1) }
     }
 
-    /// Takes in denied packets that were logged, where no other source reports them.
+    /// Adds logged denied packets to a flow, if no other source reports them.
     private mutating func deny(_ denied: TrafficCounters, of flowID: UInt32) {
         guard denied != .zero, let place = deniedPlace(of: flowID) else { return }
         if deniedFlows[place].initiator == .near {
@@ -99,7 +99,7 @@ extension FlowAggregator {
         decide(at: place)
     }
 
-    /// Begins a flow again if it began under other rules than those that were logged.
+    /// Begins a flow again if it began under other rules than the logged ones.
     private mutating func correct(_ flowID: UInt32) {
         switch states[flowID] {
         case .denied(let place):

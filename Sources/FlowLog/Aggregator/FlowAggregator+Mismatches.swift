@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Disagreements of policies and datapath: findings only where both sides are certain.
+/// Mismatches between the verdicts of policies and datapath: they are reported only if both verdicts are certain.
 extension FlowAggregator {
-    /// Returns the connections found since the last call for which policies and datapath decided differently.
+    /// Returns the connections, found since the last call, for which policies and datapath decided differently.
     public mutating func takeMismatches() -> [VerdictMismatch] {
         mismatches.take()
     }
@@ -15,7 +15,7 @@ extension FlowAggregator {
         mismatches.note(connection, reason: reason)
     }
 
-    /// Drops mismatches that are not found any more: policies or labels have changed meanwhile, or had just changed.
+    /// Drops mismatches that no longer exist, because policies or labels have changed or had just changed.
     ///
     /// - Parameter seconds: the length of the interval that ends.
     mutating func confirmMismatches(after seconds: Int64) {
@@ -30,10 +30,10 @@ extension FlowAggregator {
         if let now { settled.note(now, after: seconds) } else { settled.end() }
     }
 
-    /// Whether everything is known that a verdict depends on.
+    /// Whether all inputs of a verdict are known.
     ///
-    /// It is not if the initiator is a guess; if an end may be a workload that is not known; and for a resumed flow, if the
-    /// connection began before it was watched, under policies that may have been others.
+    /// They are not known if the initiator is a guess, or if an end may be a workload that is not known yet. The same holds for
+    /// an allowed flow that is resumed or began before it was watched, because other policies may have applied then.
     private func isCertain(_ connection: ResolvedFlow) -> Bool {
         guard !connection.origin.contains(.guessed), !connection.local.mayBecomeKnown, !connection.remote.mayBecomeKnown
         else { return false }
@@ -41,7 +41,7 @@ extension FlowAggregator {
         return connection.origin.isDisjoint(with: [.unwatched, .resumed]) && !connection.isToPodsOwnNode(by: resolver)
     }
 
-    /// Returns the action at the reporting end by other snapshots; logged rules are the same for all snapshots.
+    /// Returns the action at the reporting end under other snapshots; logged rules are the same for all snapshots.
     private func action(
         of connection: ResolvedFlow,
         by resolver: any EndpointResolver,

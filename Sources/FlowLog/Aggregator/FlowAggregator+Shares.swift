@@ -1,6 +1,6 @@
 import FlowModel
 
-/// Verdicts: how the traffic of a flow with denied packets is divided among records.
+/// Verdicts: how the traffic of a flow with denied packets is divided between records.
 extension FlowAggregator {
     /// Records the batch's changes of flows with denied packets.
     mutating func settleListed() {
@@ -13,7 +13,7 @@ extension FlowAggregator {
     private mutating func settle(at place: UInt32) {
         decide(at: place)
         let changes = deniedFlows[place].changes
-        // A drop that is reported early is recorded later, with its own reason.
+        // A drop that is reported before its count is recorded later, with its own reason.
         deniedFlows[place].changes = DeniedFlow.Changes(reason: changes.reason)
         let isNear = deniedFlows[place].initiator == .near
         let sent = isNear ? changes.ingress : changes.egress
@@ -23,7 +23,7 @@ extension FlowAggregator {
         case .nobody, .otherInterface: unrecordedDenials += denials.packets
         case .own, .otherEnd, .entryInterface: deniedFlows[place].forward.deny(changes.forward.counted)
         }
-        // For a flow that was allowed so far, the last packets are the denied ones; for one that was denied, the first.
+        // If the flow was allowed before, the denied packets are the last ones; if it was denied before, the first ones.
         let later = deniedFlows[place].own?.action == .allow && isNear ? changes.later : .zero
         var (allowed, denied) = deniedFlows[place].forward.split(sent, isDenied: isDenied, later: later)
         if let reporter = deniedFlows[place].otherEndReporter {
@@ -34,7 +34,7 @@ extension FlowAggregator {
             denied += changes.forward.uncounted
         }
         if !deniedFlows[place].isReported {
-            // The end that they were sent to never received them.
+            // The receiving end never got these packets.
             unrecordedDenials += changes.backward.counted.packets + changes.backward.uncounted.packets
             if let place = deniedFlows[place].waitingPlace {
                 addToTransit(ingress: changes.ingress, egress: changes.egress, at: place)
@@ -58,7 +58,7 @@ extension FlowAggregator {
         let deniedAnswers = countedDenials + changes.backward.uncounted
         switch (allowed.packets > 0, denied != .zero) {
         case (false, false):
-            // Answers alone do not show the verdict; without packets and without a denial there is nothing to record.
+            // Answers alone do not show the verdict. Without packets and without a denial there is nothing to record.
             if deniedFlows[place].own == nil {
                 let isAtOtherEnd = deniedFlows[place].otherEndReporter != nil
                 if isAtOtherEnd, allowed == .zero, answers == .zero { break }
@@ -132,7 +132,7 @@ extension FlowAggregator {
     }
 }
 
-// MARK: - The flow of the own end
+// MARK: - The flow of the reporting end
 
 extension FlowAggregator {
     private mutating func begin(_ connection: ResolvedFlow, _ reason: DropReason?, at place: UInt32) -> LedgerFlow {
@@ -143,8 +143,8 @@ extension FlowAggregator {
 
     /// Sets the verdict under which the datapath flow counts; a flow with another verdict ends.
     ///
-    /// A denied packet is evaluated against the present policies; so is the first packet after denied ones. An allowed flow
-    /// keeps the trace from its beginning.
+    /// Denied packets are evaluated against the current policies; so is the first packet after denied packets. An allowed flow
+    /// keeps the trace of its beginning.
     private mutating func setVerdict(_ action: FlowAction, _ reason: DropReason?, at place: UInt32) {
         if action == .allow { trackAgain(at: place) }
         decide(at: place)
@@ -166,7 +166,7 @@ extension FlowAggregator {
         deniedFlows[place].isOwnCurrent = true
     }
 
-    /// Records traffic under another verdict without changing the flow's own.
+    /// Records traffic under another verdict without changing the flow's verdict.
     private mutating func recordOnce(
         _ action: FlowAction,
         sent: TrafficCounters,
@@ -213,7 +213,7 @@ extension FlowAggregator {
         )
     }
 
-    /// Queries connection tracking for a connection's destination; it has no entry while packets are denied.
+    /// Queries connection tracking again for a connection's destination; there is no entry while packets are denied.
     private mutating func trackAgain(at place: UInt32) {
         guard let called = deniedFlows[place].called, deniedFlows[place].connection.reporter == .source else { return }
         deniedFlows[place].called = nil
@@ -262,7 +262,7 @@ extension FlowAggregator {
     }
 }
 
-// MARK: - The end
+// MARK: - End
 
 extension FlowAggregator {
     /// Stops tracking a flow that has no denied packets any more.
@@ -270,7 +270,7 @@ extension FlowAggregator {
         let flow = deniedFlows[place]
         guard flow.otherEnd == nil, flow.forward.owed == .zero, flow.backward.owed == .zero else { return }
         if let waitingPlace = flow.waitingPlace {
-            // While denials were tracked, its ends were not compared with the present addresses of this node.
+            // The ends were not compared with the current addresses of this node while denials were tracked.
             states[flow.flowID] = .waiting(place: waitingPlace, generation: generation &- 1)
         } else if let own = flow.own, own.action == .allow {
             states[flow.flowID] = .reported(ReportedFlow(flow: own.flow, group: own.group, localEnd: flow.localEnd))
@@ -293,7 +293,7 @@ extension FlowAggregator {
         deniedFlows.remove(place)
     }
 
-    /// Ends the ledger's flows of a flow with denied packets if an end was unknown when they began and is known by now.
+    /// Ends the ledger's flows of a flow with denied packets if an end was unknown when they began and is known now.
     ///
     /// - Returns: the connection under its new names.
     mutating func endRenamed(deniedAt place: UInt32) -> ResolvedFlow? {

@@ -1,8 +1,8 @@
 public import FlowModel
 
-/// Socket statistics, flags of TCP, and DNS lookups of flows.
+/// Socket statistics, TCP flags and DNS lookups of flows.
 extension FlowAggregator {
-    /// Takes in flags that flows did not have before.
+    /// Adds TCP flags that flows did not have before.
     mutating func add(_ flags: borrowing [FlowFlags]) {
         for index in flags.indices {
             let (flowID, flags) = (flags[index].flowID, flags[index].flags)
@@ -10,7 +10,7 @@ extension FlowAggregator {
         }
     }
 
-    /// The flow of the ledger that a datapath flow counts for.
+    /// Returns the ledger's flow that a datapath flow counts for.
     private func ledgerFlow(of flowID: UInt32) -> UInt32? {
         switch states[flowID] {
         case .reported(let flow): flow.flow
@@ -19,7 +19,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Takes in answered DNS questions of flows that have begun or begin in this interval.
+    /// Adds answered DNS queries to flows that began, or begin, in this interval.
     public mutating func add(_ lookups: [FlowLookup]) {
         for lookup in lookups {
             guard states[lookup.flowID] == .unused else {
@@ -32,7 +32,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Takes in the lookups of flows that were received before the flows began.
+    /// Adds lookups that were received before their flows began.
     mutating func takeEarlyLookups(of births: borrowing [FlowBirth]) {
         guard !earlyLookups.isEmpty else { return }
         for index in births.indices {
@@ -45,15 +45,15 @@ extension FlowAggregator {
         }
     }
 
-    /// The most lookups of an interval that are kept for flows that have not begun.
+    /// The maximum number of lookups per interval that are kept for flows that have not begun.
     private static let earlyLookupLimit = 1 << 14
 
-    /// Takes in socket statistics; those of the other end's socket are not the reporting endpoint's.
+    /// Adds socket statistics; statistics of the other end's socket are ignored.
     mutating func add(_ sockets: borrowing [FlowSocket]) {
         for index in sockets.indices { add(sockets[index]) }
     }
 
-    /// Takes in the statistics of one socket.
+    /// Adds the statistics of one socket.
     mutating func add(_ socket: FlowSocket) {
         switch states[socket.flowID] {
         case .reported(let flow):

@@ -1,74 +1,74 @@
 public import FlowModel
 
-/// Turns the counts of the datapath into flow records: maps its flow identifiers to connections, folds flows into groups, and
-/// reports every group once per interval.
+/// Makes flow records of the datapath's counts: maps flow identifiers to connections, folds flows into groups, and reports
+/// every group once per interval.
 ///
 /// A flow is one 5-tuple as one reporting endpoint sees it, behind address translation. The reporting end and the initiator are
-/// decided when the flow begins and hold until it ends; so do the names of its endpoints, with one exception: a name that is
-/// not known yet may come late (``flush(at:emit:)``). The denied packets of a flow make another flow of it
-/// (FlowAggregator+Denials.swift). Batches and flushes come from one thread.
+/// determined when the flow begins, and stay the same until it ends. So do the names of its endpoints, with one exception: a
+/// name that is not known yet may be set later (``flush(at:emit:)``). Denied packets of a flow make a second flow
+/// (FlowAggregator+Denials.swift). Batches and flushes must come from one thread.
 public struct FlowAggregator: ~Copyable {
     var resolver: any EndpointResolver
     var evaluator: (any PolicyEvaluator)?
-    /// Looks up domain names of destinations; nil where they are not collected.
+    /// Looks up domain names of destinations; nil if they are not collected.
     public var domains: (any DomainResolver)?
-    /// Finds an interface of this host by its index; nil where policies of forwarded traffic are not evaluated.
+    /// Finds an interface of this host by its index; nil if policies of forwarded traffic are not evaluated.
     public var hostInterface: ((UInt32) -> HostInterface?)?
-    /// Whether policies are known since the last flush, and were not before.
+    /// Whether policies became known after the last flush.
     var gotPolicies = false
     let tracker: (any ConnectionTracker)?
     private var intervalStart: Int64
 
     var states = FlowStateTable()
     var ledger: FlowLedger
-    /// The conversations of flows that are not reported, because neither end is this node's.
+    /// The conversations of flows that are not reported because neither end belongs to this node.
     var waiting = Slab<Conversation>()
     /// Flows that will be reported, but whose names are not known yet.
     var held = Slab<HeldFlow>()
     /// Flows with denied packets.
     var deniedFlows = Slab<DeniedFlow>()
-    /// The places in ``deniedFlows`` that change in the batch.
+    /// The places in ``deniedFlows`` that change in the current batch.
     var listed: [UInt32] = []
-    /// The places of denials in the batch, by flow identifier.
+    /// The indices of denials in the current batch, by flow identifier.
     var denials: [UInt32: Int] = [:]
     var mismatches = VerdictMismatches()
     /// DNS lookups of flows that are about to begin, by the datapath's identifier.
     var earlyLookups: [UInt32: [FlowLookup]] = [:]
-    /// The number of lookups that were kept in this interval.
+    /// The number of such lookups in this interval.
     var earlyLookupCount = 0
-    /// Senders under addresses of others.
+    /// Workloads that send packets with source addresses of other endpoints.
     var foreign = ForeignSenders()
     var settled = SettledWorld()
-    /// Packets that were sent under others' addresses.
+    /// Tuples of packets with forged source addresses.
     var forged = ForgedTuples()
-    /// Whether connection tracking has had any connection.
+    /// Whether connection tracking has ever returned a connection.
     var hasTracked = false
-    /// Entries that rules of the packet filter logged.
+    /// Verdicts that rules of the packet filter logged.
     var logged = LoggedVerdicts()
-    /// Whether rules are logged at all.
+    /// Whether rules log their verdicts.
     let readsLoggedVerdicts: Bool
-    /// Whether denied packets are known from logging rules alone.
+    /// Whether only logging rules report denied packets.
     let recordsLoggedDenials: Bool
-    /// Flows that are held back for a few batches, because the log entry of their first packet, or the flow that they answer,
-    /// may arrive after them.
+    /// Flows that are held back for a few batches, until the log entry of their first packet or the flow that they answer may
+    /// arrive.
     var awaiting = AwaitedFlows()
     /// The traffic of the flows of ``waiting`` in this interval.
     var transit = TransitTable()
     /// Decisions of host endpoints' policies for forwarded connections.
     var forwardTraces = ForwardTraces()
-    /// The datapath's identifiers of forwarded flows with denied packets that are in no record before the batch ends.
+    /// Denied forwarded flows that are not recorded before the batch ends: the datapath's identifiers, by tuple.
     var unsettledForwards: [TrackedConnection.Tuple: UInt32] = [:]
     var unrecorded = UnrecordedTraffic()
-    /// Whether interfaces of workloads have been watched.
+    /// Whether any workload interface has been watched.
     var hasWorkloadInterfaces = false
-    /// Traffic of endpoints without the other end.
+    /// Traffic of endpoints that is recorded without the other end.
     var remainders = RemainderTable()
     private var levels: FlowLogConfiguration
     /// The levels of the next interval, if they differ.
     var nextLevels: FlowLogConfiguration?
     /// Traffic that the datapath counted in no flow, since the beginning.
     var uncountedFlows = TrafficCounters.zero
-    /// Traffic of folded flows since the beginning, and their count.
+    /// The traffic of folded flows, and their number, since the beginning.
     var folded = TrafficCounters.zero
     var foldedFlows: UInt64 = 0
     var unknownFlowIDs: UInt64 = 0
@@ -77,9 +77,9 @@ public struct FlowAggregator: ~Copyable {
     /// Begins the first interval.
     ///
     /// - Parameters:
-    ///   - configuration: the detail that is kept.
+    ///   - configuration: the detail of records.
     ///   - resolver: resolves addresses, until ``use(_:)-(EndpointResolver)`` replaces it.
-    ///   - tracker: returns translated tuples; nil if there is none: addresses are then used as they were seen.
+    ///   - tracker: returns translated tuples; nil for none: addresses are then used as seen at the interface.
     ///   - startTime: start of the first interval, Unix seconds.
     public init(
         configuration: FlowLogConfiguration,
@@ -96,16 +96,16 @@ public struct FlowAggregator: ~Copyable {
         intervalStart = startTime
     }
 
-    /// Resolves addresses against another snapshot from now on.
+    /// Resolves addresses with another snapshot from now on.
     ///
-    /// Reported flows keep their names; unreported ones are reconsidered with their next delta.
+    /// Reported flows keep their names; unreported flows are resolved again with their next delta.
     public mutating func use(_ resolver: any EndpointResolver) {
         self.resolver = resolver
     }
 
     /// Evaluates these policies from now on; nil if none are known.
     ///
-    /// Reported flows keep the enforced policies of their beginning until their verdict changes; flows that began without known
+    /// Reported flows keep the enforced policies of their beginning until their verdict changes. Flows that began without known
     /// policies begin again with the next interval.
     public mutating func use(_ evaluator: (any PolicyEvaluator)?) {
         if self.evaluator == nil, evaluator != nil { gotPolicies = true }
@@ -115,8 +115,8 @@ public struct FlowAggregator: ~Copyable {
 
     /// Folds records to these levels from the next interval on.
     ///
-    /// Running connections continue under the new level. They do not count as begun again; their end, which counts once, is
-    /// counted in the interval that ends. Denied flows keep their level until they end.
+    /// Running connections continue at the new level and do not count as started again. Their end counts once, in the interval
+    /// in which they end. Denied flows keep their level until they end.
     ///
     /// - Parameters:
     ///   - allowed: the level of records of allowed flows.
@@ -128,15 +128,15 @@ public struct FlowAggregator: ~Copyable {
         nextLevels = (allowed, denied) == (levels.levelForAllowed, levels.levelForDenied) ? nil : next
     }
 
-    /// Returns the workloads' interfaces with packets from addresses of others that were found since the last call.
+    /// Returns the workload interfaces, found since the last call, that sent packets with source addresses of other endpoints.
     public mutating func takeForeignSenders() -> [ForeignSender] {
         foreign.take(by: resolver)
     }
 
-    /// Takes in a batch of the datapath.
+    /// Processes a batch of the datapath.
     ///
-    /// Changes of unknown flow identifiers are ignored and counted (``Statistics/unknownFlowIDs``); the birth of a
-    /// flow whose identifier is in use ends that one first.
+    /// Changes of unknown flow identifiers are ignored and counted (``Statistics/unknownFlowIDs``). If a flow begins with an
+    /// identifier in use, the former flow ends first.
     public mutating func process(_ batch: borrowing FlowBatch) {
         if !batch.births.isEmpty {
             noteDenials(batch.drops)
@@ -165,27 +165,27 @@ public struct FlowAggregator: ~Copyable {
         foreign.end(batch.ends)
     }
 
-    /// Ends the interval: emits a record for every group that had a flow in it, and for every remainder, and begins the
-    /// next interval.
+    /// Ends the interval, emits a record for every group with a flow in it and for every remainder, and begins the next one.
     ///
-    /// Flows whose names were waited for are reported in it with the names that are known now. Flows that began without a name
-    /// that is known by now end in it under the old name; they begin again in the next one.
+    /// Flows that were held back for names are reported in this interval, with the names that are known now. Flows that began
+    /// without a name that is known now end in this interval under the old name, and begin again in the next one.
     ///
     /// - Parameters:
-    ///   - endTime: end of the interval, Unix seconds; taken for its start if it is before that.
-    ///   - emit: called with each record: groups in the order of their numbers (the order of their first flows, unless numbers
-    ///     are used again), then remainders in no order.
+    ///   - endTime: end of the interval, Unix seconds; the start of the interval if it is earlier than that.
+    ///   - emit: called with each record: first groups, ordered by number (the order of their first flows, unless numbers are
+    ///     reused), then remainders, in no order.
     public mutating func flush(at endTime: Int64, emit: (borrowing FlowRecord) -> Void) {
         flush(intervalStart...max(endTime, intervalStart), emit: emit)
     }
 
-    /// Does the same as ``flush(at:emit:)``, with both ends of the interval: the start replaces the noted one, as the clock may
-    /// have been set.
+    /// Does the same as ``flush(at:emit:)``, with both ends of the interval.
+    ///
+    /// The given start replaces the stored one, because the clock may have been set.
     ///
     /// - Parameters:
     ///   - interval: the seconds of the interval.
-    ///   - hasTime: whether there is time for more records. If given, records of interfaces with few records come first; the
-    ///     groups that are left when it returns false are counted in the remainders of their local ends.
+    ///   - hasTime: whether there is time for more records. If given, records of interfaces with few records come first, and
+    ///     groups without a record are counted in the remainders of their local ends.
     ///   - emit: called with each record.
     public mutating func flush(
         _ interval: ClosedRange<Int64>,
@@ -246,7 +246,7 @@ public struct FlowAggregator: ~Copyable {
 // MARK: - Datapath flows
 
 extension FlowAggregator {
-    /// Takes in the deltas of a batch: the hot path, in a function of its own so that it has all registers.
+    /// Adds the deltas of a batch; the hot path, in its own function so that it can use all registers.
     @inline(never)
     private mutating func add(_ deltas: borrowing [FlowDelta]) {
         for index in deltas.indices {
@@ -254,7 +254,7 @@ extension FlowAggregator {
             if let reported = states.reported(delta.flowID) {
                 count(ingress: delta.ingress, egress: delta.egress, for: reported)
             } else {
-                // Field by field: a delta whose address is taken would be written to memory for every delta.
+                // Fields are passed one by one: a delta whose address is taken would be written to memory.
                 addToUnreported(delta.flowID, ingress: delta.ingress, egress: delta.egress)
             }
         }
@@ -300,19 +300,19 @@ extension FlowAggregator {
         }
     }
 
-    /// Whether an end of a conversation has no name, and may get one soon.
+    /// Whether an end of a conversation has no name yet, and may get one soon.
     func isUnnamed(_ conversation: Conversation) -> Bool {
         conversation.mayBecomeKnown(by: resolver)
     }
 
-    /// The part of the resolver's generation that a flow's state keeps.
+    /// The part of the resolver's generation that is stored in a flow's state.
     var generation: UInt32 { UInt32(truncatingIfNeeded: resolver.generation) }
 }
 
 // MARK: - Flows that are not reported, or not yet
 
 extension FlowAggregator {
-    /// Takes in the traffic of a flow that is not reported, and reconsiders it if names have changed.
+    /// Adds traffic to a flow that is not reported, and resolves it again if names have changed.
     private mutating func addToUnreported(_ flowID: UInt32, ingress: TrafficCounters, egress: TrafficCounters) {
         switch states[flowID] {
         case .held(let place, let known):
@@ -348,7 +348,7 @@ extension FlowAggregator {
         list(place)
     }
 
-    /// Reconsiders a waiting flow.
+    /// Resolves a waiting flow again.
     private mutating func reconsider(_ flowID: UInt32, at place: UInt32) {
         var conversation = waiting[place]
         if let localEnd = localEnd(of: &conversation) ?? forwardEnd(of: &conversation, as: flowID) {
@@ -360,9 +360,9 @@ extension FlowAggregator {
         }
     }
 
-    /// Decides how to report a flow that was held back, with the present inventory.
+    /// Decides how to report a flow that was held back, with the current inventory.
     ///
-    /// A flow with denied packets is listed, and settled with the rest of the batch: denials of other flows may be
+    /// A flow with denied packets is added to the list and settled at the end of the batch; denials of other flows may be
     /// incomplete until then.
     mutating func settleHeld(at place: UInt32) {
         let flow = held[place]
@@ -398,7 +398,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Decides how to report all of them, in the order of their numbers.
+    /// Decides how to report all flows that are held back, in the order of their numbers.
     private mutating func settleHeld() {
         guard held.count > 0 else { return }
         let candidates = (0..<held.limit).map { (place: $0, flowID: held[$0].flowID) }
@@ -406,7 +406,7 @@ extension FlowAggregator {
             if case .held(place, _) = states[flowID] { settleHeld(at: place) }
         }
         settleListed()
-        // So many may never come again.
+        // Frees the memory: so many flows may never be held back again.
         held = Slab()
     }
 }

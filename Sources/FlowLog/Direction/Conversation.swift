@@ -1,24 +1,24 @@
 import FlowModel
 
-/// The ends, ports and protocol of a flow from its birth, without the interface: everything that is needed to report it.
+/// The ends, ports and protocol of a flow, without the interface: everything that is needed to report it.
 ///
-/// Addresses and ports are the ones that the interface saw, until ``translate(by:)`` finds the ones behind them.
+/// Addresses and ports are those that the interface saw, until ``translate(by:)`` finds those behind address translation.
 struct Conversation {
     /// Address of the near end.
     private(set) var near: IPAddress
     /// Address of the far end.
     private(set) var far: IPAddress
-    /// The address that was called, before destination NAT.
+    /// The destination address before destination NAT.
     private(set) var called: IPAddress
     /// Port of the near end; for ICMP the identifier.
     private(set) var nearPort: UInt16
     /// Port of the far end; for ICMP type and code.
     private(set) var farPort: UInt16
-    /// The port that was called, before destination NAT; without meaning for ICMP.
+    /// The destination port before destination NAT; without meaning for ICMP.
     private(set) var calledPort: UInt16
     /// The source port after source NAT, or 0.
     private(set) var natPort: UInt16 = 0
-    /// The share of memory that it is charged to (``DetailBudget``).
+    /// The share of memory that the conversation is charged to (``DetailBudget``).
     var share: UInt16 = 0
     /// The protocol above IP.
     let proto: IPProtocol
@@ -30,24 +30,24 @@ struct Conversation {
     private(set) var origin: FlowOrigin
     /// The place to which the address of the near end belongs.
     let nearStanding: NearStanding
-    /// Whether the far end is another endpoint than its address shows.
+    /// Whether the far end's packets entered this host with a source address of another endpoint.
     private(set) var isFarForged = false
     /// Whether connection tracking was queried.
     private(set) var isTracked = false
     /// Whether connection tracking has the connection.
     private(set) var isInTable = false
-    /// Whether only an answer was seen, at the interface of a workload, through which an opening would have come.
+    /// Whether only an answer was seen at a workload's interface, which would also have carried the opening.
     let isLoneAnswer: Bool
     /// ``transit``, or ``joinedFlow`` with ``joinedTag``.
     private var forwarding: UInt32 = 0
-    /// The time when it began, CLOCK_MONOTONIC ns; 0 where that is not known.
+    /// The time when the flow began, CLOCK_MONOTONIC ns; 0 if it is not known.
     let began: Int64
 
-    /// Takes from a birth the properties that do not change any more.
+    /// Takes the properties of a flow that do not change.
     ///
     /// - Parameters:
     ///   - birth: the flow.
-    ///   - initiator: the initiator, as far as is known.
+    ///   - initiator: the initiator, as far as known.
     init(_ birth: FlowBirth, initiator: InterfaceEnd) {
         let key = birth.key
         near = key.near
@@ -55,7 +55,7 @@ struct Conversation {
         nearPort = key.nearPort
         farPort = key.farPort
         proto = key.proto
-        // A resumed or joined flow began at some time before.
+        // A resumed or joined flow began at an unknown earlier time.
         began = birth.resumed || birth.joined ? 0 : birth.began
         role = birth.role
         origin = birth.origin
@@ -69,13 +69,14 @@ struct Conversation {
 
     private static let joinedTag: UInt32 = 1 << 31
 
-    /// The decision of a host endpoint's policies where this host forwards it, in ``ForwardTraces``; 0 where none govern it.
+    /// The decision of a host endpoint's policies if this host forwards the conversation, in ``ForwardTraces``; 0 if none
+    /// govern it.
     var transit: UInt32 {
         get { forwarding & Self.joinedTag == 0 ? forwarding : 0 }
         set { forwarding = newValue }
     }
 
-    /// The identifier of the flow of the other interface that has its hits, below 2^31; nil if it is reported itself, or not at all.
+    /// The identifier (below 2^31) of the other interface's flow that has the hits of this one; nil for none.
     var joinedFlow: UInt32? {
         get { forwarding & Self.joinedTag == 0 ? nil : forwarding & ~Self.joinedTag }
         set { forwarding = newValue.map { $0 | Self.joinedTag } ?? 0 }
@@ -93,9 +94,9 @@ struct Conversation {
 }
 
 extension FlowBirth {
-    /// Whether a workload has sent the first packet under another's address, and no connection was opened to it.
+    /// Whether a workload sent the first packet with a forged source address, and no opening to that address was seen.
     ///
-    /// Whatever the packet looks like, it is not an answer: its sender is the initiator.
+    /// Such a packet is not an answer, whatever its flags are: its sender is the initiator.
     fileprivate var isBegunByForgery: Bool {
         guard case .elsewhere = nearPlace, role == .workload, !resumed else { return false }
         return !marks.contains(.firstEgress) && !marks.contains(.openedEgress)
@@ -105,38 +106,37 @@ extension FlowBirth {
 // MARK: - Address translation
 
 extension Conversation {
-    /// Whether connection tracking may add anything: the initiator, or the addresses behind the ones that were seen.
+    /// Whether connection tracking may have new information: the initiator, or the addresses behind address translation.
     ///
     /// - Parameters:
-    ///   - localEnd: the end that is local, by the addresses that were seen.
-    ///   - resolver: resolves them.
-    /// - Returns: false if its answer is known already.
+    ///   - localEnd: the end that is local, by the addresses at the interface.
+    ///   - resolver: resolves the addresses.
+    /// - Returns: false if the result of a query is known already.
     func isWorthAsking(localEnd: InterfaceEnd, by resolver: any EndpointResolver) -> Bool {
         if origin.contains(.guessed) || isLoneAnswer { return true }
-        // Packets that leave with the host's address may be a workload's behind masquerade.
+        // Packets that leave with the host's address may be a workload's, behind masquerade.
         if role == .host, resolver.isOwn(address(of: localEnd)) { return true }
         if localEnd == initiator {
-            // Only a known workload is called by an address of its own; any other address may be a service's or need
+            // Only a known workload's address is certainly not translated. Any other address may be a service's or need
             // masquerade.
             let ends = resolver.endpoints(source: near, destination: far)
             return ends.destination.kind != .workload
         }
-        // Called under the address of a service, or by an end behind masquerade.
+        // The address that was called may be a service's, or the caller may be behind masquerade.
         if resolver.isOwn(far) { return true }
         guard proto.hasPorts else { return false }
         return resolver.hasUncoveredServices || resolver.isServiceBackend(near, port: nearPort, proto: proto)
     }
 
-    /// The packets to query connection tracking for; nil if it does not track packets of this kind.
+    /// The tuple for the query of connection tracking; nil if it does not track packets of this kind.
     ///
-    /// These are the packets of the near end: when they enter the node they have the addresses by which connection tracking
-    /// knows the connection, whether the initiator sends them or the responder answers; packets that leave may be translated by
-    /// then.
+    /// The tuple is that of the near end's packets. When they enter the node, they have the addresses that connection tracking
+    /// stores, for the initiator as for the responder. Packets that leave may be translated already.
     var trackedPackets: TrackedConnection.Tuple? {
         var (sourcePort, destinationPort) = (nearPort, farPort)
         if proto.isICMP {
             guard let replyType = proto.replyType(to: farPort >> 8) else { return nil }
-            // The packet that is answered had the near end's address, whoever sent it.
+            // The packet that was answered had the near end's address, even if it was forged.
             let nearSentQuery = initiator == .near || origin.contains(.unsolicited)
             if !nearSentQuery { destinationPort = replyType << 8 | farPort & 0xff }
             sourcePort = nearPort
@@ -150,8 +150,10 @@ extension Conversation {
         )
     }
 
-    /// Takes over the answer of connection tracking for ``trackedPackets``: the ends behind address translation, and the
-    /// initiator, for which it is more reliable than the first packets that were seen.
+    /// Applies the result of connection tracking for ``trackedPackets``: the ends behind address translation, and the
+    /// initiator.
+    ///
+    /// The result is more reliable than the first packets at the interface.
     mutating func take(_ answer: TrackedConnection?) {
         isTracked = true
         guard let answer, let packets = trackedPackets else { return }
@@ -162,12 +164,12 @@ extension Conversation {
         if origin.contains(.unsolicited) { becomeUnsolicited() }
     }
 
-    /// Notes that the far end's packets entered this host under another's address.
+    /// Marks the far end's packets as having entered this host with a forged source address.
     mutating func noteForgedFar() { isFarForged = true }
 
-    /// Marks the flow as an answer to packets that another has sent under the near end's address.
+    /// Marks the flow as an answer to packets that another endpoint sent with the near end's address.
     ///
-    /// The near end initiated nothing: it is called by the end that answers.
+    /// The near end did not initiate it: the end that answers becomes the initiator.
     mutating func becomeUnsolicited() {
         origin.insert(.unsolicited)
         origin.remove(.guessed)
@@ -175,7 +177,7 @@ extension Conversation {
         (called, calledPort) = (near, nearPort)
     }
 
-    /// The packets of the near end as they were before their addresses were translated, if it sent any.
+    /// The tuple of the near end's packets before address translation, if it sent any.
     var nearPackets: TrackedConnection.Tuple {
         let isCalledFar = initiator == .near
         return TrackedConnection.Tuple(
@@ -189,9 +191,8 @@ extension Conversation {
 
     /// Redirects the conversation to the destination that the kernel reports for a dropped packet.
     ///
-    /// Connection tracking has no entry for a packet that was dropped.
-    ///
-    /// Only packets of the initiator are translated, and only those that entered are reported: the near end is the initiator.
+    /// Connection tracking has no entry for a dropped packet. Only the initiator's packets are translated, and only packets
+    /// that entered are reported. So the near end is the initiator.
     mutating func redirect(to destination: FlowDrop.Destination) {
         origin.remove(.guessed)
         if initiator == .far {
@@ -201,7 +202,7 @@ extension Conversation {
         (far, farPort) = (destination.address, destination.port)
     }
 
-    /// The destination that was called, if it differs from the one that the conversation leads to.
+    /// The destination before translation, if it differs from the present destination.
     var calledElsewhere: FlowDrop.Destination? {
         let present = FlowDrop.Destination(address: address(of: initiator.other), port: port(of: initiator.other))
         let destination = FlowDrop.Destination(address: called, port: calledPort)
@@ -226,7 +227,7 @@ extension Conversation {
 }
 
 extension IPProtocol {
-    /// The ICMP type that answers a query, for the queries that connection tracking follows; nil for any other message
+    /// Returns the ICMP type that answers a query, for the queries that connection tracking follows; nil for any other message
     /// (`nf_conntrack_proto_icmp.c`, `nf_conntrack_proto_icmpv6.c`).
     fileprivate func replyType(to query: UInt16) -> UInt16? {
         switch (self, query) {
@@ -244,12 +245,12 @@ extension IPProtocol {
 // MARK: - Resolution
 
 extension Conversation {
-    /// Whether the name of an end, and so whether it is local, may become known soon.
+    /// Whether the name of an end may become known soon, and with it whether the end is local.
     func mayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
         nearMayBecomeKnown(by: resolver) || !isFarForged && resolver.mayBecomeKnown(far, began: began)
     }
 
-    /// The flow of this conversation as one of its ends sees it.
+    /// Returns the flow of this conversation as one of its ends sees it.
     func flow(from localEnd: InterfaceEnd, by resolver: any EndpointResolver) -> ResolvedFlow {
         let source = address(of: initiator)
         let destination = address(of: initiator.other)
@@ -259,7 +260,7 @@ extension Conversation {
             destination: endpoint(destination, owners.destination, of: initiator.other, by: resolver)
         )
         let localBegan = localEnd == initiator
-        // The two numbers of ICMP do not belong to the ends: they keep their places.
+        // The identifier, and the type and code, of ICMP do not belong to the ends: they keep their places.
         let firstEnd = proto.isICMP ? .near : localEnd
         return ResolvedFlow(
             local: localBegan ? ends.source : ends.destination,

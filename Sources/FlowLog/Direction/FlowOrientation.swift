@@ -1,13 +1,15 @@
 import FlowModel
 
-/// An end of a flow as an interface names the two (``FlowKey``).
+/// An end of a flow, as an interface names the two ends (``FlowKey``).
 enum InterfaceEnd: UInt8 {
     /// The end on the wire side of the interface.
     case near
     /// The end behind the node's network stack.
     case far
 
-    /// Creates the end that sent a packet which entered or left the node.
+    /// Creates the end that sent a packet.
+    ///
+    /// - Parameter egress: whether the packet left the node through the interface.
     init(senderOfEgress egress: Bool) {
         self = egress ? .far : .near
     }
@@ -18,15 +20,16 @@ enum InterfaceEnd: UInt8 {
     }
 }
 
-// MARK: - Which end is local
+// MARK: - The local end
 
 extension Conversation {
-    /// Returns the end that this node reports for, or nil if it is neither.
+    /// Returns the end that this node reports for, or nil if neither is local.
     ///
-    /// A workload is behind its interface, whatever its address. On an interface of the host an end is local if the address is
-    /// the host's own; where both are, the far end is: it is the one behind the stack. Else the near end is local if it is a
-    /// workload of this host and belongs behind the interface, which is then a bridge whose ports are not known as workloads';
-    /// where the kernel does not show what is behind it, the workload's name decides.
+    /// A workload is the near end of its interface, regardless of its address. On an interface of the host, an end is local if
+    /// its address belongs to the host; if both do, the far end is the local one, because it is behind the host's network
+    /// stack. Otherwise the near end is local if it is a workload of this host and belongs behind the interface. The interface
+    /// is then a bridge whose ports are not known as workload interfaces. If the kernel does not show what is behind the
+    /// interface, the workload's name decides.
     func localEnd(by resolver: any EndpointResolver) -> InterfaceEnd? {
         if role == .workload { return .near }
         if resolver.isOwn(far) { return .far }
@@ -38,11 +41,12 @@ extension Conversation {
     }
 }
 
-// MARK: - Which end began
+// MARK: - The initiator
 
 extension FlowBirth {
-    /// The initiator of the connection, as far as its packets show: the sender of an opening, else the receiver of the answer
-    /// to one, else the sender of the first packet.
+    /// The initiator of the connection, as far as its packets show it.
+    ///
+    /// This is the sender of an opening, else the receiver of the answer to one, else the sender of the first packet.
     var initiator: InterfaceEnd {
         if let nearOpened = marks.nearOpened { return nearOpened ? .near : .far }
         return InterfaceEnd(senderOfEgress: marks.contains(.firstEgress))
@@ -58,23 +62,23 @@ extension FlowBirth {
     }
 }
 
-/// The uncertainties of a flow's beginning.
+/// The uncertainties of how a flow began.
 struct FlowOrigin: OptionSet, Hashable {
     let rawValue: UInt8
     /// The initiator is a guess.
     static let guessed = FlowOrigin(rawValue: 1)
-    /// The flow was running before Weir watched it: what let it begin may not hold any more.
+    /// The flow began before Weir watched it; policies may have changed since.
     static let unwatched = FlowOrigin(rawValue: 2)
-    /// The flow continues a connection whose earlier flow has ended, and is not a new connection.
+    /// The flow continues a connection whose earlier flow has ended; it is not a new connection.
     static let resumed = FlowOrigin(rawValue: 4)
-    /// The flow answers packets that another endpoint has sent under the address of the end that receives it.
+    /// The flow answers packets that another endpoint sent with the address of the receiving end.
     static let unsolicited = FlowOrigin(rawValue: 8)
 }
 
 // MARK: - Ports
 
 extension IPProtocol {
-    /// Whether the two numbers of a key belong to the conversation and not to its ends: ICMP's identifier, and type and code.
+    /// Whether the two port fields of a key belong to the conversation and not to its ends: the identifier, and type and code.
     var isICMP: Bool {
         self == .icmp || self == .icmp6
     }

@@ -1,15 +1,15 @@
 import FlowModel
 
-/// Packets that entered this host under an address which does not belong where they came from.
+/// Tuples of packets that entered this host with a source address that does not belong behind their interface.
 ///
-/// They are kept so that they are recognized where they leave, and answers to them where these arrive.
+/// The tuples identify the packets where they leave, and their answers where these arrive.
 ///
-/// A forwarded packet is a flow of the interface through which it entered and of the one through which it left. At the second
-/// one its source is the far end, about which the interface shows nothing. Its answers are flows of the interface behind which
-/// the owner of the address is. This type keeps what the first interface showed.
+/// A forwarded packet belongs to two flows: one of the interface through which it entered, and one of the interface through
+/// which it left. At the second interface its source is the far end, and the kernel does not show where that came from. Answers
+/// belong to flows of the interface of the address's owner. This type keeps the result from the first interface.
 ///
 /// A tuple is kept for one to two periods; that is longer than connection tracking waits for an answer
-/// (`nf_conntrack_tcp_timeout_syn_sent`). Time is the time of the births.
+/// (`nf_conntrack_tcp_timeout_syn_sent`). The time is that of the newest flow.
 struct ForgedTuples {
     /// A flow without its interface, as seen by the interface through which its packets entered.
     private struct Tuple: Hashable {
@@ -28,9 +28,9 @@ struct ForgedTuples {
             (nearPort, farPort) = (packets.sourcePort, packets.destinationPort)
         }
 
-        /// The tuple as seen by the interface through which the packets leave.
+        /// The same tuple as seen by the interface through which the packets leave.
         var reversed: Tuple {
-            // The two numbers of ICMP do not belong to the ends: they keep their places.
+            // The identifier, and the type and code, of ICMP do not belong to the ends: they keep their places.
             let ports = proto.isICMP ? (nearPort, farPort) : (farPort, nearPort)
             return Tuple(
                 TrackedConnection.Tuple(
@@ -44,30 +44,29 @@ struct ForgedTuples {
         }
     }
 
-    /// The tuples of this period; ``older`` has those of the one before.
+    /// The tuples of this period; ``older`` has those of the previous one.
     private var recent: Set<Tuple> = []
     private var older: Set<Tuple> = []
-    /// The periods for which tuples may be missing.
+    /// The number of periods for which tuples may be missing.
     private var incompletePeriods = 0
-    /// The newest birth, and the beginning of the period, CLOCK_MONOTONIC ns.
+    /// The begin time of the newest flow, and the beginning of the period, CLOCK_MONOTONIC ns.
     private var now: Int64 = 0
     private var start: Int64 = 0
 
-    /// The number of tuples that are kept of a period: a sender that forges addresses forges many.
+    /// The maximum number of tuples of a period: a sender can forge any number of addresses.
     static let limit = 16_384
     /// The length of a period, ns.
     static let period: Int64 = 120_000_000_000
 
-    /// Whether there is nothing to recognize.
+    /// Whether there are no tuples.
     var isEmpty: Bool { recent.isEmpty && older.isEmpty }
 
-    /// Whether packets may have entered under others' addresses that are not kept here: there were too many, or they have no
-    /// flow.
+    /// Whether tuples may be missing, because there were too many or because the packets have no flow.
     var isIncomplete: Bool { incompletePeriods > 0 }
 
-    /// Takes in flows that begin: tuples whose near end has sent under another's address.
+    /// Adds the tuples of flows that begin with a forged source address at their near end.
     ///
-    /// A tuple that its owner uses is removed.
+    /// Removes a tuple if the owner of the address uses it.
     mutating func note(_ births: borrowing [FlowBirth]) {
         for index in births.indices { now = max(now, births[index].began) }
         endPeriod()
@@ -81,7 +80,7 @@ struct ForgedTuples {
         }
     }
 
-    /// Takes in that workloads have sent packets that are counted in no flow.
+    /// Notes packets of workloads that are counted in no flow.
     mutating func note(_ remainders: borrowing [FlowRemainder]) {
         for index in remainders.indices
         where remainders[index].role == .workload && remainders[index].ingress.packets > 0 {
@@ -112,19 +111,19 @@ struct ForgedTuples {
         }
     }
 
-    // MARK: Recognition
+    // MARK: - Recognition
 
-    /// Whether the packets of a flow's far end entered under another's address.
+    /// Whether the packets of a flow's far end entered with a forged source address.
     func hasForgedFar(_ key: FlowKey) -> Bool {
         !isEmpty && contains(Tuple(key).reversed)
     }
 
-    /// Whether a flow has the tuple of packets that entered elsewhere under its near end's address.
+    /// Whether a flow has the tuple of packets that entered elsewhere with its near end's address.
     func hasForgedNear(_ key: FlowKey) -> Bool {
         !isEmpty && contains(Tuple(key))
     }
 
-    /// Whether packets entered under another's address, as they were before their addresses were translated.
+    /// Whether packets with a tuple, as they were before address translation, entered with a forged source address.
     func contains(_ packets: TrackedConnection.Tuple) -> Bool {
         !isEmpty && contains(Tuple(packets))
     }

@@ -2,16 +2,16 @@ import FlowModel
 
 /// Whether the address of a near end may be resolved to an endpoint.
 enum NearStanding: UInt8 {
-    /// Nothing is known of the address.
+    /// The kernel has no information about the address.
     case unknown
     /// The address belongs behind the interface.
     case behind
-    /// The address belongs elsewhere: its sender here is not its owner.
+    /// The address belongs elsewhere: the sender at this interface is not its owner.
     case elsewhere
-    /// The address is not among the known ones behind the interface.
+    /// The address is not among the known addresses behind the interface.
     case notBehind
 
-    /// Takes the finding of the datapath.
+    /// Takes the result of the datapath.
     init(_ place: NearPlace) {
         switch place {
         case .unknown: self = .unknown
@@ -23,11 +23,11 @@ enum NearStanding: UInt8 {
 }
 
 extension Conversation {
-    /// Whether the near end has no endpoint yet, and may be a workload.
+    /// Whether the near end has no known owner yet, and may be a workload.
     func nearMayBecomeKnown(by resolver: any EndpointResolver) -> Bool {
         switch nearStanding {
         case .unknown, .behind: resolver.mayBecomeKnown(near, began: began)
-        // Behind an uplink are the workloads of other hosts.
+        // Workloads of other hosts are behind an uplink.
         case .notBehind: role == .host && resolver.mayBecomeKnown(near, began: began)
         case .elsewhere: false
         }
@@ -38,10 +38,10 @@ extension Conversation {
         nearStanding != .notBehind && nearMayBecomeKnown(by: resolver)
     }
 
-    /// Returns an end under the name of its owner, unless another sender has used its address.
+    /// Returns the owner of an end's address, unless another sender used the address.
     ///
-    /// An address that is not behind a workload's interface may be one that a virtual machine or a gateway forwards for: it is
-    /// shown, and a network set may contain it, but it is no pod and no host.
+    /// An address that is not behind a workload's interface may be one that a virtual machine or a gateway forwards for.
+    /// Records show such an address, and network sets may contain it, but it is resolved to no pod and no host.
     func endpoint(
         _ address: IPAddress,
         _ owner: Endpoint,
@@ -55,7 +55,7 @@ extension Conversation {
         let isOwners =
             switch nearStanding {
             case .unknown: true
-            // A workload behind it may have configured the address of another host's pod.
+            // A workload behind the interface may have configured the address of another host's pod.
             case .behind: role != .workload || owner.kind != .workload || resolver.isLocalWorkload(address)
             case .notBehind: role != .workload || owner.kind == .network || owner.kind == .networkSet
             case .elsewhere: false

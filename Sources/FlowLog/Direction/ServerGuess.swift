@@ -1,8 +1,8 @@
 import FlowModel
 
-/// Guesses the responder of a running connection, if neither its packets nor connection tracking show it.
+/// Guesses the responder of a running connection if neither its packets nor connection tracking show it.
 ///
-/// The last resort: a guess never makes a finding.
+/// This is the last resort; flows with a guessed initiator never cause a finding.
 struct ServerGuess {
     private struct End: Hashable {
         let interfaceIndex: UInt32
@@ -25,7 +25,7 @@ struct ServerGuess {
     private var peers: [End: Peers] = [:]
     private let resolver: any EndpointResolver
 
-    /// Takes in all flows of a batch with an unknown initiator: many clients share a server's port.
+    /// Collects the peers of all flows in a batch whose initiator is unknown: many clients share a server's port.
     ///
     /// - Parameters:
     ///   - births: the flows of the batch.
@@ -39,11 +39,11 @@ struct ServerGuess {
         }
     }
 
-    /// Returns the initiator, from its packets if they show it, else a guess.
+    /// Returns the initiator that the packets show, or else a guess.
     ///
-    /// The guess, in this order: one end is known to listen (a service, its backend, a named port of a pod); one port is well
-    /// known; several clients share one port; the lower port, because clients get theirs from high ranges (Linux 32768 to
-    /// 60999, others from 49152). Where ports decide nothing, the sender of the first packet is the initiator.
+    /// The guess uses, in this order: an end that is known to listen (a service, its backend, a named port of a pod); a
+    /// well-known port; a port with several peers; the lower port, because clients use ports of high ranges (Linux 32768 to
+    /// 60999, others from 49152). If ports do not decide, the sender of the first packet is the initiator.
     func initiator(of birth: FlowBirth) -> InterfaceEnd {
         let (key, seen) = (birth.key, birth.initiator)
         guard birth.origin.contains(.guessed), key.proto.hasPorts else { return seen }

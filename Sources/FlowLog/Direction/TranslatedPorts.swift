@@ -11,7 +11,7 @@ struct LowestPorts {
     /// The port at a position below ``count``.
     subscript(position: Int) -> UInt16 { ports[position] }
 
-    /// Takes another port into account.
+    /// Adds a port.
     mutating func add(_ port: UInt16) {
         var position = 0
         while position < count, ports[position] < port { position += 1 }
@@ -25,7 +25,7 @@ struct LowestPorts {
         ports[position] = port
     }
 
-    /// Whether a port is among them.
+    /// Whether a port is kept.
     func contains(_ port: UInt16) -> Bool {
         (0..<count).contains { ports[$0] == port }
     }
@@ -36,13 +36,12 @@ struct TranslatedPorts {
     private var active = LowestPorts()
     private var ended = LowestPorts()
 
-    /// Takes the port of another flow into account.
+    /// Adds the port of a flow.
     mutating func add(_ port: UInt16, isActive: Bool) {
         if isActive { active.add(port) } else { ended.add(port) }
     }
 
-    /// The ports that a record names, ascending: those of active flows before those of flows that ended, and of these the
-    /// lowest.
+    /// The ports for a record, ascending: the lowest ports of active flows, then the lowest ports of flows that ended.
     var selection: [UInt16] {
         var chosen = (0..<active.count).map { active[$0] }
         for position in 0..<ended.count where chosen.count < LowestPorts.limit && !active.contains(ended[position]) {

@@ -1,10 +1,10 @@
 import FlowModel
 
-/// Flags of TCP by a small and dense number: a byte each.
+/// TCP flags by a small and dense number: one byte each.
 struct FlowFlagTable {
     private var flags: [TCPFlags] = []
 
-    /// The flags under a number; empty if none were set.
+    /// The flags with a number; empty if none were set.
     subscript(number: UInt32) -> TCPFlags {
         get { Int(number) < flags.count ? flags[Int(number)] : [] }
         set {
@@ -15,9 +15,9 @@ struct FlowFlagTable {
         }
     }
 
-    /// Renumbers them.
+    /// Renumbers the entries.
     ///
-    /// - Parameter numbers: the new numbers by the old ones; `UInt32.max` for removed ones.
+    /// - Parameter numbers: the new numbers, by old number; `UInt32.max` for removed entries.
     mutating func move(_ numbers: [UInt32]) {
         var moved = FlowFlagTable()
         for (old, new) in numbers.enumerated() where new != .max { moved[new] = self[UInt32(old)] }

@@ -1,4 +1,4 @@
-/// The treatment of a datapath flow by the log.
+/// The state of a datapath flow in the flow log.
 ///
 ///     unused ──birth──┬─────────────────────────> reported <──────┐
 ///                     ├──> waiting ──an end became local──┤        │ all is allowed again
@@ -12,19 +12,19 @@ enum FlowState: Equatable {
     case unused
     /// The flow is in records: its traffic counts for a flow of the ledger.
     case reported(ReportedFlow)
-    /// The flow is in no record, because neither end is this node's as of a generation of the resolver. Its conversation is at
-    /// a place in `waiting`.
+    /// The flow is in no record, because neither end was local for the resolver of a generation. Its conversation is at a place
+    /// in `waiting`.
     case waiting(place: UInt32, generation: UInt32)
-    /// The flow will be in records, under names that are not known as of a generation of the resolver. Its conversation and
+    /// The flow will be in records when its names, unknown to the resolver of a generation, become known. Its conversation and
     /// traffic are at a place in `held`.
     case held(place: UInt32, generation: UInt32)
-    /// Packets of the flow are denied, or were until recently. It is at a place in `deniedFlows`.
+    /// Packets of the flow are, or were until recently, denied. The flow is at a place in `deniedFlows`.
     case denied(place: UInt32)
-    /// There was no room for the flow: its traffic counts for a remainder.
+    /// There was no memory for the flow: its traffic counts for a remainder.
     case folded(FoldedFlow)
 }
 
-/// The flow of the ledger that a datapath flow counts for.
+/// The ledger's flow that a datapath flow counts for.
 struct ReportedFlow: Equatable {
     /// The flow, below 2^30.
     let flow: UInt32
@@ -38,7 +38,7 @@ struct ReportedFlow: Equatable {
 struct FoldedFlow: Equatable {
     /// The place of the remainder, below 2^29.
     let place: UInt32
-    /// The end that it is the remainder of.
+    /// The end whose remainder it is.
     let localEnd: InterfaceEnd
 }
 

@@ -7,7 +7,7 @@ struct FlowStateTable {
     /// Every identifier in use is below this.
     var limit: UInt32 { UInt32(truncatingIfNeeded: entries.count) }
 
-    /// The state of a flow; any identifier may be read, and setting makes room up to it.
+    /// The state of a flow; any identifier may be read, and setting a state extends the table.
     subscript(flowID: UInt32) -> FlowState {
         get { packed(flowID).state }
         set {
@@ -27,9 +27,9 @@ struct FlowStateTable {
         return position < entries.count ? entries[position] : .unused
     }
 
-    /// Updates the places in the states after they were moved.
+    /// Updates the places in the states after values were moved.
     ///
-    /// - Parameter move: the state with the new places; called for each identifier in use.
+    /// - Parameter move: returns the state with the new place; called for each identifier in use.
     mutating func move(_ move: (FlowState) -> FlowState) {
         while let last = entries.last, last.state == .unused { entries.removeLast() }
         for position in entries.indices {

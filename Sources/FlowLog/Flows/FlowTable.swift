@@ -1,6 +1,6 @@
 import FlowModel
 
-/// A 5-tuple as the reporting endpoint sees it; its ends are numbers of endpoints.
+/// A 5-tuple as the reporting endpoint sees it; its ends are endpoint numbers.
 struct FlowTuple: Hashable {
     /// The reporting end.
     let local: UInt32
@@ -31,45 +31,45 @@ struct FlowTuple: Hashable {
     }
 }
 
-/// A 5-tuple in the group that it counts for: 32 bytes.
+/// A 5-tuple in the group that it counts for; 32 bytes.
 struct Flow {
     /// The ends, ports and protocol.
     var tuple: FlowTuple
     /// The events that were counted for the flow in this interval.
     var counted: Counted
-    /// The source port after source NAT, or 0; of a tuple that came back in the interval, the latest one.
+    /// The source port after source NAT, or 0; if a tuple returns within the interval, the newest port.
     var natPort: UInt16
-    /// The group it counts for, as long as it is known.
+    /// The group that the flow counts for, as long as the flow is kept.
     var group: UInt32
     /// The number of datapath flows that count for it; 0 once it has ended.
     var datapathFlows: UInt32
-    /// The last of them to begin.
+    /// The datapath flow that began last among these.
     var lastFlowID: UInt32
     /// The share that is charged for it (``DetailBudget``).
     let share: UInt16
     /// The bytes that were charged to the share for the flow.
     var cost: UInt16
 
-    /// The events of a flow in an interval, each counted once however often it happened, and its lasting properties.
+    /// The events of a flow in an interval, each counted once per interval, and its lasting properties.
     struct Counted: OptionSet {
         let rawValue: UInt8
         /// The flow began.
         static let started = Counted(rawValue: 1)
         /// The flow ended.
         static let completed = Counted(rawValue: 2)
-        /// The flow ended, and the end was reported in an earlier interval; or it did not end after all.
+        /// The flow ended, but the end is not counted: it was reported in an earlier interval, or was not an end.
         static let uncounted = Counted(rawValue: 4)
         /// All of these events.
         static let events: Counted = [.started, .completed, .uncounted]
         /// The initiator is a guess.
         static let guessed = Counted(rawValue: 8)
-        /// Its end has been reported.
+        /// An end of the flow has been reported.
         static let wasCompleted = Counted(rawValue: 16)
-        /// The flow answers packets that another endpoint has sent under its destination's address.
+        /// The flow answers packets that another endpoint sent with its destination's address.
         static let unsolicited = Counted(rawValue: 32)
     }
 
-    /// The uncertainties of its beginning.
+    /// The uncertainties of how the flow began.
     var origin: FlowOrigin {
         var origin: FlowOrigin = counted.contains(.guessed) ? .guessed : []
         if counted.contains(.unsolicited) { origin.insert(.unsolicited) }
@@ -77,11 +77,11 @@ struct Flow {
     }
 }
 
-/// All flows that are active or were in this interval.
+/// All flows that are or were active in this interval.
 ///
-/// A tuple that has ended is kept until the interval ends, so that it counts once if it comes back. It may then come back in
-/// another group, because the other end is the initiator, or the verdict has changed; so a tuple is here once per group, and of
-/// these at most one that is allowed is live, and one for the policies that deny it.
+/// A tuple that has ended is kept until the end of the interval, so that it counts once if it returns. It may return in another
+/// group, because the other end is the initiator or the verdict has changed. So the table has a tuple once per group. Among
+/// these, at most one allowed flow is active, and at most one flow for the policies that deny it.
 struct FlowTable {
     private var flows = Slab<Flow>()
     private var index = HashIndex()
@@ -91,29 +91,29 @@ struct FlowTable {
     /// The number of active flows.
     private(set) var live = 0
 
-    /// The number of flows that are kept.
+    /// The number of kept flows.
     var count: Int { flows.count }
 
     /// Every flow's number is below this.
     var limit: UInt32 { flows.limit }
 
-    /// A flow that is kept.
+    /// A kept flow.
     subscript(flow: UInt32) -> Flow { flows[flow] }
 
     /// The flow under a number below ``limit``, or nil if none is kept there.
     func kept(_ number: UInt32) -> Flow? {
         let flow = flows[number]
-        // An ended flow was counted as completed, until it is forgotten.
+        // An ended flow has the event `completed` or `uncounted` until it is removed.
         return flow.datapathFlows > 0 || !flow.counted.isDisjoint(with: .events) ? flow : nil
     }
 
-    /// The active flow with this tuple.
+    /// Returns the active flow with a tuple.
     ///
     /// - Parameters:
     ///   - tuple: the ends, ports and protocol.
-    ///   - hash: the tuple's, from ``HashIndex/hash(of:)``; the same for the methods below.
-    ///   - isRight: called with the numbers of active flows with this tuple.
-    /// - Returns: its number, or nil if there is none.
+    ///   - hash: the hash of the tuple, from ``HashIndex/hash(of:)``; the same for the methods below.
+    ///   - isRight: selects among the active flows with this tuple, by number.
+    /// - Returns: its number; nil if there is none.
     func active(_ tuple: FlowTuple, hash: UInt32, where isRight: (UInt32) -> Bool) -> UInt32? {
         index.first(hash) { flows[$0].datapathFlows > 0 && flows[$0].tuple == tuple && isRight($0) }
     }
@@ -123,12 +123,12 @@ struct FlowTable {
         index.first(hash) { flows[$0].tuple == tuple && isRight($0) } != nil
     }
 
-    /// The flow that had this tuple in this group, and ended.
+    /// Returns the flow with this tuple that ended in this group; nil if there is none.
     func ended(_ tuple: FlowTuple, hash: UInt32, in group: UInt32) -> UInt32? {
         index.first(hash) { flows[$0].group == group && flows[$0].tuple == tuple }
     }
 
-    /// Adds a flow that no datapath flow counts for yet.
+    /// Adds a flow, for which no datapath flow counts yet.
     mutating func insert(_ tuple: FlowTuple, hash: UInt32, in group: UInt32, for share: UInt16) -> UInt32 {
         let flow = flows.insert(
             Flow(
@@ -146,13 +146,13 @@ struct FlowTable {
         return flow
     }
 
-    /// Counts one more datapath flow for a flow.
+    /// Adds a datapath flow to a flow.
     ///
     /// - Parameters:
-    ///   - flowID: the datapath's.
+    ///   - flowID: the datapath's identifier.
     ///   - flow: the flow.
-    ///   - origin: the uncertainties of its beginning.
-    /// - Returns: whether it is the first one.
+    ///   - origin: the uncertainties of how the datapath flow began.
+    /// - Returns: whether it is the flow's first one.
     mutating func add(_ flowID: UInt32, to flow: UInt32, origin: FlowOrigin) -> Bool {
         flows[flow].datapathFlows += 1
         flows[flow].lastFlowID = flowID
@@ -160,7 +160,7 @@ struct FlowTable {
         live += 1
         set(.guessed, origin.contains(.guessed), of: flow)
         set(.unsolicited, origin.contains(.unsolicited), of: flow)
-        // An end in this interval can be taken back.
+        // An end that was counted in this interval can be taken back.
         set(.wasCompleted, origin.contains(.resumed) && !flows[flow].counted.contains(.completed), of: flow)
         return true
     }
@@ -169,7 +169,7 @@ struct FlowTable {
         if isSo { flows[flow].counted.insert(property) } else { flows[flow].counted.remove(property) }
     }
 
-    /// Counts one datapath flow less for a flow.
+    /// Removes a datapath flow from a flow.
     ///
     /// - Returns: whether it was the last one.
     mutating func removeFlowID(from flow: UInt32) -> Bool {
@@ -179,22 +179,22 @@ struct FlowTable {
         return true
     }
 
-    /// Notes the bytes that were charged for a flow.
+    /// Sets the number of bytes that were charged for a flow.
     mutating func setCost(_ bytes: Int, of flow: UInt32) {
         flows[flow].cost = UInt16(clamping: bytes)
     }
 
-    /// Notes the source port of a flow after source NAT.
+    /// Sets the source port of a flow after source NAT.
     mutating func setNATPort(_ port: UInt16, of flow: UInt32) {
         flows[flow].natPort = port
     }
 
-    /// Makes a flow count for another group.
+    /// Moves a flow to another group.
     mutating func setGroup(_ group: UInt32, of flow: UInt32) {
         flows[flow].group = group
     }
 
-    /// Notes an event to be counted for a flow.
+    /// Counts an event of a flow.
     ///
     /// - Returns: whether it is the first such event in this interval.
     mutating func count(_ event: Flow.Counted, of flow: UInt32) -> Bool {
@@ -205,7 +205,7 @@ struct FlowTable {
         return true
     }
 
-    /// Takes back an event that was counted for a flow in this interval.
+    /// Takes back an event of a flow that was counted in this interval.
     ///
     /// - Returns: whether it had been counted.
     mutating func takeBack(_ event: Flow.Counted, of flow: UInt32) -> Bool {
@@ -215,9 +215,9 @@ struct FlowTable {
         return true
     }
 
-    /// Takes the next step towards a new interval; to be repeated until nothing is left.
+    /// Removes the next ended flow on the way to a new interval; to be repeated until it returns nil.
     ///
-    /// - Returns: a flow that had ended and is forgotten now, or nil once the new interval has begun.
+    /// - Returns: the removed flow; nil once the new interval has begun.
     mutating func forgetNext() -> Flow? {
         while let flow = changed.popLast() {
             flows[flow].counted.subtract(.events)
@@ -230,22 +230,22 @@ struct FlowTable {
         return nil
     }
 
-    /// The active flows that began in this interval and for whose groups `isRight` returns true.
+    /// Returns the active flows that began in this interval, in groups for which `isRight` returns true.
     func beginnings(where isRight: (_ group: UInt32) -> Bool) -> [UInt32] {
         changed.filter {
             flows[$0].datapathFlows > 0 && flows[$0].counted.contains(.started) && isRight(flows[$0].group)
         }
     }
 
-    /// Whether most of the memory belongs to flows that were removed.
+    /// Whether most of the memory belongs to removed flows.
     var isSparse: Bool { flows.isSparse }
 
-    /// Frees memory that is not needed any more.
+    /// Frees unused memory.
     ///
     /// - Parameters:
-    ///   - endpoints: the new numbers of endpoints by their former ones.
-    ///   - groups: the new numbers of groups by their former ones.
-    /// - Returns: the new numbers of flows by the former ones, as ``Slab/compact()``.
+    ///   - endpoints: the new numbers of endpoints, by former number.
+    ///   - groups: the new numbers of groups, by former number.
+    /// - Returns: the new numbers of flows, by former number, as ``Slab/compact()``.
     mutating func compact(endpoints: [UInt32], groups: [UInt32]) -> [UInt32] {
         let moved = flows.compact()
         changed = changed.map { moved[Int($0)] }

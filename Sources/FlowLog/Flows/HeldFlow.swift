@@ -1,8 +1,8 @@
 import FlowModel
 
-/// A flow that is held back with its traffic, because an end has no name yet and may get one.
+/// A flow that is held back, with its traffic, because an end has no name yet and may get one.
 struct HeldFlow {
-    /// The datapath's identifier of it.
+    /// The datapath's identifier of the flow.
     let flowID: UInt32
     /// The ends, ports and protocol.
     let conversation: Conversation
@@ -28,7 +28,7 @@ struct HeldFlow {
         self.egress += egress
     }
 
-    /// Adds the report of a socket, or of the handshake.
+    /// Adds the report of a socket, or of a handshake.
     mutating func add(_ socket: FlowSocket) {
         let same = sockets.firstIndex {
             $0.isNear == socket.isNear && $0.process == socket.process

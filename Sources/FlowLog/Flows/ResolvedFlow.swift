@@ -16,7 +16,7 @@ struct FlowEndpoint {
         self.mayBecomeKnown = mayBecomeKnown
     }
 
-    /// Resolves an address and its owner; of a connection that began at a time, if that is known.
+    /// Resolves an address and its owner, for a connection that began at `began` (0 if that is not known).
     init(address: IPAddress, owner: Endpoint, by resolver: any EndpointResolver, began: Int64 = 0) {
         let mayBecomeKnown = !owner.isWorkloadOrHost && resolver.mayBecomeKnown(address, began: began)
         self.init(address: address, owner: owner, mayBecomeKnown: mayBecomeKnown)
@@ -24,11 +24,11 @@ struct FlowEndpoint {
 }
 
 extension Endpoint {
-    /// Whether its address has an owner, so that none becomes known.
+    /// Whether the owner is a workload or a host, so that no other owner can become known.
     var isWorkloadOrHost: Bool { kind == .workload || kind == .host }
 }
 
-/// A flow as its reporting end sees it, with everything that is decided when it begins.
+/// A flow as its reporting end sees it, with everything that is determined when it begins.
 struct ResolvedFlow {
     /// The reporting end.
     var local: FlowEndpoint
@@ -44,20 +44,20 @@ struct ResolvedFlow {
     var reporter: FlowReporter
     /// Whether its packets are allowed or denied.
     var action: FlowAction = .allow
-    /// The decision of policies at the reporting end; nil where none are known to apply.
+    /// The decision of policies at the reporting end; nil if none are known to apply.
     var policies: PolicyTrace?
     /// The service that was called, if one was.
     let service: ServicePort?
     /// The source port after source NAT, or 0.
     let natPort: UInt16
-    /// The uncertainties of the beginning.
+    /// The uncertainties of how the flow began.
     var origin: FlowOrigin = []
-    /// The share of the interface that it was seen at (``DetailBudget``).
+    /// The memory share of the interface at which the flow was seen (``DetailBudget``).
     var share: UInt16 = 0
 }
 
 extension ResolvedFlow {
-    /// Whether an end has no name, and may get one soon.
+    /// Whether an end has no name yet, and may get one soon.
     var isUnnamed: Bool { local.mayBecomeKnown || remote.mayBecomeKnown }
 
     /// The initiator.
@@ -83,16 +83,16 @@ extension ResolvedFlow {
         guard other != reporter else { return self }
         var flow = self
         flow.reporter = other
-        // A host endpoint that forwards sees the same as the responder.
+        // A host endpoint that forwards has the view of the responder.
         guard (other == .source) != (reporter == .source) else { return flow }
         swap(&flow.local, &flow.remote)
         if !proto.isICMP { swap(&flow.localPort, &flow.remotePort) }
         return flow
     }
 
-    /// The same connection with the verdict of a record.
+    /// Returns the same connection with a verdict.
     ///
-    /// A trace that depends on domain names and contradicts the datapath is left out: DNS answers are not all seen.
+    /// A trace that depends on domain names and contradicts the datapath is left out, because not all DNS responses are seen.
     func withVerdict(_ action: FlowAction, by policies: PolicyTrace?) -> ResolvedFlow {
         var flow = self
         flow.action = action
@@ -100,7 +100,7 @@ extension ResolvedFlow {
         return flow
     }
 
-    /// The same connection, its ends under the names that they have now.
+    /// Returns the same connection with the current names of its ends.
     func named(by resolver: any EndpointResolver) -> ResolvedFlow {
         var flow = self
         let owners = resolver.endpoints(source: source.address, destination: destination.address)
@@ -109,10 +109,10 @@ extension ResolvedFlow {
         return flow
     }
 
-    /// Gives names to ends that had none, if they have one by now.
+    /// Sets the names of ends that had none, if they are known now.
     mutating func learnNames(by resolver: any EndpointResolver) {
         guard local.mayBecomeKnown || remote.mayBecomeKnown else { return }
-        // An owner that is gone by now did not own them when they began: they would have its name.
+        // An owner that has been deleted since did not own the address when the flow began; the flow would have its name.
         let (source, destination) = (source.address, destination.address)
         let owners = resolver.endpoints(source: source, destination: destination, began: .max)
         let isSource = reporter == .source

@@ -1,6 +1,6 @@
-/// Values under small numbers, which they keep until they are removed; the numbers of removed ones are used again.
+/// Values under small numbers, which stay the same until the value is removed; numbers of removed values are reused.
 ///
-/// Memory is one array without gaps between values, into which an index can point. All operations are O(1).
+/// The memory is one contiguous array, into which an index can point. All operations are O(1).
 struct Slab<Element> {
     private var elements: [Element] = []
     private var free: [UInt32] = []
@@ -14,11 +14,11 @@ struct Slab<Element> {
     /// The value under a number in use.
     subscript(number: UInt32) -> Element {
         get { elements[Int(number)] }
-        // In place: values of hundreds of bytes are changed a few bytes at a time.
+        // Modifies the value in place: values of hundreds of bytes change by a few bytes at a time.
         _modify { yield &elements[Int(number)] }
     }
 
-    /// Keeps a value and returns its number: the one that was freed last, else the next one.
+    /// Adds a value and returns its number: the one that was freed last, else the next one.
     mutating func insert(_ element: Element) -> UInt32 {
         if let number = free.popLast() {
             elements[Int(number)] = element
@@ -28,17 +28,17 @@ struct Slab<Element> {
         return UInt32(truncatingIfNeeded: elements.count - 1)
     }
 
-    /// Frees a number; its value lingers until the number is used again.
+    /// Frees a number; the value remains in memory until the number is reused.
     mutating func remove(_ number: UInt32) {
         free.append(number)
     }
 
-    /// Whether most of the memory belongs to values that were removed.
+    /// Whether most of the memory belongs to removed values.
     var isSparse: Bool { elements.count > 4 * count + 4096 }
 
-    /// Moves values to the lowest numbers, in their order, and frees memory that is not needed any more; O(``limit``).
+    /// Moves values to the lowest numbers, in order, and frees unused memory; O(``limit``).
     ///
-    /// - Returns: the new numbers by the former ones; of numbers that were not in use, `UInt32.max`.
+    /// - Returns: the new numbers, by former number; `UInt32.max` for numbers that were not in use.
     mutating func compact() -> [UInt32] {
         var moved = Array(repeating: UInt32(0), count: elements.count)
         for number in free { moved[Int(number)] = .max }

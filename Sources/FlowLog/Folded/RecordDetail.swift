@@ -1,6 +1,6 @@
 package import FlowModel
 
-/// The detail that records keep for one reader: levels and parts.
+/// The detail of the records for one reader: levels and parts.
 package struct RecordDetail: Sendable, Hashable {
     /// The level of allowed flows (`flowLogsFileAggregationKindForAllowed`).
     package var levelForAllowed: AggregationLevel
@@ -24,7 +24,7 @@ package struct RecordDetail: Sendable, Hashable {
         action == .allow ? levelForAllowed : levelForDenied
     }
 
-    /// Returns the detail with so many further levels folded away, as far as there are any.
+    /// Returns the detail with this number of further levels folded away, up to the highest level.
     package func raised(by steps: Int) -> RecordDetail {
         var raised = self
         let last = AggregationLevel.noDestinationPort
@@ -33,7 +33,7 @@ package struct RecordDetail: Sendable, Hashable {
         return raised
     }
 
-    /// Whether records of a verdict that have a level must be folded to have this detail.
+    /// Whether records of a verdict at a level must be folded to get this detail.
     package func folds(_ action: FlowAction, at level: AggregationLevel) -> Bool {
         self.level(for: action) > level || !includesPolicies || !includesService
     }

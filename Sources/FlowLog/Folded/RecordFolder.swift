@@ -1,10 +1,10 @@
 package import FlowModel
 
-/// Folds records further: to a coarser level, without some of their parts, over several intervals.
+/// Folds records further: to a coarser level, without some of their parts, or over several intervals.
 ///
-/// A folded record is the one that the flow log would have made at that level itself: every connection is in one record of the
-/// finest level, so sums and numbers of connections add up. Records that look alike become one, also where an address went from
-/// one object to another of the same name. Over several intervals, a connection that continues counts once.
+/// A folded record is the same as the record that the flow log would make at that level. Every connection is in one record of
+/// the finest level, so sums and numbers of connections are exact. Records with equal keys become one, also if an address moved
+/// between two objects with the same name. Over several intervals, a connection that continues counts once.
 package struct RecordFolder: ~Copyable {
     private let detail: RecordDetail
     private var places: [RecordKey: Int] = [:]
@@ -13,22 +13,22 @@ package struct RecordFolder: ~Copyable {
     private var services = IdentityTable<ServicePort>()
     private var policies = IdentityTable<PolicyTrace>()
     private var intersections = LabelIntersections()
-    /// The names of processes that have records of their own, by the keys of these records without processes.
+    /// The process names that have records of their own, by the key of the record without processes.
     private var processNames: [RecordKey: [ProcessName]] = [:]
     private var flush = 0
 
-    /// The most records that are gathered; when there are so many, they are taken out before their time.
+    /// The maximum number of records; at this number, they must be taken out early.
     package static let limit = 32_768
 
-    /// Folds to a detail.
+    /// Creates a folder for a detail.
     package init(_ detail: RecordDetail) {
         self.detail = detail
     }
 
-    /// The number of records that it would emit now.
+    /// The number of records that ``takeAll(_:)`` would emit now.
     package var count: Int { records.count }
 
-    /// Whether no more should be added before they are taken out.
+    /// Whether records must be taken out before more are added.
     package var isFull: Bool { records.count >= Self.limit }
 
     /// Adds a record.
@@ -50,12 +50,12 @@ package struct RecordFolder: ~Copyable {
     /// The flush of each place's first record.
     private var firstFlushes: [Int] = []
 
-    /// Notes that all records of a flush were added.
+    /// Marks the end of a flush: all of its records were added.
     package mutating func endFlush() {
         flush += 1
     }
 
-    /// Takes all records out, in the order in which the first of each came.
+    /// Emits and removes all records, in the order in which each first appeared.
     package mutating func takeAll(_ emit: (borrowing FlowRecord) -> Void) {
         guard !records.isEmpty else { return }
         for record in records { emit(record.finished) }
@@ -63,14 +63,14 @@ package struct RecordFolder: ~Copyable {
         firstFlushes.removeAll(keepingCapacity: true)
         places.removeAll(keepingCapacity: true)
         processNames.removeAll()
-        // Numbers are valid for as long as there are keys that contain them.
+        // Numbers are valid as long as keys contain them.
         endpoints = IdentityTable()
         services = IdentityTable()
         policies = IdentityTable()
         intersections.beginInterval()
     }
 
-    /// Records are divided by the names of processes as the flow log divides groups.
+    /// Returns the processes part of a record's key; records are divided by process names as the flow log divides groups.
     private mutating func processes(of record: borrowing FlowRecord, under key: RecordKey) -> RecordKey.Processes {
         guard record.processes != nil else { return .unknown }
         guard let name = record.processes?.name else { return .others }

@@ -1,8 +1,8 @@
 import FlowModel
 
-/// The properties that records share that are folded into one.
+/// The properties that records must share to be folded into one.
 struct RecordKey: Hashable {
-    /// The value for a service that was not called, policies that are not there, and a port that is folded away.
+    /// The value for no service, for no policies, and for a port that is folded away.
     static let none = UInt32.max
 
     /// The address of the initiator; nil where it is folded away.
@@ -29,33 +29,33 @@ struct RecordKey: Hashable {
     let action: FlowAction
     /// The level of aggregation.
     let level: AggregationLevel
-    /// The processes whose flows these are.
+    /// The processes that own the sockets of the flows.
     var processes = Processes.unknown
 
-    /// The processes whose flows the folded records contain.
+    /// The processes that own the sockets of a folded record's flows.
     enum Processes: Hashable {
         /// The processes are not known, or not collected.
         case unknown
         /// Processes with this name.
         case named(ProcessName)
-        /// Processes beyond the names that have records of their own.
+        /// Processes beyond those that have records of their own.
         case others
     }
 }
 
-/// Several records that become one.
+/// Several records that are folded into one.
 struct FoldedRecord {
-    /// The sum so far; its counts of flows are set when it is done.
+    /// The sum so far; ``finished`` sets its number of flows.
     private(set) var record: FlowRecord
     /// The flush of the last record.
     private var flush: Int
-    /// The number of distinct flows if all that began later are new ones: those of the first flush, and those that began since.
+    /// The number of distinct flows if all later ones are new: flows of the first flush, and flows that started since.
     private var total: UInt64
-    /// Flows of the flush at hand, and the most of any flush before.
+    /// The number of flows in the current flush, and the maximum of all earlier flushes.
     private var current: UInt64
     private var most: UInt64 = 0
 
-    /// Begins with a record.
+    /// Starts with a record.
     init(_ record: consuming FlowRecord, flush: Int) {
         total = record.flows.total
         current = record.flows.total
@@ -109,7 +109,7 @@ struct FoldedRecord {
     private mutating func addNames(of other: borrowing FlowRecord, _ intersections: inout LabelIntersections) {
         record.source.labels = intersections.common(ifKnown: record.source.labels, other.source.labels)
         record.destination.labels = intersections.common(ifKnown: record.destination.labels, other.destination.labels)
-        // The newest version is the most complete one.
+        // The newest version of an endpoint has the most complete information.
         if other.source.endpoint.id > record.source.endpoint.id { record.source.endpoint = other.source.endpoint }
         if other.destination.endpoint.id > record.destination.endpoint.id {
             record.destination.endpoint = other.destination.endpoint
@@ -134,7 +134,7 @@ struct FoldedRecord {
 }
 
 extension LabelIntersections {
-    /// The labels that both sets have; those of one where the other is not known.
+    /// Returns the labels that both sets have; if one set is not known, the other one.
     fileprivate mutating func common(ifKnown one: LabelSet?, _ other: LabelSet?) -> LabelSet? {
         guard let one, let other else { return one ?? other }
         return common(one, other)

@@ -3,7 +3,7 @@ import FlowModel
 /// The identity of an end of a flow: the address, and the object that owns it.
 private struct EndpointKey: Hashable {
     let address: IPAddress
-    /// ``FlowModel/Endpoint/object``, or 0 where nothing owns the address.
+    /// ``FlowModel/Endpoint/object``, or 0 if the address has no owner.
     let object: UInt64
 
     init(_ endpoint: FlowEndpoint) {
@@ -14,10 +14,10 @@ private struct EndpointKey: Hashable {
 
 /// The endpoints of flows (an address and its owner), each under a small number, with the labels of the interval.
 ///
-/// An address that changes its owner is another endpoint from then on. The newest version of an endpoint's owner is kept; its
-/// labels are those that all versions of the interval had.
+/// If an address changes its owner, it is a new endpoint. The table keeps the newest version of each owner; its labels are
+/// those that all versions in the interval had.
 struct EndpointTable {
-    /// The state of knowledge about the owner of an endpoint's address.
+    /// Whether the owner of an endpoint's address is known.
     private enum Standing: UInt8 {
         /// The owner is final.
         case settled
@@ -31,11 +31,11 @@ struct EndpointTable {
     private var owners: [Endpoint] = []
     private var intervalLabels: [LabelSet?] = []
     private var standings: [Standing] = []
-    /// Endpoints whose ``intervalLabels`` differ from their present owner's labels; some are listed more than once.
+    /// Endpoints whose ``intervalLabels`` differ from their present owner's labels; an endpoint may be listed more than once.
     private var changed: [UInt32] = []
-    /// The resolver's generation with which the owners in use were last compared.
+    /// The generation of the resolver that last refreshed the owners.
     private var generation: UInt64?
-    /// Common labels of versions and of endpoints.
+    /// Caches the common labels of versions and of endpoints.
     var intersections = LabelIntersections()
 
     /// The number of endpoints in use.
@@ -44,7 +44,7 @@ struct EndpointTable {
     /// Every endpoint's number is below this.
     var limit: UInt32 { keys.limit }
 
-    /// The endpoint with a number in use, with the newest version of its owner.
+    /// The endpoint with a number in use, with its owner's newest version.
     subscript(number: UInt32) -> FlowEndpoint {
         FlowEndpoint(
             address: keys[number].address,
@@ -58,17 +58,17 @@ struct EndpointTable {
         keys[number].address
     }
 
-    /// The labels that the owner had throughout the interval, as long as the endpoint was in use; nil where not known.
+    /// The labels that the owner had while the endpoint was in use in this interval; nil if not known.
     func labels(_ number: UInt32) -> LabelSet? {
         intervalLabels[Int(number)]
     }
 
-    /// Whether ``refresh(by:)`` has just found an owner of the endpoint that was not known when its flows began.
+    /// Whether the last ``refresh(by:)`` found an owner that was not known when the endpoint's flows began.
     func becameKnown(_ number: UInt32) -> Bool {
         standings[Int(number)] == .becameKnown
     }
 
-    /// Whether an endpoint differs from the endpoint with a number in use.
+    /// Whether an endpoint differs from the one with a number in use.
     func isOther(_ endpoint: FlowEndpoint, than number: UInt32) -> Bool {
         EndpointKey(endpoint) != keys[number]
     }
@@ -82,7 +82,7 @@ extension EndpointTable {
         keys.number(of: EndpointKey(endpoint))
     }
 
-    /// Returns the number of an endpoint, in use by the caller until ``release(_:)``.
+    /// Returns the number of an endpoint, which the caller uses until ``release(_:)``.
     mutating func acquire(_ endpoint: FlowEndpoint) -> UInt32 {
         let (number, isNew) = keys.acquire(EndpointKey(endpoint))
         let position = Int(number)
@@ -101,12 +101,12 @@ extension EndpointTable {
         return number
     }
 
-    /// Makes the caller one more user of a number in use.
+    /// Adds a use of a number in use.
     mutating func retain(_ number: UInt32) {
         keys.retain(number)
     }
 
-    /// Ends one use of a number; after the last one its owner lingers until the number is used again.
+    /// Ends one use of a number; after the last one, its owner remains in memory until the number is reused.
     mutating func release(_ number: UInt32) {
         keys.release(number)
     }
@@ -115,7 +115,7 @@ extension EndpointTable {
         let position = Int(number)
         guard owner !== owners[position] else { return }
         owners[position] = owner
-        // Unknown labels do not change those that are known.
+        // Unknown labels do not change known ones.
         switch (intervalLabels[position], owner.labels) {
         case (let former?, let labels?): intervalLabels[position] = intersections.common(former, labels)
         case (nil, let labels): intervalLabels[position] = labels
@@ -128,12 +128,12 @@ extension EndpointTable {
 // MARK: - Memory
 
 extension EndpointTable {
-    /// Whether most of the memory belongs to endpoints that are not in use any more.
+    /// Whether most of the memory belongs to endpoints that are not in use.
     var isSparse: Bool { keys.isSparse }
 
-    /// Frees memory that is not needed any more.
+    /// Frees unused memory.
     ///
-    /// - Returns: the new numbers by the former ones, as ``Slab/compact()``.
+    /// - Returns: the new numbers, by former number, as ``Slab/compact()``.
     mutating func compact() -> [UInt32] {
         let moved = keys.compact()
         let kept = moved.indices.filter { moved[$0] != .max }
@@ -148,11 +148,11 @@ extension EndpointTable {
 // MARK: - Intervals
 
 extension EndpointTable {
-    /// Takes the newest versions of all owners, and marks endpoints whose owner has become known.
+    /// Updates all owners to their newest versions, and marks endpoints whose owner has become known.
     ///
-    /// To be called before the interval ends. O(endpoints); O(1) if the resolver has not changed.
+    /// Must be called before the interval ends. O(endpoints); O(1) if the resolver has not changed.
     ///
-    /// - Returns: whether ``becameKnown(_:)`` is true now for any endpoint.
+    /// - Returns: whether ``becameKnown(_:)`` now returns true for any endpoint.
     mutating func refresh(by resolver: any EndpointResolver) -> Bool {
         guard generation != resolver.generation else { return false }
         generation = resolver.generation
@@ -171,12 +171,12 @@ extension EndpointTable {
         return anyBecameKnown
     }
 
-    /// Begins an interval, in which only the newest versions of owners count.
+    /// Begins an interval, for which only the newest versions of owners count.
     mutating func beginInterval() {
         for number in changed { intervalLabels[Int(number)] = owners[Int(number)].labels }
         changed.removeAll(keepingCapacity: true)
         intersections.beginInterval()
-        // Their flows have been renamed by now; further names do not change them.
+        // The endpoint's flows have been renamed; further owners do not rename them again.
         for position in standings.indices where standings[position] == .becameKnown { standings[position] = .settled }
     }
 }

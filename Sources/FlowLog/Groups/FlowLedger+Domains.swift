@@ -2,12 +2,12 @@ import FlowModel
 
 /// Domain names of destinations.
 extension FlowLedger {
-    /// Returns the names by which the sources of flows know destinations outside of the cluster.
+    /// Returns the domain names that the sources of flows have looked up for destinations outside of the cluster.
     ///
     /// - Parameters:
     ///   - names: looks names up.
-    ///   - isOwn: whether an address is this host's.
-    /// - Returns: names by group, ascending and as many as a record has; of groups that report for the source.
+    ///   - isOwn: whether an address belongs to this host.
+    /// - Returns: names by group, ascending, up to the limit of a record; only for groups that report for the source.
     func domains(by names: some DomainResolver, isOwn: (IPAddress) -> Bool) -> [UInt32: [String]] {
         guard !names.isEmpty else { return [:] }
         var domains: [UInt32: [String]] = [:]

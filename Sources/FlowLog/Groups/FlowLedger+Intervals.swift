@@ -26,7 +26,7 @@ extension FlowLedger {
             if isPostponed { unreported.insert(group) }
             self.report(report, of: group, interval, evaluator, names, survey, domains, emit)
         }
-        // A flow that began in a group that is not reported is reported as begun once the group is.
+        // A flow that began in an unreported group is reported as started once the group is reported.
         let postponed = unreported.isEmpty ? [] : flows.beginnings { unreported.contains($0) }
         processes.beginInterval()
         forgetEndedFlows()
@@ -36,7 +36,7 @@ extension FlowLedger {
         folding.beginInterval()
     }
 
-    /// Ends the last interval within a limited time: emits a record for every group as long as there is time.
+    /// Ends the last interval within a time limit: emits a record for every group as long as there is time.
     ///
     /// - Parameters:
     ///   - interval: the seconds of the interval.
@@ -45,7 +45,7 @@ extension FlowLedger {
     ///   - domains: domain names of destinations, by group.
     ///   - hasTime: whether there is time for more records.
     ///   - emit: called with each record, those of interfaces with few groups first.
-    /// - Returns: the groups for which there was no time.
+    /// - Returns: the groups for which there was not enough time.
     mutating func endLastInterval(
         _ interval: ClosedRange<Int64>,
         policies evaluator: (any PolicyEvaluator)?,
@@ -76,7 +76,7 @@ extension FlowLedger {
         return unreported
     }
 
-    /// The number of records after which the time is checked.
+    /// The number of records between checks of the time.
     private static let recordsBetweenLooks = 64
 
     private func groupsOfQuietInterfacesFirst(_ survey: borrowing IntervalSurvey) -> [UInt32] {
@@ -87,7 +87,7 @@ extension FlowLedger {
         return byShare.values.sorted { $0.count < $1.count }.flatMap { $0 }
     }
 
-    /// Emits the record of a group, unless its verdict is a denial and nothing was denied.
+    /// Emits the record of a group, unless it is a denial without denied packets.
     private mutating func report(
         _ report: GroupReport,
         of group: UInt32,
@@ -113,7 +113,7 @@ extension FlowLedger {
         if report.isLast { folding.release(report.key) }
     }
 
-    /// Returns the present decision of policies for a flow.
+    /// Returns the current decision of policies for a flow.
     private func trace(
         of flow: UInt32,
         by evaluator: any PolicyEvaluator,
@@ -137,12 +137,12 @@ extension FlowLedger {
     }
 }
 
-/// A group without a record, because there was no time to make it.
+/// A group without a record, because there was not enough time.
 struct UnreportedGroup {
-    /// The end that would have reported it.
+    /// The end that the record would have been reported for.
     let local: FlowEndpoint
     /// The share of the interface.
     let share: UInt16
-    /// The contents that the record would have had.
+    /// The report from which the record would have been made.
     let report: GroupReport
 }

@@ -7,15 +7,15 @@ struct FlowLedger {
     var flows = FlowTable()
     var groups = GroupTable()
     var folding: Folding
-    /// The processes that own the sockets of flows, and what these flows carry.
+    /// The processes that own the sockets of flows, and the traffic of these flows.
     var processes: ProcessRows
-    /// Flags of TCP that flows have had.
+    /// The TCP flags of flows.
     private(set) var flags = FlowFlagTable()
-    /// The same by the datapath's identifiers.
+    /// The TCP flags by the datapath's identifiers.
     private var datapathFlags = FlowFlagTable()
     /// The memory budget that flows are charged to.
     var budget: DetailBudget
-    /// Flows that began in a coarser group than their level, for lack of room.
+    /// The number of flows that began in a coarser group than their level, for lack of memory.
     private(set) var coarseFlows: UInt64 = 0
 
     /// Creates an empty ledger.
@@ -25,13 +25,13 @@ struct FlowLedger {
         processes = ProcessRows(isOn: configuration.dividesProcesses)
     }
 
-    /// Flows that are active.
+    /// The number of active flows.
     var liveFlows: Int { flows.live }
 
-    /// Flows that ended in this interval and are kept until its end.
+    /// The number of flows that ended in this interval; they are kept until its end.
     var endedFlows: Int { flows.count - flows.live }
 
-    /// Groups that a record is due for.
+    /// The number of groups for which a record is due.
     var groupCount: Int { groups.count }
 
     /// The number of names that flows and groups need.
@@ -53,31 +53,31 @@ struct FlowLedger {
     }
 }
 
-// MARK: - Flags of TCP
+// MARK: - TCP flags
 
 extension FlowLedger {
-    /// Forgets the flags of a datapath flow whose identifier another one has now.
+    /// Replaces the flags of an identifier when a new datapath flow uses it.
     mutating func beginFlags(_ flags: TCPFlags, of flowID: UInt32) {
         datapathFlags[flowID] = flags
     }
 
-    /// Adds flags of a datapath flow, which counts for a flow, if that is known.
+    /// Adds flags to a datapath flow, and to the ledger's flow that it counts for, if that is known.
     mutating func add(_ flags: TCPFlags, of flowID: UInt32, to flow: UInt32?) {
         datapathFlags[flowID].formUnion(flags)
         if let flow { self.flags[flow].formUnion(flags) }
     }
 }
 
-// MARK: - Beginning and end
+// MARK: - Begin and end
 
 extension FlowLedger {
-    /// Counts one more datapath flow for a flow, which begins unless another one counts for it already.
+    /// Adds a datapath flow to a flow, which begins unless it is active already.
     ///
     /// - Parameters:
     ///   - resolved: the flow.
     ///   - flowID: the datapath's identifier.
-    ///   - share: the share of memory that the flow is charged to if it is new.
-    /// - Returns: the flow, and the group that it counts for.
+    ///   - share: the share of memory that a new flow is charged to.
+    /// - Returns: the flow and its group.
     mutating func begin(_ resolved: ResolvedFlow, as flowID: UInt32, for share: UInt16) -> LedgerFlow {
         let flow = flow(for: resolved, share)
         let group = flows[flow].group
@@ -86,7 +86,7 @@ extension FlowLedger {
         if resolved.natPort != 0 { flows.setNATPort(resolved.natPort, of: flow) }
         if flows.add(flowID, to: flow, origin: resolved.origin) {
             let goesOn = resolved.action == .allow && resolved.origin.contains(.resumed)
-            // The end that was counted in this interval was not one; an end of an earlier interval has been reported.
+            // Takes back an end that was counted in this interval; an end of an earlier interval has been reported already.
             let isTakenBack = goesOn && flows.takeBack(.completed, of: flow)
             isNew = !goesOn && flows.count(.started, of: flow)
             groups.count(in: group) { counts in
@@ -98,7 +98,7 @@ extension FlowLedger {
         return LedgerFlow(flow: flow, group: group, action: resolved.action, isNew: isNew)
     }
 
-    /// Removes a datapath flow from a flow, which ends with the last one.
+    /// Removes a datapath flow from a flow; the flow ends if it was the last one.
     mutating func end(_ flow: UInt32) {
         guard flows.removeFlowID(from: flow) else { return }
         let isDenied = groups[flows[flow].group].action == .deny
@@ -110,13 +110,13 @@ extension FlowLedger {
         }
     }
 
-    /// Makes an active flow count for the group of other policies, as if it had begun there.
+    /// Moves an active flow to the group of other policies, as if it had begun there.
     ///
     /// - Parameters:
     ///   - flow: the flow.
     ///   - resolved: the same flow with the other policies.
-    /// - Returns: nil if it cannot be moved: several datapath flows count for it, a process has its socket, or it ended in the
-    ///   other group in this interval.
+    /// - Returns: nil if it cannot be moved: several datapath flows count for it, its process is known, or the same tuple ended
+    ///   in the other group in this interval.
     mutating func move(_ flow: UInt32, to resolved: ResolvedFlow) -> LedgerFlow? {
         let (tuple, former, counted) = (flows[flow].tuple, flows[flow].group, flows[flow].counted)
         guard flows[flow].datapathFlows == 1, processes.process(of: flow) == nil else { return nil }
@@ -133,15 +133,15 @@ extension FlowLedger {
         return moved
     }
 
-    /// Does the same for a flow that began in this interval and has carried nothing, with the other verdict; nil for any other
-    /// flow.
+    /// Does the same for a flow that began in this interval and has no traffic, with another verdict; nil for any other flow.
     mutating func moveUnused(_ flow: UInt32, to resolved: ResolvedFlow) -> LedgerFlow? {
         guard flows[flow].counted.contains(.started), groups.isUnused(flows[flow].group) else { return nil }
         return move(flow, to: resolved)
     }
 
-    /// Whether datapath flows of a connection may count for an active flow with its tuple: it has the same verdict, and if it
-    /// is denied, the same policies deny it.
+    /// Whether datapath flows of a connection may count for an active flow with its tuple.
+    ///
+    /// The verdicts must be the same; for denied flows the policies, too.
     private func mayBe(_ flow: UInt32, _ resolved: ResolvedFlow) -> Bool {
         let key = groups[flows[flow].group]
         guard key.action == resolved.action else { return false }
@@ -193,10 +193,10 @@ extension FlowLedger {
     /// The share of memory that a flow is charged to.
     func share(of flow: UInt32) -> UInt16 { flows[flow].share }
 
-    /// Whether most of the memory belongs to flows, groups and endpoints that are gone.
+    /// Whether most of the memory belongs to removed flows, groups or endpoints.
     var isSparse: Bool { flows.isSparse || groups.isSparse || folding.endpoints.isSparse }
 
-    /// Frees memory that is not needed any more.
+    /// Frees unused memory.
     ///
     /// - Returns: the new numbers of flows and groups.
     mutating func compact() -> MovedFlows {
@@ -218,7 +218,7 @@ extension FlowLedger {
         processes.drop(inbound: inbound, outbound: outbound, reason, of: flow)
     }
 
-    /// An active flow as it began, its ends in their newest versions.
+    /// Returns an active flow as it began, with the newest versions of its ends.
     func resolved(_ flow: UInt32) -> ResolvedFlow {
         let tuple = flows[flow].tuple
         let key = groups[flows[flow].group]
@@ -238,7 +238,7 @@ extension FlowLedger {
         )
     }
 
-    /// An active flow whose group has another level than the configuration; nil if the levels are the same.
+    /// Returns an active flow if its group's level differs from the configuration; else nil.
     func refolded(_ flow: UInt32, to configuration: FlowLogConfiguration) -> ResolvedFlow? {
         let key = groups[flows[flow].group]
         guard key.level != configuration.level(for: key.action) else { return nil }
@@ -247,12 +247,12 @@ extension FlowLedger {
         return resolved
     }
 
-    /// Returns an active flow, if it began without policies.
+    /// Returns an active flow if it began without policies; else nil.
     func unexplained(_ flow: UInt32) -> ResolvedFlow? {
         groups[flows[flow].group].policies == GroupKey.none ? resolved(flow) : nil
     }
 
-    /// Whether an active flow has the ends, ports and enforced policies of another.
+    /// Whether an active flow has the same ends, ports and enforced policies as another.
     func isRunning(_ other: ResolvedFlow, as flow: UInt32) -> Bool {
         let tuple = flows[flow].tuple
         let policies = folding.policies(of: groups[flows[flow].group])
@@ -262,7 +262,7 @@ extension FlowLedger {
             && policies?.enforced == other.policies?.enforced && policies?.transit == other.policies?.transit
     }
 
-    /// Whether a flow with the ends, ports and reporter of another is or was active in this interval.
+    /// Whether a flow with the same ends, ports and reporter is or was active in this interval.
     func keeps(_ resolved: ResolvedFlow) -> Bool {
         guard let tuple = knownTuple(of: resolved) else { return false }
         return flows.kept(tuple, hash: HashIndex.hash(of: tuple)) {
@@ -270,7 +270,7 @@ extension FlowLedger {
         }
     }
 
-    /// The tuple of a flow, if both ends are in use.
+    /// Returns the tuple of a flow if both ends are in use; else nil.
     private func knownTuple(of resolved: ResolvedFlow) -> FlowTuple? {
         guard let local = folding.endpoints.number(of: resolved.local),
             let remote = folding.endpoints.number(of: resolved.remote)
@@ -284,12 +284,12 @@ extension FlowLedger {
         )
     }
 
-    /// The datapath's identifier of an active flow with the ends and ports of another; the last one that began.
+    /// Returns the datapath's identifier of an active flow with the same ends and ports; the newest if there are several.
     ///
     /// - Parameters:
     ///   - resolved: the other flow.
-    ///   - isRight: called with the last identifier of each such flow, which may have ended since, and with the flow.
-    /// - Returns: the identifier, or nil if none is right.
+    ///   - isRight: selects a flow by its newest identifier, which may have ended since, and its number.
+    /// - Returns: the identifier; nil if there is none.
     func flowID(of resolved: ResolvedFlow, where isRight: (_ flowID: UInt32, _ flow: UInt32) -> Bool) -> UInt32? {
         guard let tuple = knownTuple(of: resolved) else { return nil }
         let found = flows.active(tuple, hash: HashIndex.hash(of: tuple)) { flow in
@@ -302,19 +302,19 @@ extension FlowLedger {
 // MARK: - Late names
 
 extension FlowLedger {
-    /// Takes the newest versions of all endpoints; to be called before the interval ends.
+    /// Updates all endpoints to their newest versions; must be called before the interval ends.
     ///
     /// - Returns: whether ``renamed(_:by:)`` may return a name for any flow.
     mutating func refresh(by resolver: any EndpointResolver) -> Bool {
         folding.endpoints.refresh(by: resolver)
     }
 
-    /// Returns a flow under the names that it should have, if an end was unknown when it began and is known by now.
+    /// Returns a flow under its new names, if an end was unknown when it began and is known now.
     ///
     /// - Parameters:
     ///   - flow: an active flow.
-    ///   - resolver: the one that ``refresh(by:)`` was called with.
-    /// - Returns: the flow to begin in the next interval, or nil if its names are right.
+    ///   - resolver: the resolver of the last ``refresh(by:)``.
+    /// - Returns: the flow to begin in the next interval; nil if its names have not changed.
     func renamed(_ flow: UInt32, by resolver: any EndpointResolver) -> ResolvedFlow? {
         let tuple = flows[flow].tuple
         let localBecameKnown = folding.endpoints.becameKnown(tuple.local)
@@ -323,9 +323,9 @@ extension FlowLedger {
         var resolved = resolved(flow)
         let localBegan = resolved.reporter == .source
         let (source, destination) = (resolved.source.address, resolved.destination.address)
-        // An owner that is gone by now did not own an end when the flow began: the flow would have its name.
+        // An owner that has been deleted since did not own the address when the flow began; the flow would have its name.
         let owners = resolver.endpoints(source: source, destination: destination, began: .max)
-        // An end that was known keeps its owner: the connection is that owner's, even if the address has another one by now.
+        // An end that was known keeps its owner, even if the address has another owner now.
         if localBecameKnown { resolved.local.owner = localBegan ? owners.source : owners.destination }
         if remoteBecameKnown { resolved.remote.owner = localBegan ? owners.destination : owners.source }
         let isOther =

@@ -1,9 +1,9 @@
 import FlowModel
 
-/// Folds flows into groups by the configured levels, and unfolds groups into records.
+/// Folds flows into groups by the configured levels, and makes records of groups.
 ///
-/// Holds the objects behind the numbers in tuples and group keys: each endpoint, endpoint identity and service once, as long as
-/// a flow or a group names it. A caller releases each tuple or key that it got with `release`.
+/// Keeps the objects behind the numbers in tuples and group keys: each endpoint, endpoint identity and service once, as long as
+/// a flow or a group uses it. The caller must release each tuple and key with `release`.
 struct Folding {
     private(set) var configuration: FlowLogConfiguration
     /// The ends of flows.
@@ -17,12 +17,12 @@ struct Folding {
         self.configuration = configuration
     }
 
-    /// Folds to other levels from now on; existing keys keep theirs.
+    /// Folds to other levels from now on; existing keys do not change.
     mutating func use(_ configuration: FlowLogConfiguration) {
         self.configuration = configuration
     }
 
-    /// Forgets objects of the interval before that are not in use.
+    /// Removes objects of the previous interval that are not in use.
     mutating func beginInterval() {
         endpoints.beginInterval()
         identities.forgetRecent()
@@ -30,7 +30,7 @@ struct Folding {
         policies.forgetRecent()
     }
 
-    /// The numbers of endpoints, identities and services in use, and of cached results of label intersection.
+    /// The numbers of names in use, and of cached label intersections.
     var counts: NameCounts {
         NameCounts(
             endpoints: endpoints.count,
@@ -42,7 +42,7 @@ struct Folding {
     }
 }
 
-/// The numbers of names that are kept.
+/// The numbers of kept names.
 struct NameCounts: Equatable {
     /// Ends of flows.
     var endpoints = 0
@@ -50,7 +50,7 @@ struct NameCounts: Equatable {
     var identities = 0
     /// The identities of services.
     var services = 0
-    /// The identities of traces by their enforced hits.
+    /// The identities of policy traces, by their enforced hits.
     var policies = 0
     /// Pairs of label sets whose common labels are cached.
     var intersections = 0
@@ -59,7 +59,7 @@ struct NameCounts: Equatable {
 // MARK: - Tuples
 
 extension Folding {
-    /// The tuple of a flow.
+    /// Returns the tuple of a flow.
     mutating func tuple(of flow: ResolvedFlow) -> FlowTuple {
         FlowTuple(
             local: endpoints.acquire(flow.local),
@@ -85,8 +85,8 @@ extension Folding {
     /// - Parameters:
     ///   - flow: the flow.
     ///   - tuple: its tuple.
-    ///   - isCoarse: whether addresses and full names are folded away, whatever the level.
-    /// - Returns: the key, to be released with ``release(_:)-(GroupKey)``.
+    ///   - isCoarse: whether addresses and full names are folded away regardless of the level.
+    /// - Returns: the key, which the caller must release with ``release(_:)-(GroupKey)``.
     mutating func key(of flow: ResolvedFlow, _ tuple: FlowTuple, isCoarse: Bool) -> GroupKey {
         let configured = configuration.level(for: flow.action)
         let level = isCoarse ? max(configured, .podPrefix) : configured
@@ -130,12 +130,12 @@ extension Folding {
         }
     }
 
-    /// Returns the service that the flows of a group called.
+    /// Returns the service that the flows of a group called; nil for none.
     func service(of key: GroupKey) -> ServicePort? {
         key.service == GroupKey.none ? nil : services[key.service]
     }
 
-    /// Returns the policies that decided when the flows of a group began, in their newest version.
+    /// Returns the newest trace of the policies that decided when the flows of a group began; nil for none.
     func policies(of key: GroupKey) -> PolicyTrace? {
         key.policies == GroupKey.none ? nil : policies[key.policies]
     }
@@ -147,10 +147,10 @@ extension Folding {
     /// Returns the record of a group.
     ///
     /// - Parameters:
-    ///   - report: its key and its numbers.
-    ///   - pending: the decision of the pending policies on its flows now.
-    ///   - group: its number in the survey.
-    ///   - survey: the properties of its flows beside the key.
+    ///   - report: the group's key and numbers.
+    ///   - pending: the current decision of the pending policies on its flows.
+    ///   - group: the group's number in the survey.
+    ///   - survey: the properties of its flows besides the key.
     ///   - interval: the seconds of the interval.
     /// - Returns: the record, without the fields that its level folds away.
     func record(

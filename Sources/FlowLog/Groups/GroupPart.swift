@@ -1,8 +1,8 @@
 import FlowModel
 
-/// The part of some processes' flows in the report of their group.
+/// The part of a group's report for the flows of some processes.
 struct GroupPart {
-    /// Their traffic.
+    /// The traffic of the flows.
     var traffic = GroupTraffic()
     /// The numbers of flows; ``GroupCounts/live`` is not used.
     var counts = GroupCounts()
@@ -18,7 +18,7 @@ struct GroupPart {
     /// Creates an empty value.
     init() {}
 
-    /// Takes all of a report.
+    /// Takes the whole report.
     init(_ report: GroupReport, sockets: SocketSummary?, flags: TCPFlags) {
         self.flags = flags
         traffic = report.traffic
@@ -32,7 +32,7 @@ struct GroupPart {
         counts.total == 0 && traffic.inbound == .zero && traffic.outbound == .zero && drops == nil
     }
 
-    /// Adds a flow as it is counted in the interval; a denied flow is over as soon as it has begun.
+    /// Adds a flow with its traffic in the interval; a denied flow ends as soon as it has begun.
     mutating func add(_ flow: Flow, _ carried: GroupTraffic, isDenied: Bool) {
         traffic.inbound += carried.inbound
         traffic.outbound += carried.outbound
@@ -83,7 +83,7 @@ struct GroupPart {
 }
 
 extension FlowRecord {
-    /// Returns the record of a part of a group, made from the group's record.
+    /// Returns the record of a part of a group, with the other fields of the group's record.
     func divided(to part: GroupPart) -> FlowRecord {
         var record = self
         record.inbound = part.traffic.inbound

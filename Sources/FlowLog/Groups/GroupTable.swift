@@ -1,17 +1,17 @@
 import FlowModel
 
-/// The properties that the flows of one record share: 32 bytes.
+/// The properties that the flows of one record share; 32 bytes.
 ///
 /// A field that the level folds away is ``none`` for an endpoint and 0 for a port.
 struct GroupKey: Hashable {
-    /// The value for an endpoint that was folded away, for a service where none was called, and for policies where none apply.
+    /// The value for an endpoint that is folded away, for no service, and for no policies.
     static let none = UInt32.max
 
     /// The number of the initiator's endpoint, or ``none``.
     let sourceEndpoint: UInt32
     /// The number of the responder's endpoint, or ``none``.
     let destinationEndpoint: UInt32
-    /// The number of the source's identity, which includes the full name where addresses are kept.
+    /// The number of the source's identity; it includes the full name if addresses are kept.
     let source: UInt32
     /// The number of the destination's identity.
     let destination: UInt32
@@ -73,7 +73,7 @@ struct GroupTraffic {
 struct GroupCounts {
     /// Flows active now.
     var live: UInt32 = 0
-    /// Flows active at any time in the interval; 0 only while the number is not in use.
+    /// Flows active at any time in the interval; 0 only if the number is not in use.
     var total: UInt32 = 0
     /// Flows that began in the interval.
     var started: UInt32 = 0
@@ -94,19 +94,20 @@ struct GroupReport {
     /// Statistics of its sockets; nil if there are none.
     let sockets: SocketSummary?
 
-    /// Whether no flow is left, so that this report is the group's last.
+    /// Whether no flow is left; this report is then the group's last one.
     var isLast: Bool { counts.live == 0 }
 
-    /// Whether the group's flows are denied and none of their packets was: a denied connection does not live on between its
-    /// attempts, so that there is nothing to report.
+    /// Whether the group's flows are denied, but none of their packets was.
+    ///
+    /// A denied connection does not stay active between its attempts, so there is nothing to report.
     var isOfNothingDenied: Bool {
         key.action == .deny && drops == nil && traffic.inbound == .zero && traffic.outbound == .zero
     }
 }
 
-/// All groups that a record is due for at the end of the interval.
+/// All groups for which a record is due at the end of the interval.
 ///
-/// Keys, traffic and counts are in arrays of their own, because a delta touches the traffic alone.
+/// Keys, traffic and counts are in separate arrays, because a delta accesses only the traffic.
 struct GroupTable {
     private var keys = Slab<GroupKey>()
     private var index = HashIndex()
@@ -126,11 +127,12 @@ struct GroupTable {
     /// Every group's number is below this.
     var limit: UInt32 { keys.limit }
 
-    /// Returns the properties that the flows of a group in use share.
+    /// The properties that the flows of a group in use share.
     subscript(group: UInt32) -> GroupKey { keys[group] }
 
-    /// Returns the group with a key, which it makes if there is none; the first flow of a new one is to be counted before the
-    /// interval ends.
+    /// Returns the group with a key, and creates it if there is none.
+    ///
+    /// The caller must count the first flow of a new group before the interval ends.
     ///
     /// - Returns: its number, and whether it is new.
     mutating func group(of key: GroupKey) -> (number: UInt32, isNew: Bool) {
@@ -170,13 +172,13 @@ struct GroupTable {
         sockets[group, default: SocketSummary()].add(socket)
     }
 
-    /// Whether most of the memory belongs to groups that are gone.
+    /// Whether most of the memory belongs to removed groups.
     var isSparse: Bool { keys.isSparse }
 
-    /// Frees memory that is not needed any more.
+    /// Frees unused memory.
     ///
-    /// - Parameter endpoints: the new numbers of endpoints by their former ones.
-    /// - Returns: the new numbers of groups by the former ones, as ``Slab/compact()``.
+    /// - Parameter endpoints: the new numbers of endpoints, by former number.
+    /// - Returns: the new numbers of groups, by former number, as ``Slab/compact()``.
     mutating func compact(endpoints: [UInt32]) -> [UInt32] {
         let moved = keys.compact()
         let kept = moved.indices.filter { moved[$0] != .max }
@@ -197,9 +199,9 @@ struct GroupTable {
         change(&counts[Int(group)])
     }
 
-    /// Moves a flow of a group to another group, with the events that have been counted for it.
+    /// Moves a flow of a group to another group, with its counted events.
     ///
-    /// The traffic of the group in the interval moves along if no other flow was active in it, and the group is removed.
+    /// If no other flow was active in the group in this interval, its traffic moves too, and the group is removed.
     ///
     /// - Returns: whether the group was removed.
     mutating func move(_ counted: Flow.Counted, from former: UInt32, to group: UInt32) -> Bool {
@@ -229,23 +231,23 @@ struct GroupTable {
         return true
     }
 
-    /// Whether a group has had one flow in the interval, which has carried nothing.
+    /// Whether a group had only one flow in the interval, without any traffic.
     func isUnused(_ group: UInt32) -> Bool {
         let (traffic, total) = (traffic[Int(group)], counts[Int(group)].total)
         return total == 1 && traffic.inbound == .zero && traffic.outbound == .zero && drops[group] == nil
     }
 
-    /// Whether a record of a group is due.
+    /// Whether a record is due for a group.
     func isDue(_ group: UInt32) -> Bool { counts[Int(group)].total > 0 }
 
-    /// Ends the interval of one group: it starts again from its live flows, or is removed if it has none.
+    /// Ends the interval of one group: it keeps its active flows, or is removed if it has none.
     ///
     /// - Parameter group: any number below ``limit``.
     /// - Returns: the report, or nil if there is no such group.
     mutating func endInterval(of group: UInt32) -> GroupReport? {
         let position = Int(group)
         guard counts[position].total > 0 else { return nil }
-        // A denied flow is over as soon as it has begun.
+        // A denied flow ends as soon as it has begun.
         if keys[group].action == .deny { counts[position].completed = counts[position].started }
         let report = GroupReport(
             key: keys[group],

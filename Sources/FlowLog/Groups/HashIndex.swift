@@ -1,18 +1,18 @@
-/// Finds numbers by hash; the owner of the index holds the values behind the numbers, and compares them.
+/// Finds numbers by hash; the owner of the index stores the values behind the numbers, and compares them.
 ///
-/// Open addressing with linear probing: a slot is 8 bytes and contains hash and number, so that neither a probe nor growth nor
-/// a removal reads the value behind the number. Several numbers may share a hash, or even stand for equal keys. Slots are
-/// filled to 13/16 and grow by a quarter. The home slot is the hash scaled to the number of slots, which therefore need not be
-/// a power of two; entries move towards their home when one before them is removed, so that there are no tombstones.
+/// Open addressing with linear probing. A slot is 8 bytes and contains hash and number, so that probes, growth and removals do
+/// not read the values. Several numbers may share a hash, or even stand for equal keys. Slots are filled to 13/16 and grow by a
+/// quarter. The home slot is the hash scaled to the number of slots, which therefore does not have to be a power of two. A
+/// removal moves later entries towards their home slots, so there are no tombstones.
 ///
-/// Hashes must come from ``hash(of:)``: keys are made of addresses and ports that outsiders choose.
+/// Hashes must come from ``hash(of:)``, because keys contain addresses and ports that remote hosts choose.
 struct HashIndex {
     private struct Slot {
         var hash: UInt32
         var number: UInt32
     }
 
-    /// Marks a slot without an entry; no number is as large.
+    /// The number in a slot without an entry; no valid number is as large.
     private static let vacant = UInt32.max
 
     private var slots: [Slot] = []
@@ -24,11 +24,11 @@ struct HashIndex {
         UInt32(truncatingIfNeeded: key.hashValue)
     }
 
-    /// Returns a number with this hash that is the right one, or nil.
+    /// Returns a number with this hash that satisfies a predicate; nil if there is none.
     ///
     /// - Parameters:
     ///   - hash: the hash with which the number was inserted.
-    ///   - isRight: called with numbers with this hash only.
+    ///   - isRight: called only with numbers with this hash.
     /// - Returns: the first number for which `isRight` returns true.
     func first(_ hash: UInt32, where isRight: (UInt32) -> Bool) -> UInt32? {
         guard !slots.isEmpty else { return nil }
@@ -58,7 +58,7 @@ struct HashIndex {
         }
         var candidate = successor(of: hole)
         while slots[candidate].number != Self.vacant {
-            // An entry may fill the hole unless that would put it before its home.
+            // An entry may fill the hole unless the hole is before its home slot.
             let displacement = distance(from: home(of: slots[candidate].hash), to: candidate)
             if displacement >= distance(from: hole, to: candidate) {
                 slots[hole] = slots[candidate]
@@ -74,7 +74,7 @@ struct HashIndex {
 // MARK: - Slots
 
 extension HashIndex {
-    /// The longest run of taken slots, which bounds the cost of a probe; O(slots).
+    /// The longest run of occupied slots, which bounds the cost of a probe; O(slots).
     var longestRun: Int {
         var longest = 0
         var run = 0

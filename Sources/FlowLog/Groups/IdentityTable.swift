@@ -1,17 +1,17 @@
 import FlowModel
 
-/// An object that records name, with its identity within groups and the number of its version.
+/// An object that records name, with its identity in groups and a number for its version.
 protocol RecordName: AnyObject {
-    /// The parts of the object that a record shows; objects with equal identities share groups.
+    /// The parts of the object that records show; objects with equal identities share groups.
     associatedtype Identity: Hashable
 
-    /// A number that no other object of this type has or had; later ones are larger.
+    /// A number that no other object of this type has or had; later objects have larger numbers.
     var id: UInt64 { get }
 
-    /// Returns the identity of the object in a record.
+    /// Returns the object's identity.
     ///
-    /// - Parameter inDetail: whether the record shows all of it.
-    /// - Returns: the identity; two objects with the same one are one in records.
+    /// - Parameter inDetail: whether the record shows all of the object.
+    /// - Returns: the identity; objects with the same identity are the same in records.
     func identity(inDetail: Bool) -> Identity
 }
 
@@ -52,20 +52,20 @@ extension ServicePort: RecordName {
 }
 
 extension PolicyTrace: RecordName {
-    /// The hits of the policies in force; the decisions of staged ones change under running flows.
+    /// The hits of the enforced policies; decisions of staged policies change while flows are running.
     func identity(inDetail: Bool) -> [String] { transit.isEmpty ? enforced : [FlowReporter.forward.rawValue] + transit }
 }
 
 /// The endpoints, services and policies that groups name, each identity under a small number.
 ///
-/// Objects with the same identity share a number; the newest of them represents all. Texts are hashed once per object
-/// and interval.
+/// Objects with the same identity share a number; the table keeps the newest of them. Texts are hashed once per object and
+/// interval.
 struct IdentityTable<Object: RecordName> {
     private var identities = InternTable<Object.Identity>()
     private var objects: [Object] = []
-    /// Numbers by object id and by whether all of its fields count.
+    /// Numbers, by object id and by whether the identity has all details.
     ///
-    /// Entries are valid until the next ``release(_:)`` that ends a use.
+    /// Entries are valid until a ``release(_:)`` frees a number.
     private var recent = IntegerMap()
 
     /// The number of identities in use.
@@ -76,12 +76,12 @@ struct IdentityTable<Object: RecordName> {
         objects[Int(number)]
     }
 
-    /// Returns the number of an object's identity, in use by the caller until ``release(_:)``.
+    /// Returns the number of an object's identity, which the caller uses until ``release(_:)``.
     ///
     /// - Parameters:
     ///   - object: the object.
-    ///   - inDetail: whether fields that only detailed records show are part of the identity.
-    /// - Returns: a number below the largest count of identities there has been.
+    ///   - inDetail: whether the identity includes the fields that only detailed records show.
+    /// - Returns: the number; numbers of released identities are reused.
     mutating func acquire(_ object: Object, inDetail: Bool) -> UInt32 {
         let recentKey = object.id << 1 | (inDetail ? 1 : 0)
         if let number = recent.value(recentKey) {
@@ -98,14 +98,15 @@ struct IdentityTable<Object: RecordName> {
         return number
     }
 
-    /// Ends one use of a number; after the last one its object lingers until the number is used again.
+    /// Ends one use of a number; after the last one, its object remains in memory until the number is reused.
     mutating func release(_ number: UInt32) {
         guard identities.release(number) else { return }
         recent.removeAll()
     }
 
-    /// Forgets which objects were seen, but nothing that is in use; to be called once per interval, so that removed objects do
-    /// not accumulate.
+    /// Clears the cache of numbers by object; identities in use stay.
+    ///
+    /// Must be called once per interval, so that the cache does not grow with removed objects.
     mutating func forgetRecent() {
         recent.removeAll()
     }

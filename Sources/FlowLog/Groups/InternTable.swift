@@ -1,4 +1,4 @@
-/// Keeps each key once, under a small number, as long as it is used.
+/// Stores each key once, under a small number, as long as it is used.
 struct InternTable<Key: Hashable> {
     private var keys = Slab<Key>()
     private var users: [UInt32] = []
@@ -25,7 +25,7 @@ struct InternTable<Key: Hashable> {
         index.first(HashIndex.hash(of: key)) { keys[$0] == key }
     }
 
-    /// Returns the number of a key, in use by the caller until ``release(_:)``.
+    /// Returns the number of a key, which the caller uses until ``release(_:)``.
     ///
     /// - Returns: the number, and whether the key was not in use before.
     mutating func acquire(_ key: Key) -> (number: UInt32, isNew: Bool) {
@@ -41,12 +41,12 @@ struct InternTable<Key: Hashable> {
         return (number, true)
     }
 
-    /// Whether most of the memory belongs to keys that are not in use any more.
+    /// Whether most of the memory belongs to keys that are not in use.
     var isSparse: Bool { keys.isSparse }
 
-    /// Frees memory that is not needed any more.
+    /// Frees unused memory.
     ///
-    /// - Returns: the new numbers by the former ones, as ``Slab/compact()``.
+    /// - Returns: the new numbers, by former number, as ``Slab/compact()``.
     mutating func compact() -> [UInt32] {
         let moved = keys.compact()
         users = moved.indices.filter { moved[$0] != .max }.map { users[$0] }
@@ -55,14 +55,14 @@ struct InternTable<Key: Hashable> {
         return moved
     }
 
-    /// Makes the caller one more user of a number in use.
+    /// Adds a use of a number in use.
     mutating func retain(_ number: UInt32) {
         users[Int(number)] += 1
     }
 
     /// Ends one use of a number.
     ///
-    /// - Returns: whether it was the last one, so that the number no longer stands for the key.
+    /// - Returns: whether it was the last use; the number is then free.
     @discardableResult
     mutating func release(_ number: UInt32) -> Bool {
         users[Int(number)] -= 1

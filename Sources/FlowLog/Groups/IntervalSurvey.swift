@@ -1,10 +1,11 @@
 import FlowModel
 
-/// The contribution of an interval's flows to their groups beside traffic and counts: common labels, translated ports.
+/// The contribution of an interval's flows to their groups besides traffic and counts: common labels, translated ports, TCP
+/// flags.
 ///
-/// Made once per interval from all flows that were active in it, so that nothing is kept between flushes and nothing is done
-/// per delta. While it is made, label sets are numbers: most flows of a group have the same set, and so no reference is counted
-/// and no set is compared.
+/// It is made once per interval from all flows that were active in it. So nothing is stored between flushes, and deltas cost
+/// nothing. While it is made, label sets are represented by numbers: most flows of a group have the same set, and comparing
+/// numbers needs neither reference counting nor set comparison.
 struct IntervalSurvey {
     /// Numbers of the labels that all flows of a group share at an end, or ``none``.
     private struct GroupLabels {
@@ -12,23 +13,23 @@ struct IntervalSurvey {
         var remote = IntervalSurvey.none
     }
 
-    /// The value for labels that are not known.
+    /// The value for unknown labels.
     private static let none = UInt32.max
 
     private var sets: [LabelSet] = []
     private var numbers: [UInt64: UInt32] = [:]
     private var endpointLabels: [UInt32] = []
-    /// Numbers of common labels, by the numbers of the two sets.
+    /// Numbers of common labels, by the numbers of both sets.
     private var common: [UInt64: UInt32] = [:]
     private var groupLabels: [GroupLabels]
-    /// The translated ports of each group; empty as long as no flow has one.
+    /// The translated ports of each group; empty if no flow has one.
     private var groupPorts: [TranslatedPorts] = []
-    /// A flow of each group.
+    /// One flow of each group.
     private var groupFlows: [UInt32]
-    /// The flags of TCP that each group's flows have had.
+    /// The TCP flags of each group's flows.
     private var groupFlags: [TCPFlags]
 
-    /// Reads all flows that are kept.
+    /// Surveys all kept flows.
     init(of flows: borrowing FlowTable, _ flags: FlowFlagTable, endpoints: inout EndpointTable, groupLimit: UInt32) {
         groupFlags = Array(repeating: [], count: Int(groupLimit))
         groupLabels = Array(repeating: GroupLabels(), count: Int(groupLimit))
@@ -51,27 +52,27 @@ struct IntervalSurvey {
         }
     }
 
-    /// The labels that all flows of a group share at the reporting end; nil where none is known.
+    /// The labels that all flows of a group share at the reporting end; nil if not known.
     func localLabels(of group: UInt32) -> LabelSet? {
         set(groupLabels[Int(group)].local)
     }
 
-    /// The labels that all flows of a group share at the other end; nil where none is known.
+    /// The labels that all flows of a group share at the other end; nil if not known.
     func remoteLabels(of group: UInt32) -> LabelSet? {
         set(groupLabels[Int(group)].remote)
     }
 
-    /// Source ports of a group's flows after source NAT, as a record names them.
+    /// The source ports of a group's flows after source NAT, as a record lists them.
     func natPorts(of group: UInt32) -> [UInt16] {
         groupPorts.isEmpty ? [] : groupPorts[Int(group)].selection
     }
 
-    /// Returns the flow of a group with the highest number.
+    /// Returns the flow with the highest number in a group.
     func flow(of group: UInt32) -> UInt32 {
         groupFlows[Int(group)]
     }
 
-    /// The flags of TCP that a group's flows have had.
+    /// The TCP flags of a group's flows.
     func flags(of group: UInt32) -> TCPFlags {
         groupFlags[Int(group)]
     }
@@ -81,12 +82,12 @@ struct IntervalSurvey {
     }
 }
 
-// MARK: - Making it
+// MARK: - Construction
 
 extension IntervalSurvey {
     private mutating func numberLabels(of endpoints: borrowing EndpointTable) {
         endpointLabels = Array(repeating: Self.none, count: Int(endpoints.limit))
-        // Most endpoints of a small node have labels of their own; on a large one the tables grow as needed.
+        // On small nodes, most endpoints have labels of their own; on large nodes, the tables grow as needed.
         let expected = min(Int(endpoints.limit), 1024)
         sets.reserveCapacity(expected)
         numbers.reserveCapacity(expected)
@@ -103,7 +104,7 @@ extension IntervalSurvey {
         return number
     }
 
-    /// Returns the labels of a group that another flow shares.
+    /// Returns the labels that both a group and another flow have.
     private mutating func narrowed(
         _ labels: UInt32,
         by other: UInt32,

@@ -1,11 +1,11 @@
 import FlowModel
 
-/// The labels that two label sets have in common, cached from interval to interval.
+/// A cache of the labels that two label sets have in common, across intervals.
 ///
-/// The same two sets give the same object as long as they are requested in every interval, so that encoders render it once. A
-/// pair that is not requested in an interval is forgotten at the end of the next one.
+/// The result for the same two sets is the same object as long as it is requested in every interval, so that encoders render it
+/// once. A pair that is not requested in an interval is removed at the end of the next one.
 struct LabelIntersections {
-    /// The ids of two sets, whatever their order.
+    /// The ids of two sets, regardless of their order.
     private struct Pair: Hashable {
         let smaller: UInt64
         let larger: UInt64
@@ -17,7 +17,7 @@ struct LabelIntersections {
     /// The number of cached results.
     var count: Int { recent.count + former.count }
 
-    /// The labels that both sets have.
+    /// Returns the labels that both sets have.
     mutating func common(_ one: LabelSet, _ other: LabelSet) -> LabelSet {
         if one === other { return one }
         let key = Pair(smaller: min(one.id, other.id), larger: max(one.id, other.id))

@@ -1,16 +1,16 @@
 import FlowModel
 
-/// The flows of a group whose processes have one name.
+/// The flows of a group whose processes have the same name.
 struct ProcessRow {
     /// The name.
     let name: ProcessName
-    /// The part of the flows in their group's report, without the processes.
+    /// The flows' part of their group's report, without the processes.
     var part = GroupPart()
-    /// The places of processes whose flows are kept, a bit each; set at the end of an interval.
+    /// A bit for each place whose process has kept flows; set at the end of an interval.
     var kept: UInt16 = 0
-    /// The places among these whose processes have active flows, a bit each.
+    /// A bit for each of these places whose process has active flows.
     var active: UInt16 = 0
-    /// Processes with flows; nil at places that are free.
+    /// Processes with flows; nil at free places.
     private var processes: [FlowProcess?] = []
 
     /// A row without flows.
@@ -21,7 +21,7 @@ struct ProcessRow {
     /// The process at a place in use.
     func process(at place: UInt8) -> FlowProcess? { processes[Int(place)] }
 
-    /// The part of the row in its group's report, with the processes of flows that are kept.
+    /// The row's part of its group's report, with the processes of kept flows.
     var finished: GroupPart {
         var part = part
         for (place, process) in processes.enumerated() where kept & 1 << place != 0 {
@@ -31,14 +31,14 @@ struct ProcessRow {
         return part
     }
 
-    /// Forgets the counts of the interval, and processes without active flows.
+    /// Clears the counts of the interval, and removes processes without active flows.
     mutating func beginInterval() {
         for place in processes.indices where active & 1 << place == 0 { processes[place] = nil }
         part = GroupPart()
         (kept, active) = (0, 0)
     }
 
-    /// Returns the place of a process, which is made if there is room.
+    /// Returns the place of a process, and adds the process if there is room; else the last place.
     mutating func place(of process: FlowProcess) -> UInt8 {
         if let same = processes.firstIndex(of: process) { return UInt8(same) }
         if let free = processes.firstIndex(of: nil) {

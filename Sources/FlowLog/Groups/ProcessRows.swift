@@ -2,38 +2,38 @@ import FlowModel
 
 /// Divides groups by the processes that own the sockets of their flows.
 ///
-/// A group has one row for each process name. A flow counts for one row in an interval, the one of the process reported last,
-/// with all traffic of the interval. Flows without a known process count for no row. Nothing is kept unless processes are
+/// A group has one row for each process name. In an interval, a flow counts for one row with all of its traffic: the row of the
+/// process that was reported last. Flows without a known process count for no row. Nothing is stored unless processes are
 /// collected.
 struct ProcessRows {
-    /// The process of a flow, and its place in a row.
+    /// The row of a flow, and the place of its process in it.
     private struct Flow {
         var row = ProcessRows.none
-        /// The place of its process in the row's.
+        /// The place of the process in the row.
         var process: UInt8 = 0
         var traffic = GroupTraffic()
     }
 
     private static let none = UInt32.max
-    /// The most rows of a group, and the most processes of a row; further ones count for the last.
+    /// The maximum number of rows of a group, and of processes of a row; further ones count for the last.
     static let limit = FlowProcesses.limit
 
-    /// Whether rows are made.
+    /// Whether processes are collected.
     let isOn: Bool
     private var flows: [Flow] = []
     private var rows = Slab<ProcessRow>()
-    /// The rows of each group that has any, in the order in which they were made.
+    /// The rows of each group that has any, in the order of their creation.
     private var byGroup: [UInt32: [UInt32]] = [:]
     /// Dropped packets of flows in the interval.
     private var drops: [UInt32: FlowRecord.Drops] = [:]
     /// Socket statistics of flows whose process is not known yet.
     private var early: [UInt32: SocketSummary] = [:]
-    /// The same by group, at the end of an interval.
+    /// The same statistics by group, at the end of an interval.
     private var unowned: [UInt32: SocketSummary] = [:]
-    /// Flags of TCP of flows without a known process, by group, at the end of an interval.
+    /// TCP flags of flows without a known process, by group, at the end of an interval.
     private var unownedFlags: [UInt32: TCPFlags] = [:]
 
-    /// Begins without rows.
+    /// Creates a value without rows.
     init(isOn: Bool) {
         self.isOn = isOn
     }
@@ -41,7 +41,7 @@ struct ProcessRows {
     /// The number of rows.
     var count: Int { rows.count }
 
-    /// Begins a flow, under a number that another one may have had.
+    /// Begins a flow; its number may be reused.
     mutating func begin(_ flow: UInt32) {
         guard isOn else { return }
         if Int(flow) < flows.count { flows[Int(flow)] = Flow() } else { flows.append(Flow()) }
@@ -83,13 +83,13 @@ struct ProcessRows {
         }
     }
 
-    /// Makes a flow count for a process.
+    /// Assigns a flow to a process.
     private mutating func own(_ flow: UInt32, in group: UInt32, by process: FlowProcess) {
         if self.process(of: flow) == process, byGroup[group]?.contains(flows[Int(flow)].row) == true { return }
         let row = row(of: process, in: group)
         flows[Int(flow)].row = row
         flows[Int(flow)].process = rows[row].place(of: process)
-        if let said = early.removeValue(forKey: flow) { rows[row].part.sockets.add(said) }
+        if let sockets = early.removeValue(forKey: flow) { rows[row].part.sockets.add(sockets) }
     }
 
     private mutating func row(of process: FlowProcess, in group: UInt32) -> UInt32 {
@@ -102,18 +102,18 @@ struct ProcessRows {
     }
 }
 
-// MARK: - The end of an interval
+// MARK: - End of an interval
 
 extension ProcessRows {
-    /// Sums up the contributions of an interval's flows to their rows.
+    /// Adds the flows of an interval to their rows.
     mutating func divide(
         _ table: borrowing FlowTable,
         flags: FlowFlagTable,
         isDenied: (_ group: UInt32) -> Bool
     ) {
         guard isOn, rows.count > 0 || !early.isEmpty else { return }
-        for (flow, said) in early where table.kept(flow) != nil {
-            unowned[table[flow].group, default: .init()].add(said)
+        for (flow, sockets) in early where table.kept(flow) != nil {
+            unowned[table[flow].group, default: .init()].add(sockets)
         }
         for number in 0..<table.limit {
             guard let flow = table.kept(number) else { continue }
@@ -131,10 +131,10 @@ extension ProcessRows {
         }
     }
 
-    /// Returns the parts of a group's report, at least one; the sum of their numbers is the report's.
+    /// Returns the parts of a group's report, at least one; their sum is the report.
     ///
-    /// The first names have a part each (`flowLogsFilePerFlowProcessLimit`), the others share one. Flows of no known process
-    /// are the last part.
+    /// The first process names have a part each (`flowLogsFilePerFlowProcessLimit`), the others share one. Flows without a
+    /// known process are the last part.
     func parts(of report: GroupReport, as group: UInt32, flags all: TCPFlags) -> [GroupPart] {
         let rows = byGroup[group]
         var rest = GroupPart(report, sockets: unowned[group], flags: rows == nil ? all : unownedFlags[group] ?? [])
@@ -150,7 +150,7 @@ extension ProcessRows {
         return parts
     }
 
-    /// Begins the next interval with the rows of active flows.
+    /// Begins the next interval; rows of active flows stay.
     mutating func beginInterval() {
         guard isOn else { return }
         early.removeAll()

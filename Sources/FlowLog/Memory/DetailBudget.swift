@@ -1,14 +1,14 @@
 import FlowModel
 
-/// Divides the memory for flows between the interfaces that they are seen on.
+/// Divides the memory for flows between the interfaces at which they are seen.
 ///
 /// An interface may use as much as is free (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
-/// switches", IEEE/ACM Transactions on Networking 6 (2), 1998): one that floods gets half of all memory, two get two thirds,
-/// and one that was quiet finds room at once. A part of the memory is kept for that: each interface that has flows may use an
-/// equal part of it, whatever others use and however low the limit has become. The use of an interface is the sum of its flows'
-/// costs when they began; free memory is counted.
+/// switches", IEEE/ACM Transactions on Networking 6 (2), 1998): one flooding interface gets half of the memory, two get two
+/// thirds, and a quiet interface finds free memory at once. A part of the memory is reserved for that: each interface with
+/// flows may use an equal share of it, regardless of the use of others and of the current limit. The use of an interface is the
+/// sum of its flows' costs when they began; free memory is measured.
 struct DetailBudget {
-    /// The detail that is kept of a new flow.
+    /// The detail in which a new flow is recorded.
     enum Detail {
         /// The detail of the configured level.
         case full
@@ -23,32 +23,32 @@ struct DetailBudget {
         var bytes = 0
     }
 
-    /// The bytes that may be in use; without a limit everything is kept in full.
+    /// The number of bytes that may be in use; without a limit, everything is recorded in full detail.
     var limit: Int?
-    /// The bytes that are divided equally among interfaces first; a quarter of the limit by default.
+    /// The number of bytes that are first divided equally among interfaces; a quarter of the limit by default.
     var reserve: Int
-    /// Shares to which something is charged.
+    /// The number of shares with a charge.
     private var activeShares = 0
     private var shares: [Share] = [Share(interfaceIndex: 0)]
     private var byInterface: [UInt32: UInt16] = [0: 0]
-    /// The last request: flows come by interface.
+    /// The result of the last request: flows of an interface often follow each other.
     private var last: (interfaceIndex: UInt32, share: UInt16) = (0, 0)
-    /// The bytes that are charged to all shares.
+    /// The number of bytes that are charged to all shares.
     private(set) var charged = 0
 
-    /// The most separate shares; further interfaces have one in common.
+    /// The maximum number of separate shares; further interfaces have one in common.
     private static let shareLimit = 1 << 14
 
-    /// Divides a number of bytes.
+    /// Creates a budget with a limit.
     init(limit: Int?) {
         self.limit = limit
         reserve = (limit ?? 0) / 4
     }
 
-    /// The bytes that an interface may use before others are considered.
+    /// The number of bytes that an interface may always use.
     private var floor: Int { reserve / max(activeShares, 1) }
 
-    /// The number of an interface's share, valid for as long as anything is charged to it, and until the next is asked for.
+    /// Returns the number of an interface's share, valid as long as it has a charge, or until the next request.
     mutating func share(of interfaceIndex: UInt32) -> UInt16 {
         if last.interfaceIndex == interfaceIndex { return last.share }
         if let known = byInterface[interfaceIndex] {
@@ -63,7 +63,7 @@ struct DetailBudget {
         return share
     }
 
-    /// The interface that a share is of.
+    /// Returns the interface of a share.
     func interfaceIndex(of share: UInt16) -> UInt32 {
         shares[Int(share)].interfaceIndex
     }
@@ -73,18 +73,18 @@ struct DetailBudget {
         shares[Int(share)].bytes
     }
 
-    /// Returns the detail to keep of the next flow of an interface.
+    /// Returns the detail for the next flow of an interface.
     ///
     /// - Parameters:
-    ///   - share: its share.
-    ///   - used: the bytes that are counted to be in use, if those are more than what is charged.
-    /// - Returns: the less detail, the more the interface uses.
+    ///   - share: the interface's share.
+    ///   - used: the number of bytes in use, if it is more than all charges.
+    /// - Returns: the detail; the more the interface uses, the less detail.
     func detail(for share: UInt16, used: @autoclosure () -> Int) -> Detail {
         guard let limit else { return .full }
         let bytes = shares[Int(share)].bytes
         if bytes <= floor { return .full }
         let free = max(limit - max(used(), charged), 0)
-        // The last quarter is for interfaces below their floor.
+        // The reserve is for interfaces below their floor.
         if bytes >= free || free <= reserve { return .none }
         return bytes >= free / 2 ? .coarse : .full
     }
@@ -103,7 +103,7 @@ struct DetailBudget {
         charged -= bytes
     }
 
-    /// Removes the last shares that have nothing charged.
+    /// Removes the last shares, as long as they have no charge.
     private mutating func forgetUnused() {
         last = (0, 0)
         while let last = shares.last, last.bytes == 0, shares.count > 1 {
@@ -113,13 +113,13 @@ struct DetailBudget {
     }
 }
 
-/// The memory of each kept value, in bytes, including its part of indexes, lists and the memory of a flush.
+/// The memory of each kept value, in bytes, with its part of indexes and lists, and of the memory for a flush.
 enum DetailCost {
     /// A flow that is or was active in the interval.
     static let flow = 56
     /// An end of a flow.
     static let endpoint = 68
-    /// A group, and so a record.
+    /// A group, and its record.
     static let group = 148
     /// Socket statistics of a group: key, value and the free part of the dictionary, and a few processes.
     static let sockets = MemoryLayout<SocketSummary>.stride * 2 + 128

@@ -1,9 +1,9 @@
 import FlowModel
 
-/// Memory: how flows without room are counted.
+/// Memory: how flows are counted for which there is no memory.
 ///
-/// A flow that begins on an interface with more than its share is *folded*: it counts for the remainder of its endpoint
-/// (``RemainderTable``), which is kept anyway. No other state of it is kept. Its records have no other end, no ports and no
+/// A flow that begins at an interface that has used up its share is *folded*: it counts for the remainder of its endpoint
+/// (``RemainderTable``), which exists anyway. No other state is kept for it. Its records have no other end, no ports and no
 /// policies, but all of its traffic.
 extension FlowAggregator {
     /// The estimated memory of flows, groups and names, bytes.
@@ -12,12 +12,12 @@ extension FlowAggregator {
             + waiting.count * DetailCost.waiting
     }
 
-    /// Whether there is room for a flow that begins, or for more about one.
+    /// Whether there is memory for a flow that begins, or for more state of a flow.
     func hasRoom(for share: UInt16) -> Bool {
         ledger.budget.detail(for: share, used: usedMemory) != .none
     }
 
-    /// Counts a flow for the remainder of its local end from now on, or as unrecorded traffic if it has none.
+    /// Counts a flow for the remainder of its local end from now on; as unrecorded traffic if it has no local end.
     mutating func fold(_ conversation: Conversation, as flowID: UInt32, localEnd: InterfaceEnd?) {
         let interface = ledger.budget.interfaceIndex(of: conversation.share)
         let place: UInt32
@@ -30,7 +30,7 @@ extension FlowAggregator {
         setFolded(flowID, at: place, localEnd: localEnd ?? .near)
     }
 
-    /// Ends a reported flow, and counts its further traffic for the remainder of its local end.
+    /// Ends a reported flow; its further traffic counts for the remainder of its local end.
     mutating func fold(_ reported: ReportedFlow, as flowID: UInt32) {
         let connection = ledger.resolved(reported.flow)
         let interface = ledger.budget.interfaceIndex(of: ledger.share(of: reported.flow))
@@ -73,22 +73,22 @@ extension FlowAggregator {
         remainders[folded.place].deny(counted: .zero, uncounted: drop.deniedEgress, egress, drop.decision)
     }
 
-    /// Ends a folded flow.
+    /// Removes a folded flow from its remainder.
     mutating func end(_ folded: FoldedFlow) {
         remainders[folded.place].flowCount -= 1
     }
 }
 
-// MARK: - The interval
+// MARK: - Interval
 
 extension FlowAggregator {
-    /// The fewest flows for which an interval is ended early.
+    /// The minimum number of ended flows for an early end of the interval.
     private static let fewFlows = 10_000
 
-    /// Whether ended flows use so much memory that the interval should end now, to keep details.
+    /// Whether ended flows use so much memory that the interval should end now, so that details are kept.
     ///
-    /// Ended flows are kept until the interval ends. An early end frees their memory before flows have to be folded, which
-    /// begins at a half of the limit for one interface alone.
+    /// Ended flows are kept until the interval ends. An early end frees their memory before flows must be folded. For a single
+    /// interface, folding begins at half of the limit.
     public var isIntervalFull: Bool {
         guard let limit = ledger.budget.limit, ledger.endedFlows > Self.fewFlows else { return false }
         return usedMemory > limit / 3 && ledger.endedFlows > ledger.liveFlows
@@ -98,23 +98,23 @@ extension FlowAggregator {
     ///
     /// - Parameters:
     ///   - bytes: the limit.
-    ///   - reserve: the bytes that are kept for interfaces with few flows, each an equal part, also where the limit is lower.
+    ///   - reserve: the bytes that are divided equally among interfaces first, even if the limit is lower.
     public mutating func setMemoryLimit(_ bytes: Int, reserve: Int) {
         ledger.budget.limit = bytes
         ledger.budget.reserve = reserve
     }
 
-    /// Charges the memory of a flow's state to its interface: one of ``DetailCost``.
+    /// Charges the memory of a flow's state (one of ``DetailCost``) to its interface's share.
     mutating func charge(_ bytes: Int, to share: UInt16) {
         ledger.budget.charge(bytes, to: share)
     }
 
-    /// Releases it.
+    /// Releases the memory of a flow's state.
     mutating func release(_ bytes: Int, from share: UInt16) {
         ledger.budget.release(bytes, from: share)
     }
 
-    /// Frees memory that a flood has taken, once it is not needed any more; at the beginning of an interval.
+    /// Frees memory that a flood has used and that is not needed any more; called at the beginning of an interval.
     mutating func giveMemoryBack() {
         if deniedFlows.isSparse { moveDenied(to: deniedFlows.compact()) }
         if waiting.isSparse { moveWaiting(to: waiting.compact()) }
@@ -158,7 +158,7 @@ extension FlowAggregator {
     }
 }
 
-/// The new numbers of flows and groups, by their former ones.
+/// The new numbers of flows and groups, by former number.
 struct MovedFlows {
     /// The new numbers of flows.
     let flows: [UInt32]

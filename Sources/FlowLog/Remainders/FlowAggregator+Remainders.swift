@@ -1,13 +1,13 @@
 import FlowModel
 
-/// Remainders: packets that are in no flow, but are in records.
+/// Remainders: packets that are counted in no flow, but in records.
 extension FlowAggregator {
-    /// Takes in the packets that the datapath counted for interfaces and in no flow.
+    /// Adds the packets that the datapath counted for interfaces but in no flow.
     mutating func takeIn(_ remainders: borrowing [FlowRemainder]) {
         for index in remainders.indices { takeIn(remainders[index]) }
     }
 
-    /// Counts a group without a record for the remainder of its local end.
+    /// Adds the traffic of a group without a record to the remainder of its local end.
     mutating func takeIn(_ group: UnreportedGroup) {
         let interface = ledger.budget.interfaceIndex(of: group.share)
         let place =

@@ -11,18 +11,18 @@ struct RemainderEntry {
     /// The traffic that the endpoint received.
     private var got = RemainderSide()
     private var owner: Endpoint?
-    /// An address of the endpoint's own; nil where none is known for certain.
+    /// An address of the endpoint; nil if none is certain.
     private var address: IPAddress?
 
-    /// Counts nothing yet.
+    /// Creates an entry without traffic.
     init(key: RemainderKey) {
         self.key = key
     }
 
-    /// Whether nothing is left to count or to report.
+    /// Whether nothing is left to count or report.
     var isOver: Bool { flowCount == 0 && sent.isEmpty && got.isEmpty }
 
-    /// Takes in the endpoint.
+    /// Sets the endpoint, if it is known.
     mutating func learn(_ local: FlowEndpoint?, isAddressCertain: Bool) {
         guard let local else { return }
         if owner == nil || isAddressCertain { owner = local.owner }
@@ -38,9 +38,9 @@ struct RemainderEntry {
     /// Adds denied packets.
     ///
     /// - Parameters:
-    ///   - counted: those that are, or will be, among the counted packets.
-    ///   - uncounted: those that are counted nowhere else.
-    ///   - direction: whether the endpoint sent the packets (source), or was to receive them.
+    ///   - counted: denied packets that are, or will be, among the counted packets.
+    ///   - uncounted: denied packets that are counted nowhere else.
+    ///   - direction: whether the endpoint sent the packets (source), or was to receive them (destination).
     ///   - reason: the last decision.
     mutating func deny(
         counted: TrafficCounters,
@@ -61,12 +61,12 @@ struct RemainderEntry {
         if got > 0 { self.got.drop(got, reason) }
     }
 
-    /// Ends the interval of a direction.
+    /// Ends the interval of one direction.
     mutating func endInterval(of direction: FlowReporter) -> (verdicts: [RemainderPart], forgiven: UInt64) {
         change(direction) { $0.endInterval() }
     }
 
-    /// The present endpoint: one that has become known since, or the newest version.
+    /// Returns the current endpoint, which may have become known, in its newest version.
     func resolved(by resolver: any EndpointResolver) -> (owner: Endpoint, address: IPAddress?) {
         guard let owner else { return (.unknown, nil) }
         guard let address else { return (owner, nil) }
@@ -79,17 +79,17 @@ struct RemainderEntry {
     }
 }
 
-/// The traffic that an endpoint sent, or that it received.
+/// The traffic that an endpoint sent, or the traffic that it received.
 struct RemainderSide {
-    /// Everything that was counted.
+    /// All counted packets.
     var counted = TrafficCounters.zero
     /// Denied packets that are counted nowhere else.
     var denied = TrafficCounters.zero
-    /// Denied packets among the counted ones.
+    /// Denied packets among the counted packets.
     var balance = DenialBalance()
     /// The last decision.
     var reason: DropReason?
-    /// Denied packets that were not yet subtracted from counted ones at the end of the interval before.
+    /// Denied packets that were not yet subtracted from counted packets at the end of the previous interval.
     private var overdue = TrafficCounters.zero
     private var dropped: UInt64 = 0
     private var dropReason: DropReason?
@@ -105,9 +105,9 @@ struct RemainderSide {
 
     /// Ends the interval.
     ///
-    /// Denied packets of one interval may be counted in the next, but not later: then a flow has them.
+    /// Denied packets of one interval may be counted in the next one, but not later: then a flow has counted them.
     ///
-    /// - Returns: the allowed and the denied part, and the number of denied packets that were not found among counted ones.
+    /// - Returns: the allowed and the denied part, and the number of denied packets that were not found among counted packets.
     mutating func endInterval() -> (verdicts: [RemainderPart], forgiven: UInt64) {
         let (allowed, found) = balance.split(counted, isDenied: false)
         let forgiven = overdue.subtracting(found)
@@ -122,13 +122,13 @@ struct RemainderSide {
     }
 }
 
-/// The contents of one record of a remainder.
+/// The content of one record of a remainder.
 struct RemainderPart {
     /// Whether the packets were allowed or denied.
     let action: FlowAction
     /// The packets.
     let traffic: TrafficCounters
-    /// The number of packets among them that were dropped.
+    /// The number of these packets that were dropped.
     let dropped: UInt64
     /// The reason for the drops.
     let reason: DropReason?

@@ -1,10 +1,10 @@
 import FlowModel
 
-/// The properties that the entries of one record share.
+/// The properties that the entries in one record share.
 struct RemainderGroup: Hashable {
     private let identity: Endpoint.Identity
     fileprivate let address: IPAddress?
-    /// Whether the endpoint sent the packets (source), or received them.
+    /// Whether the endpoint sent the packets (source) or received them (destination).
     fileprivate let direction: FlowReporter
     fileprivate let action: FlowAction
     fileprivate let level: AggregationLevel
@@ -25,7 +25,7 @@ struct RemainderGroup: Hashable {
     }
 }
 
-/// The sum of entries that are one record.
+/// The sum of the entries in one record.
 struct RemainderSum {
     private let owner: Endpoint
     private var labels: LabelSet?
@@ -33,7 +33,7 @@ struct RemainderSum {
     private var dropped: UInt64 = 0
     private var reason: DropReason?
 
-    /// Begins with the first entry's owner, which represents all.
+    /// Starts with the owner of the first entry, which the record shows.
     init(_ owner: Endpoint) {
         self.owner = owner
         labels = owner.labels
@@ -47,7 +47,7 @@ struct RemainderSum {
         if let labels, let others = other.labels { self.labels = intersections.common(labels, others) }
     }
 
-    /// Returns the record: the endpoint at the end that sent or received the packets, and nothing about the other end.
+    /// Returns the record: the endpoint is the end that sent or received the packets, and the other end is unknown.
     func record(of group: RemainderGroup, interval: ClosedRange<Int64>) -> FlowRecord {
         let local = FlowRecord.End(address: group.address, port: nil, endpoint: owner, labels: labels)
         let other = FlowRecord.End(address: nil, port: nil, endpoint: .unknown, labels: nil)

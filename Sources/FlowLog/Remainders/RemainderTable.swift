@@ -1,27 +1,26 @@
 import FlowModel
 
-/// The key of a remainder: an interface, and the owner of the address behind it.
+/// The key of a remainder: an interface, and the owner of an address behind it.
 ///
-/// An interface has few of them: traffic under addresses without an owner shares one.
+/// An interface has few keys: traffic of all addresses without an owner shares one.
 struct RemainderKey: Hashable {
     /// The kernel's index of the interface.
     let interfaceIndex: UInt32
-    /// ``FlowModel/Endpoint/object`` of the local end, or 0 where its name is not known.
+    /// ``FlowModel/Endpoint/object`` of the local end, or 0 if its owner is not known.
     let object: UInt64
 }
 
-/// The traffic of endpoints that records show without the other end.
+/// The traffic of endpoints that is recorded without the other end.
 ///
-/// Traffic is counted here when no flow could be kept for it: by the datapath, or by the flow log. Every entry has the traffic
-/// that its endpoint sent and received, each with its denied part, and makes up to four records: one for each direction and
-/// verdict.
+/// Traffic is counted here if the datapath or the flow log had no memory for its flow. Every entry has the traffic that its
+/// endpoint sent and received, each with its denied part. It makes up to four records: one for each direction and verdict.
 struct RemainderTable {
-    /// The most separate entries; further owners share the entry of their interface.
+    /// The maximum number of separate entries; further owners share the entry of their interface.
     private static let limit = 4096
 
     private var entries = Slab<RemainderEntry>()
     private var places: [RemainderKey: UInt32] = [:]
-    /// The last place of each known owner.
+    /// The newest place of each known owner.
     private var owned: [UInt64: UInt32] = [:]
     private var intersections = LabelIntersections()
 
@@ -34,13 +33,13 @@ struct RemainderTable {
         _modify { yield &entries[place] }
     }
 
-    /// Returns the place of an endpoint's remainder, which it makes if there is none.
+    /// Returns the place of an endpoint's remainder, and creates it if there is none.
     ///
     /// - Parameters:
     ///   - local: the endpoint's address and owner; nil if no address of it is known.
     ///   - interfaceIndex: the interface.
-    ///   - isAddressCertain: whether the address belongs to the interface, and is not only that of a packet.
-    /// - Returns: the place, valid until the interval ends, and for as long as flows count for it.
+    ///   - isAddressCertain: whether the address belongs behind the interface, and is not only the address of a packet.
+    /// - Returns: the place, valid until the interval ends, and as long as flows count for it.
     mutating func place(of local: FlowEndpoint?, on interfaceIndex: UInt32, isAddressCertain: Bool) -> UInt32 {
         let object = local.map { $0.owner.kind == .network ? 0 : UInt64($0.owner.object) } ?? 0
         var key = RemainderKey(interfaceIndex: interfaceIndex, object: object)
@@ -59,13 +58,13 @@ struct RemainderTable {
         return place
     }
 
-    /// Returns the place where folded flows of an endpoint are counted; nil if it has none.
+    /// Returns the place of an endpoint's remainder with folded flows; nil if there is none.
     func place(ofFolded local: FlowEndpoint) -> UInt32? {
         guard local.owner.kind != .network, let place = owned[UInt64(local.owner.object)] else { return nil }
         return entries[place].flowCount > 0 ? place : nil
     }
 
-    /// Returns the place of traffic without a record of its own, because its flow is not this node's, or is reported elsewhere.
+    /// Returns the place of traffic that is in no record of its interface, for one of the reasons of ``Unreported``.
     mutating func place(ofUnreported destination: Unreported) -> UInt32 {
         let key = RemainderKey(interfaceIndex: .max, object: destination.rawValue)
         if let known = places[key] { return known }
@@ -79,9 +78,9 @@ struct RemainderTable {
 
     /// The traffic of an interval that is in no record.
     struct Leftovers {
-        /// Denied packets that were not found among those that were counted.
+        /// Denied packets that were not found among counted packets.
         var denials: UInt64 = 0
-        /// Traffic of folded flows without an end of this node.
+        /// Traffic of folded flows without a local end.
         var transit = TrafficCounters.zero
         /// Traffic of folded flows that another interface reports.
         var elsewhere = TrafficCounters.zero
@@ -93,8 +92,8 @@ struct RemainderTable {
     ///   - level: the detail that records of a verdict keep.
     ///   - resolver: resolves the addresses.
     ///   - interval: the seconds of the interval.
-    ///   - emit: takes the records, in no order.
-    /// - Returns: the traffic that is in none of them.
+    ///   - emit: receives the records, in no order.
+    /// - Returns: the traffic that is in none of the records.
     mutating func endInterval(
         level: (FlowAction) -> AggregationLevel,
         resolver: any EndpointResolver,

@@ -1,10 +1,11 @@
 import FlowModel
 
-/// The traffic of flows that are not reported because neither end is this node's: since it was last taken, by the place of
-/// their conversation.
+/// The traffic of flows that are not reported because neither end belongs to this node.
+///
+/// It is counted by the place of the flow's conversation, since it was last taken.
 struct TransitTable {
     private var traffic: [TrafficCounters] = []
-    /// Places that carried something, some of them more than once.
+    /// Places with traffic; a place may be listed more than once.
     private var changed: [UInt32] = []
 
     /// Adds to the traffic of the flow at a place.
@@ -15,14 +16,14 @@ struct TransitTable {
         traffic[Int(place)] += more
     }
 
-    /// Takes the traffic of the flow at a place.
+    /// Takes and resets the traffic of the flow at a place.
     mutating func take(_ place: UInt32) -> TrafficCounters {
         guard Int(place) < traffic.count else { return .zero }
         defer { traffic[Int(place)] = .zero }
         return traffic[Int(place)]
     }
 
-    /// Takes the places that carried something, each with its traffic, or with none where it was taken before.
+    /// Takes and resets all traffic, by place; a place has zero traffic if it was taken before.
     mutating func takeAll() -> [(place: UInt32, traffic: TrafficCounters)] {
         let places = changed
         changed = []

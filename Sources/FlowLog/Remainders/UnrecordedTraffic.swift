@@ -1,12 +1,12 @@
 public import FlowModel
 
-/// Traffic of flows that is in no record, or in the record of another interface, since the beginning.
+/// Traffic of flows that is in no record, or in a record of another interface, since the beginning.
 ///
-/// Together with the traffic in records it is all traffic of flows and remainders that the datapath reported.
+/// The sum of this and of the traffic in records is all traffic of flows and remainders that the datapath reported.
 public struct UnrecordedTraffic: Sendable, Equatable {
-    /// Traffic of flows without an end that is known to be this node's.
+    /// Traffic of flows without an end that is known to belong to this node.
     public var transit = TrafficCounters.zero
-    /// Traffic of flows that were reported at another interface of this node, where their workload is.
+    /// Traffic of flows that are reported at another interface of this node, the interface of their workload.
     public var elsewhere = TrafficCounters.zero
     /// Traffic of unknown flow identifiers.
     public var unknown = TrafficCounters.zero
@@ -16,19 +16,19 @@ public struct UnrecordedTraffic: Sendable, Equatable {
 }
 
 extension FlowAggregator {
-    /// Counts the traffic of a flow that is not reported.
+    /// Adds traffic to a flow that is not reported.
     mutating func addToTransit(ingress: TrafficCounters, egress: TrafficCounters, at place: UInt32) {
         transit.add(ingress + egress, at: place)
     }
 
-    /// Forgets a conversation that was not reported, once its traffic is counted.
+    /// Removes the conversation of a flow that is not reported, and counts its traffic.
     mutating func removeWaiting(at place: UInt32) {
         classify(transit.take(place), of: waiting[place])
         release(DetailCost.waiting, from: waiting[place].share)
         waiting.remove(place)
     }
 
-    /// Counts the unreported traffic of the interval; to be called while its flows are kept.
+    /// Counts the unreported traffic of the interval; must be called while its flows are still kept.
     mutating func endTransitInterval() {
         for (place, traffic) in transit.takeAll() where traffic != .zero { classify(traffic, of: waiting[place]) }
     }
@@ -42,7 +42,7 @@ extension FlowAggregator {
         }
     }
 
-    /// Whether another interface reports a conversation: its flow is kept, or could have been.
+    /// Whether another interface reports a conversation, or would if there were memory for its flow.
     func isReportedElsewhere(_ conversation: Conversation) -> Bool {
         let isOfWorkload = resolver.isLocalWorkload(conversation.near) || resolver.isLocalWorkload(conversation.far)
         if isOfWorkload, hasWorkloadInterfaces { return true }

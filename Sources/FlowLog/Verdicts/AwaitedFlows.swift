@@ -1,21 +1,21 @@
 /// Flows that wait for a few batches: for log entries of their first packets, or for the flow that they answer.
 struct AwaitedFlows {
-    /// Batches that a flow waits for: the rest of its scan, and the next one.
+    /// The number of batches that a flow waits for: the rest of its scan, and the next scan.
     static let batches = 3
 
     private var recent: [[UInt32]] = [[]]
 
-    /// Whether none waits.
+    /// Whether no flow waits.
     var isEmpty: Bool { recent.allSatisfy(\.isEmpty) }
 
-    /// Adds a flow of this batch.
+    /// Adds a flow of the current batch.
     mutating func append(_ flowID: UInt32) {
         recent[recent.count - 1].append(flowID)
     }
 
     /// Begins a batch.
     ///
-    /// - Returns: the flows that have waited long enough.
+    /// - Returns: the flows whose wait is over.
     mutating func nextBatch() -> [UInt32] {
         recent.append([])
         return recent.count > Self.batches ? recent.removeFirst() : []

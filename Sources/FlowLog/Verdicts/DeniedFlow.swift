@@ -1,32 +1,32 @@
 import FlowModel
 
-/// A datapath flow with denied packets, now or until recently.
+/// A datapath flow whose packets are, or were until recently, denied.
 struct DeniedFlow {
     /// The datapath's identifier of the flow.
     let flowID: UInt32
-    /// The connection, as the end of ``localEnd`` sees it.
+    /// The connection as ``localEnd`` sees it.
     var connection: ResolvedFlow
-    /// The end that the flow is reported for; the initiator, if the flow is not reported.
+    /// The end that the flow is reported for; if the flow is not reported, the initiator.
     let localEnd: InterfaceEnd
-    /// Whether the flow is reported itself; otherwise another flow may report its denied packets.
+    /// Whether this flow is reported; otherwise another flow may report its denied packets.
     let isReported: Bool
     /// The place of the conversation, if the flow is not reported.
     var waitingPlace: UInt32?
-    /// The share of memory that it is charged to (``DetailBudget``).
+    /// The share of memory that the flow is charged to (``DetailBudget``).
     let share: UInt16
-    /// The destination that was called, if denied packets were on their way to another one.
+    /// The original destination, if denied packets had another one.
     var called: FlowDrop.Destination?
 
-    /// The ledger's flow of the own end; nil before it has begun, and if the flow is not reported.
+    /// The ledger's flow of the reporting end; nil before it has begun, and if the flow is not reported.
     var own: LedgerFlow?
-    /// Whether ``own`` is known to have the ends and the policies of ``connection`` and ``evaluation``.
+    /// Whether ``own`` has the current ends and policies of ``connection`` and ``evaluation``.
     var isOwnCurrent = false
-    /// The ledger's flow of the other end, which never sees the packets, as long as they are denied.
+    /// The ledger's flow of the other end, which does not receive the packets; only while they are denied.
     var otherEnd: LedgerFlow?
-    /// The verdict to continue with under another name.
+    /// The verdict with which the flow continues after a change of names.
     var resumedAction: FlowAction?
 
-    /// The policies' verdict on the connection; nil until it is evaluated, and when it must be evaluated again.
+    /// The policies' verdict on the connection; nil until the evaluation, and if it must be repeated.
     var evaluation: VerdictEvaluation? {
         didSet { isOwnCurrent = false }
     }
@@ -35,20 +35,20 @@ struct DeniedFlow {
 
     /// Denied packets of the initiator.
     var forward = DenialBalance()
-    /// Denied answers.
+    /// Denied packets of the responder.
     var backward = DenialBalance()
     /// The changes of the present batch.
     var changes = Changes()
 
     /// The record that denied packets belong to.
     enum Decider {
-        /// The end that the flow is reported for.
+        /// The record of the end that the flow is reported for.
         case own
-        /// The other end.
+        /// The record of the other end.
         case otherEnd(FlowReporter)
-        /// The flow of the interface by which the packets entered.
+        /// The record of the flow at the interface through which the packets entered.
         case entryInterface
-        /// The flow that a host endpoint reports for the other interface; no record where there is none.
+        /// The record of the flow that a host endpoint reports for the other interface; no record if there is none.
         case otherInterface
         /// No record: neither end belongs to this node.
         case nobody
@@ -58,21 +58,21 @@ struct DeniedFlow {
     struct Changes {
         /// Traffic that entered the node through the interface.
         var ingress = TrafficCounters.zero
-        /// The traffic that left the node.
+        /// Traffic that left the node through the interface.
         var egress = TrafficCounters.zero
-        /// Denied packets of the initiator: the counted ones, and the uncounted ones.
+        /// Denied packets of the initiator: those that the interface counted, and those that it did not.
         var forward = (counted: TrafficCounters.zero, uncounted: TrafficCounters.zero)
-        /// Denied answers, likewise.
+        /// Denied packets of the responder, likewise.
         var backward = (counted: TrafficCounters.zero, uncounted: TrafficCounters.zero)
-        /// The part of the counted denied traffic that may be counted with the next batch.
+        /// The part of the counted denied traffic that may be in the next batch's count.
         var later = TrafficCounters.zero
         /// The last decision.
         var reason: DropReason?
-        /// Whether the flow is listed to be settled.
+        /// Whether the flow is on the list of flows to settle.
         var isListed = false
     }
 
-    /// The end beside the own one whose record holds the denied packets; nil if there is none.
+    /// The reporter of the other end's record, if that record contains the denied packets; else nil.
     var otherEndReporter: FlowReporter? {
         switch decider {
         case .otherEnd(let reporter): reporter
@@ -84,18 +84,18 @@ struct DeniedFlow {
     /// The initiator.
     var initiator: InterfaceEnd { connection.reporter == .source ? localEnd : localEnd.other }
 
-    /// Whether the initiator's packets are denied, as far as is known.
+    /// Whether the initiator's packets are denied, as far as known.
     var isDenied: Bool { otherEndReporter == nil ? own?.action == .deny : otherEnd != nil }
 
-    /// The connection with a verdict, as one of its ends records it.
+    /// Returns the connection with a verdict, as one of its ends records it.
     func withVerdict(_ action: FlowAction, by reporter: FlowReporter) -> ResolvedFlow {
         connection.seen(by: reporter).withVerdict(action, by: evaluation?.trace(for: reporter))
     }
 
     /// Changes the record that denied packets belong to from now on.
     ///
-    /// The other end's record has denied packets when the drop is reported, the own record when the packets are counted. Drops
-    /// that were reported and not counted yet move to the own flow, or have been recorded already.
+    /// The other end's record gets denied packets when the drop is reported; the flow's own record gets them when they are
+    /// counted. Drops that are reported but not counted yet move to the own record, or have been recorded already.
     mutating func decide(_ next: Decider) {
         let wasAtOtherEnd = otherEndReporter != nil
         decider = next
@@ -104,7 +104,7 @@ struct DeniedFlow {
         forward = DenialBalance()
     }
 
-    /// Takes in denied packets.
+    /// Adds denied packets.
     mutating func add(_ drop: FlowDrop) {
         let isForward = initiator == .near
         let counted = drop.isIngressCounted ? drop.deniedIngress : .zero
@@ -123,7 +123,7 @@ struct DeniedFlow {
     }
 }
 
-/// A flow in the ledger, and the group it counts for.
+/// A flow in the ledger, with its group.
 struct LedgerFlow {
     /// The flow.
     let flow: UInt32
@@ -131,20 +131,20 @@ struct LedgerFlow {
     let group: UInt32
     /// Its verdict.
     let action: FlowAction
-    /// Whether the flow began in this interval for the first time.
+    /// Whether the flow began in this interval, and not earlier.
     var isNew = false
 }
 
-/// The verdicts of policies at both ends of a connection, with the generations they were made from.
+/// The verdicts of policies at both ends of a connection, with the generations of their inputs.
 struct VerdictEvaluation {
     /// The verdict at the initiator; nil if it has no policies.
     let egress: PolicyTrace?
     /// The verdict at the responder; nil if it has no policies.
     let ingress: PolicyTrace?
-    /// The evaluator's generation, nil if there was none, and the resolver's.
+    /// The generation of the evaluator (nil if there was none), and of the resolver.
     let generations: (policies: UInt64?, resolver: UInt64)
 
-    /// The trace at one of the ends.
+    /// Returns the trace at one of the ends.
     func trace(for reporter: FlowReporter) -> PolicyTrace? {
         reporter == .source ? egress : ingress
     }

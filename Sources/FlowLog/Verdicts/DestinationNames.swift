@@ -1,17 +1,17 @@
 import FlowModel
 
-/// Looks up the domain names by which the sources of connections know their destinations, for policies that use names.
+/// Finds the domain names that sources have looked up for their destinations, for policies that use names.
 struct DestinationNames {
-    /// Looks names up; nil where they are not collected.
+    /// Looks names up; nil if they are not collected.
     let names: (any DomainResolver)?
-    /// Finds the addresses of this host.
+    /// Determines whether an address belongs to this host.
     let resolver: any EndpointResolver
 
-    /// Returns the names for an evaluator; none are looked up if no policy uses any.
+    /// Returns the names for an evaluator; no name is looked up if no policy uses names.
     ///
     /// - Parameters:
     ///   - connection: the connection.
-    ///   - interface: the index of the interface that it was seen at.
+    ///   - interface: the index of the interface at which the connection was seen.
     ///   - evaluator: evaluates the policies.
     /// - Returns: the names that the source has looked up for the destination.
     func domains(

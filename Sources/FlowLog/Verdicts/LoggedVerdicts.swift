@@ -2,8 +2,8 @@ import FlowModel
 
 /// The verdicts that rules of the packet filter logged for connections, from before their flows begin until some time after.
 ///
-/// The rules that a packet met are logged in order, one in each tier. A rule that is logged later for a tier replaces the
-/// former one and all behind it.
+/// The rules that match a packet are logged in order, one in each tier. A newer rule of a tier replaces the tier's former rule
+/// and all rules after it.
 struct LoggedVerdicts {
     /// A connection at one of its ends.
     struct Key: Hashable {
@@ -15,33 +15,33 @@ struct LoggedVerdicts {
 
     fileprivate struct Entry {
         var rules: [LoggedRule] = []
-        /// The trace of the rules; nil after they have changed.
+        /// The trace of the rules; nil if they have changed.
         var trace: PolicyTrace?
         /// Denied packets that were not taken yet.
         var denied = TrafficCounters.zero
-        /// Intervals that have ended since the last packet.
+        /// The number of intervals that have ended since the last packet.
         var age = 0
     }
 
-    /// The maximum number of connections that are kept; denials of further ones are only counted.
+    /// The maximum number of kept connections; denials of further ones are only counted.
     private static let limit = 1 << 16
-    /// Intervals after which log entries are forgotten.
+    /// The number of intervals after which log entries are removed.
     private static let maximumAge = 2
 
     private var entries: [Key: Entry] = [:]
-    /// Denied packets of connections that were not kept, or for which no flow was found.
+    /// Denied packets of connections that were not kept, or that have no flow.
     private(set) var lost: UInt64 = 0
 
-    /// Whether nothing was logged recently.
+    /// Whether there are no recent entries.
     var isEmpty: Bool { entries.isEmpty }
 
-    /// Takes in packets that matched a rule.
+    /// Adds packets that matched a rule.
     ///
     /// - Parameters:
     ///   - verdict: the packets and the rule.
-    ///   - countsDenied: whether denied packets are taken from here; otherwise the kernel reports them, too.
-    ///   - isSourceLocal: whether an address belongs to this node; for rules that do not name the end they apply to.
-    /// - Returns: the connection, or nil if the packets are answers or there is no room.
+    ///   - countsDenied: whether denied packets are counted here; otherwise the kernel reports them, too.
+    ///   - isSourceLocal: whether an address belongs to this node; used for rules that do not name their end.
+    /// - Returns: the connection; nil if the packets are answers, or if there is no room.
     mutating func note(
         _ verdict: LoggedVerdict,
         countsDenied: Bool,
@@ -68,7 +68,7 @@ struct LoggedVerdicts {
         return key
     }
 
-    /// The trace of the logged rules; the policy engine's own trace where both agree.
+    /// Returns the trace of the logged rules; the policy engine's trace if both agree, or if the rules do not decide.
     mutating func trace(of key: Key, engine: PolicyTrace?) -> PolicyTrace? {
         guard let last = entries[key]?.rules.last, last.action != .pass else { return engine }
         if let engine, let hit = engine.enforced.last, last.isSame(as: hit) { return engine }
@@ -78,22 +78,22 @@ struct LoggedVerdicts {
         return trace
     }
 
-    /// Whether anything was logged of a connection.
+    /// Whether there is an entry for a connection.
     func contains(_ key: Key) -> Bool { entries[key] != nil }
 
-    /// Whether denied packets of a connection wait to be taken.
+    /// Whether a connection has denied packets that were not taken yet.
     func hasDenied(_ key: Key) -> Bool {
         entries[key].map { $0.denied != .zero } ?? false
     }
 
-    /// Takes the denied packets of a connection.
+    /// Takes and resets the denied packets of a connection.
     mutating func takeDenied(_ key: Key) -> TrafficCounters {
         guard let denied = entries[key]?.denied, denied != .zero else { return .zero }
         entries[key]?.denied = .zero
         return denied
     }
 
-    /// Forgets entries that were logged some intervals ago.
+    /// Removes entries without packets in the last intervals.
     mutating func endInterval() {
         for (key, entry) in entries {
             if entry.age >= Self.maximumAge {
@@ -124,8 +124,9 @@ extension LoggedRule {
     /// The tier of the hit.
     fileprivate var tier: Substring { hit.prefix { $0 != "|" } }
 
-    /// Whether a hit of the engine is this rule's; the engine's hit of a default action names a policy of the tier, the log
-    /// does not.
+    /// Whether a hit of the policy engine is from this rule.
+    ///
+    /// The engine's hit of a default action names a policy of the tier; the logged hit does not.
     fileprivate func isSame(as engine: String) -> Bool {
         let mine = hit.split(separator: "|", omittingEmptySubsequences: false)
         let other = engine.split(separator: "|", omittingEmptySubsequences: false).dropFirst()

@@ -1,13 +1,13 @@
 import FlowModel
 
-/// The traffic that policies govern, and the traffic that they never do.
+/// The traffic that policies govern, and the traffic that they never govern.
 extension FlowAggregator {
     /// Returns the decisions of policies at both ends of a connection; nil for an end whose policies are not evaluated.
     func traces(of connection: ResolvedFlow) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
         traces(of: connection, by: resolver, evaluator)
     }
 
-    /// Does the same by other snapshots.
+    /// Does the same with other snapshots.
     func traces(
         of connection: ResolvedFlow,
         by resolver: any EndpointResolver,
@@ -32,10 +32,10 @@ extension FlowAggregator {
 }
 
 extension ResolvedFlow {
-    /// Whether policies decide at neither end.
+    /// Whether policies decide at neither end of the connection.
     ///
-    /// - Packets that belong to another connection: errors of ICMP and ICMPv6, which a packet filter lets through with the
-    ///   connection that they are about (RFC 792, RFC 4443 section 2.1; conntrack's state RELATED).
+    /// - ICMP and ICMPv6 errors, which belong to another connection: a packet filter allows them together with that connection
+    ///   (RFC 792, RFC 4443 section 2.1; conntrack's state RELATED).
     /// - Packets that a link needs to work: neighbour and router discovery, multicast group membership, everything that is sent
     ///   to the hosts of a link.
     /// - Packets that an endpoint sends to itself, as through a service: a pod cannot block access to itself.
@@ -46,21 +46,21 @@ extension ResolvedFlow {
         return source.owner.kind == .workload && source.owner.object == destination.owner.object
     }
 
-    /// Whether this host calls one of its own workloads, as the kubelet does to probe it: no policy forbids that.
+    /// Whether this host calls one of its own workloads, as the kubelet does for probes: no policy forbids that.
     func isOfPodsOwnNode(by resolver: any EndpointResolver) -> Bool {
         resolver.isOwn(source.address) && resolver.isLocalWorkload(destination.address)
     }
 
     /// Whether a workload calls the host that it runs on.
     ///
-    /// Kubernetes always allows that, Calico evaluates the workload's egress policies.
+    /// Kubernetes always allows these connections; Calico evaluates the workload's egress policies.
     func isToPodsOwnNode(by resolver: any EndpointResolver) -> Bool {
         resolver.isLocalWorkload(source.address) && resolver.isOwn(destination.address)
     }
 }
 
 extension TrackedConnection.Tuple {
-    /// Whether ICMP messages are errors, or keep the link working; else they are queries, which make connections.
+    /// Whether an ICMP message is an error, or keeps the link working; other messages are queries, which make connections.
     fileprivate var isAuxiliaryICMP: Bool {
         let type = destinationPort >> 8
         switch (proto, type) {

@@ -1,31 +1,31 @@
 import FlowModel
 
-/// The inventory of some time ago: policies and labels that every part of the node has had the time to act on.
+/// An earlier state of the inventory that every part of the node has had time to apply.
 ///
-/// The agent and the enforcing network plugin apply a change at different times. Until both have, they may disagree
-/// without either being wrong.
+/// The agent and the network plugin that enforces policies apply a change at different times. Until both have applied it, their
+/// verdicts may differ without a fault of either.
 struct SettledWorld {
     /// The owners of addresses, and the policies.
     typealias Snapshots = (resolver: any EndpointResolver, evaluator: any PolicyEvaluator)
 
-    /// The most seconds that a change takes to be applied everywhere.
+    /// The maximum time until a change is applied everywhere, seconds.
     private static let grace: Int64 = 10
 
-    /// The snapshots of at least ``grace`` ago; in the first seconds, the first ones.
+    /// Snapshots that are at least ``grace`` old; in the first seconds, the first snapshots.
     private(set) var snapshots: Snapshots?
-    /// The snapshots that will replace it, and the seconds for which they have been known.
+    /// The snapshots that will replace ``snapshots``, and their age in seconds.
     private var next: (snapshots: Snapshots, age: Int64)?
 
-    /// Notes what is known for the first time.
+    /// Sets the first snapshots, if there are none.
     mutating func begin(with snapshots: Snapshots) {
         if self.snapshots == nil { self.snapshots = snapshots }
     }
 
-    /// Notes what is known now; to be called from time to time.
+    /// Records the current snapshots; must be called repeatedly.
     ///
     /// - Parameters:
-    ///   - snapshots: what is known.
-    ///   - seconds: the time since the last call, not by the wall clock, which may be set.
+    ///   - snapshots: the current snapshots.
+    ///   - seconds: the time since the last call; not by the wall clock, which may be set.
     mutating func note(_ snapshots: Snapshots, after seconds: Int64) {
         if let next {
             let age = next.age + seconds
@@ -35,7 +35,7 @@ struct SettledWorld {
         next = (snapshots, 0)
     }
 
-    /// Forgets everything: no policies are known.
+    /// Removes all snapshots, because no policies are known.
     mutating func end() {
         (snapshots, next) = (nil, nil)
     }

@@ -1,12 +1,12 @@
 public import FlowModel
 
-/// Connections that policies decide otherwise than the datapath did.
+/// Connections for which the verdicts of policies and datapath differ.
 public struct VerdictMismatch: Sendable {
-    /// The end that began the connection.
+    /// The initiator.
     public let source: Endpoint
-    /// The end that was called.
+    /// The responder.
     public let destination: Endpoint
-    /// The port that was called; for ICMP type and code.
+    /// The destination port; for ICMP type and code.
     public let destinationPort: UInt16
     /// The protocol above IP.
     public let proto: IPProtocol
@@ -16,13 +16,13 @@ public struct VerdictMismatch: Sendable {
     public let expected: PolicyTrace
     /// The action of the datapath.
     public let observed: FlowAction
-    /// The reason why the datapath dropped the packets; nil if it did not.
+    /// The reason why the datapath dropped the packets; nil if it did not drop them.
     public let reason: DropReason?
     /// The number of such connections.
     public internal(set) var connections: UInt64
 }
 
-/// Counts disagreements of policies and datapath, by pair of endpoints.
+/// Counts mismatches between policies and datapath, by pair of endpoints.
 struct VerdictMismatches {
     private struct Key: Hashable {
         let source: UInt32
@@ -34,27 +34,27 @@ struct VerdictMismatches {
         let observed: FlowAction
     }
 
-    /// The most pairs that are kept apart between two takes; further ones are only counted.
+    /// The maximum number of distinct mismatches between two calls of ``take()``; further ones are only counted.
     private static let limit = 1024
 
-    /// The mismatches that were found, each with its first connection.
+    /// The mismatches that are not confirmed yet, each with its first connection.
     private var recent: [(mismatch: VerdictMismatch, example: ResolvedFlow)] = []
-    /// The position of each in ``recent``.
+    /// The index in ``recent`` of each mismatch.
     private var places: [Key: Int] = [:]
     private var endpoints = EndpointNumbers()
-    /// The mismatches that were confirmed since the last take.
+    /// The mismatches that were confirmed since the last call of ``take()``.
     private var confirmed: [VerdictMismatch] = []
     /// Connections that policies allow and the datapath denied, since the beginning.
     private(set) var denied: UInt64 = 0
     /// Connections that policies deny and the datapath allowed, since the beginning.
     private(set) var allowed: UInt64 = 0
 
-    /// Notes a connection that policies decide otherwise than was observed.
+    /// Adds a connection for which the verdicts differ.
     mutating func note(_ connection: ResolvedFlow, reason: DropReason?) {
         guard let expected = connection.policies else { return }
         let (source, destination) = (connection.source.owner, connection.destination.owner)
         let hasRoom = recent.count < Self.limit
-        // What there is no room for is counted.
+        // Mismatches beyond the limit are only counted.
         guard let sourceNumber = endpoints.number(of: source, mayBeNew: hasRoom),
             let destinationNumber = endpoints.number(of: destination, mayBeNew: hasRoom)
         else { return count(1, connection.action) }
@@ -87,7 +87,7 @@ struct VerdictMismatches {
         recent.append((mismatch, connection))
     }
 
-    /// Confirms the mismatches noted since the last call for which a predicate still holds; the others are dropped.
+    /// Confirms the mismatches since the last call for which a predicate still holds; drops the others.
     mutating func confirm(where isSo: (ResolvedFlow) -> Bool) {
         for (mismatch, example) in recent where isSo(example) {
             count(mismatch.connections, mismatch.observed)
@@ -109,17 +109,17 @@ struct VerdictMismatches {
     }
 }
 
-/// Numbers for endpoints, the same for all that are one in records that do not show full names.
+/// Numbers for endpoints; endpoints that records without full names do not distinguish have the same number.
 ///
-/// Their texts are hashed once an endpoint, and not once a connection.
+/// Texts are hashed once per endpoint, not once per connection.
 private struct EndpointNumbers {
     private var numbers: [Endpoint.Identity: UInt32] = [:]
-    /// Numbers by the ids of endpoints; forgotten when there are too many.
+    /// Numbers by endpoint id; cleared when there are too many.
     private var known: [UInt64: UInt32] = [:]
 
     private static let limit = 1 << 14
 
-    /// The number of an endpoint; nil if it has none and may not get one.
+    /// Returns the number of an endpoint; nil if it has none and may not get a new one.
     mutating func number(of endpoint: Endpoint, mayBeNew: Bool) -> UInt32? {
         if let number = known[endpoint.id] { return number }
         let identity = endpoint.identity(inDetail: false)
