@@ -1,20 +1,20 @@
 /// The change of the cluster that gave a record's connections their verdict, or the rule that decided (`caused_by`).
 public final class ChangeCause: Sendable {
-    /// The request's audit ID, the object, the user, and `likely` where the change is only likely to be the cause.
+    /// The request's audit ID, the object and the user; then `likely` if the change is only the likely cause.
     ///
-    /// Where no audit log has the request: the version of the object, the object, and the program that wrote it last.
+    /// If no audit log has the request: the object's version, the object, and the program that wrote it last.
     public let texts: [String]
 
-    /// The most texts.
+    /// The maximum number of texts.
     package static let mostTexts = 4
 
     /// Takes the known facts about the change.
     ///
     /// - Parameters:
     ///   - auditID: the audit ID of the request.
-    ///   - object: kind and name, as `NetworkPolicy shop/db-allow`.
+    ///   - object: kind and name, such as `NetworkPolicy shop/db-allow`.
     ///   - user: the user.
-    ///   - isLikely: whether it is only likely.
+    ///   - isLikely: whether the change is only the likely cause.
     public init(auditID: String, object: String, user: String, isLikely: Bool) {
         texts = [auditID, object, user] + (isLikely ? ["likely"] : [])
     }

@@ -4,21 +4,21 @@ public struct DNSPacket: Sendable, Equatable {
     public var interfaceIndex: UInt32
     /// Whether the client is this host, and not a workload.
     public var isHost: Bool
-    /// The client that sends the question.
+    /// The client that sends the query.
     public var client: IPAddress
     /// The port of the client.
     public var clientPort: UInt16
-    /// The server of the question, before destination NAT: the address of a service where the client queries one.
+    /// The server in the query, before destination NAT: the address of a service if the client queries one.
     public var server: IPAddress
     /// Whether the message is on its way to the client.
     public var isResponse: Bool
-    /// The time when it crossed the interface, CLOCK_MONOTONIC ns.
+    /// The time when the message crossed the interface, CLOCK_MONOTONIC ns.
     public var time: UInt64
     /// The bytes of the message; without its end if it is longer than 1,232 bytes.
     public var bytes: [UInt8]
-    /// The datapath's identifier of the flow that the message is in, which may be about to begin; nil if it is not known.
+    /// The datapath's identifier of the message's flow, which may not have begun yet; nil if it is not known.
     public var flowID: UInt32?
-    /// Whether a workload of this host has sent it under an address that is not its own.
+    /// Whether a workload of this host sent the message with a forged source address.
     public var isForged = false
 
     /// Takes all members.
@@ -42,6 +42,6 @@ public struct DNSPacket: Sendable, Equatable {
         self.bytes = bytes
     }
 
-    /// The client, whatever its address.
+    /// The client, regardless of its address.
     public var domainClient: DomainClient { isHost ? .host : .workload(interface: interfaceIndex) }
 }

@@ -1,12 +1,12 @@
 /// A line of the DNS log: all lookups of one client for one name with one result, over one interval.
 public struct DNSRecord: Sendable {
-    /// Records of an answer that differ in their data only.
+    /// Records of a response that differ only in their data.
     public struct RecordSet: Sendable, Hashable {
         /// The owner name of these records.
         public var name: String
-        /// Their type, as in `AAAA`.
+        /// The type of the records, such as `AAAA`.
         public var type: String
-        /// Their class, as in `IN`.
+        /// The class of the records, such as `IN`.
         public var recordClass: String
         /// The data of each record, as text.
         public var data: [String]
@@ -34,13 +34,13 @@ public struct DNSRecord: Sendable {
         }
     }
 
-    /// Times between questions and answers, ns.
+    /// Times between queries and responses, ns.
     public struct Latency: Sendable, Equatable {
         /// The number of measured lookups.
         public var count: UInt64 = 0
-        /// Their sum.
+        /// The sum of all latencies.
         public var sum: UInt64 = 0
-        /// The longest.
+        /// The longest latency.
         public var largest: UInt64 = 0
 
         /// Creates the latency of no lookup.
@@ -57,11 +57,11 @@ public struct DNSRecord: Sendable {
         public var mean: UInt64 { count == 0 ? 0 : sum / count }
     }
 
-    /// The detail with which records distinguish clients (`dnsLogsFileAggregationKind`).
+    /// The detail in which records distinguish clients (`dnsLogsFileAggregationKind`).
     public enum Detail: Int, Sendable, CaseIterable {
-        /// Every client.
+        /// Every client has its own records.
         case client = 0
-        /// Clients with the same aggregated name are one.
+        /// Clients with the same aggregated name share records.
         case clientPrefix = 1
     }
 
@@ -69,29 +69,29 @@ public struct DNSRecord: Sendable {
     public var startTime: Int64
     /// End of the interval, Unix seconds.
     public var endTime: Int64
-    /// Whether the lookups are described; else the record only counts them, because there was no room for them.
+    /// Whether the record describes its lookups; otherwise it only counts lookups for which there was no room.
     public var isLogged: Bool
     /// The number of lookups.
     public var count: UInt64
-    /// The detail with which the client is named.
+    /// The detail in which the client is named.
     public var detail: Detail
-    /// The client's address; nil where it is folded away.
+    /// The client's address; nil if it is folded away.
     public var clientAddress: IPAddress?
-    /// The client; nil where it is not known.
+    /// The client; nil if it is not known.
     public var client: Endpoint?
-    /// The name in the question, in lower case.
+    /// The queried name, in lower case.
     public var name: String
-    /// The type in the question.
+    /// The queried type.
     public var type: String
-    /// The class in the question.
+    /// The queried class.
     public var recordClass: String
-    /// The result, as in `NoError` and `NXDomain`.
+    /// The result, such as `NoError` or `NXDomain`.
     public var responseCode: String
-    /// The answer.
+    /// The records of the response.
     public var sets: [RecordSet]
-    /// The servers that answered.
+    /// The servers that responded.
     public var servers: [Server]
-    /// The time between question and answer.
+    /// The time between query and response.
     public var latency: Latency
 
     /// Takes all members.

@@ -1,4 +1,4 @@
-/// A client that looks names up: all addresses behind one interface are one client.
+/// A client of DNS: all addresses behind one interface are one client.
 public enum DomainClient: Hashable, Sendable {
     /// This host.
     case host
@@ -8,13 +8,13 @@ public enum DomainClient: Hashable, Sendable {
 
 /// Finds the domain names that a client has looked up for an address.
 ///
-/// Not thread-safe: answers and the state behind them change on one thread.
+/// Not thread-safe: the results, and the state behind them, change on one thread.
 public protocol DomainResolver: AnyObject {
-    /// Whether no names are known at all.
+    /// Whether no names are known.
     var isEmpty: Bool { get }
 
-    /// Returns the names that a client has looked up and that had the address as answer; in no order.
+    /// Returns the names that a client has looked up and whose responses contained the address; in no order.
     ///
-    /// They are kept at least until the next interval has ended, because a flow of this one uses them.
+    /// Names are kept at least until the next interval has ended, because flows of this interval use them.
     func domains(of address: IPAddress, for client: DomainClient) -> [String]
 }

@@ -1,9 +1,9 @@
-/// The difference between two texts, for suggesting what was meant.
+/// The difference between two texts, for suggestions after typing errors.
 public enum EditDistance {
-    /// Returns the number of bytes that must be inserted, deleted, replaced or exchanged with the next one to make one text of
-    /// the other (Damerau and Levenshtein, no byte twice).
+    /// Returns the minimum number of edits that turn one text into the other (Damerau-Levenshtein, restricted edit distance).
     ///
-    /// Takes time in proportion to the product of both lengths.
+    /// An edit inserts, deletes or replaces a byte, or swaps it with the next one. Takes time in proportion to the product of
+    /// both lengths.
     public static func between(_ left: some Sequence<UInt8>, _ right: some Sequence<UInt8>) -> Int {
         let (left, right) = (Array(left), Array(right))
         var before: [Int] = []
@@ -24,13 +24,13 @@ public enum EditDistance {
         return row[right.count]
     }
 
-    /// The name that was probably meant by a text; nil if none is similar.
+    /// Returns the name that a text probably means; nil if none is similar.
     ///
-    /// This is the only rule for suggestions: of commands, settings, kinds, members of objects and names in filters. In this
-    /// order: the shortest name that begins with the text, if that has at least four bytes; a name that differs in one byte; a
-    /// name that begins with the text, if that has at least two bytes; the name with the smallest distance, if that is at most
-    /// 1 for names of two or three bytes, 2 up to eight bytes, and 3, or a quarter of the name, beyond. Distances ignore the
-    /// case. Equal candidates are ordered by name.
+    /// This is the only rule for suggestions: of commands, settings, kinds, members of objects, and names in filters. In this
+    /// order: the shortest name that begins with the text, if the text has at least four bytes; a name that differs in one
+    /// byte; a name that begins with the text, if the text has at least two bytes; the name with the smallest distance. That
+    /// distance is at most 1 for names of two or three bytes, 2 for up to eight bytes, and 3, or a quarter of the name, for
+    /// longer names. Distances ignore case. Equal candidates are ordered by name.
     public static func nearest(to text: String, among names: some Sequence<String>) -> String? {
         let length = text.utf8.count
         let completions = names.filter { length >= 2 && $0.hasPrefix(text) }

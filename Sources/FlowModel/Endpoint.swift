@@ -1,6 +1,6 @@
-/// An end of a flow as a record names it: a workload, a host, a network set, or the rest of the world.
+/// An end of a flow as a record names it: a workload, a host, a network set, or a network.
 ///
-/// Immutable. Inventory creates it once per change; records share it, and encoders keep its rendered text by ``id``.
+/// Immutable. The inventory creates one per change; records share it, and encoders cache its rendered text by ``id``.
 public final class Endpoint: Sendable {
     /// The kind of an endpoint (`source_type`, `dest_type`).
     public enum Kind: String, Sendable, CaseIterable {
@@ -10,37 +10,37 @@ public final class Endpoint: Sendable {
         case host = "hep"
         /// A network set.
         case networkSet = "ns"
-        /// An address without any owner.
+        /// An address without a known owner.
         case network = "net"
     }
 
-    /// A number no other endpoint of this process has or had.
+    /// A number that no other endpoint of this process has or had.
     public let id: UInt64
-    /// The number of the object behind it, which all versions of the same object share: of a pod, from its creation to its end.
+    /// The number of the object behind the endpoint: all versions of the same object, such as a pod, share it.
     public let object: UInt64
     /// The kind of the endpoint.
     public let kind: Kind
     /// The full name (`source_name`); `-` for ``Kind/network``.
     public let name: String
-    /// The name that a group of like endpoints shares (`source_name_aggr`); `pub` or `pvt` for ``Kind/network``.
+    /// The name that similar endpoints share (`source_name_aggr`); `pub` or `pvt` for ``Kind/network``.
     public let aggregatedName: String
-    /// The namespace, or nil where the endpoint is in none.
+    /// The namespace; nil if the endpoint has none.
     public let namespace: String?
-    /// Labels, or nil where labels are not known.
+    /// The labels; nil if they are not known.
     public let labels: LabelSet?
-    /// Its identity for policies; nil for ``Kind/network``, and for a host without a HostEndpoint object.
+    /// The identity for policies; nil for ``Kind/network``, and for a host without a HostEndpoint object.
     public let identity: EndpointIdentity?
 
-    /// Makes an endpoint with a new number.
+    /// Creates an endpoint with a new number.
     ///
     /// - Parameters:
-    ///   - earlier: an earlier version of the same object; nil for an object that was not known before.
+    ///   - earlier: an earlier version of the same object; nil for a new object.
     ///   - kind: the kind of the endpoint.
     ///   - name: the full name.
-    ///   - aggregatedName: the name that like endpoints share.
-    ///   - namespace: the namespace, or nil where it is in none.
-    ///   - labels: labels without those that records never show, or nil where they are not known.
-    ///   - identity: its identity for policies.
+    ///   - aggregatedName: the name that similar endpoints share.
+    ///   - namespace: the namespace; nil if it has none.
+    ///   - labels: the labels, without those that records never show; nil if they are not known.
+    ///   - identity: the identity for policies.
     public init(
         replacing earlier: Endpoint? = nil,
         kind: Kind,
@@ -60,7 +60,8 @@ public final class Endpoint: Sendable {
         self.identity = identity
     }
 
-    /// The other end of a remainder, about which nothing is known: in records ``Kind/network`` with the name `-` everywhere,
-    /// also as aggregated name.
+    /// The unknown other end of a remainder.
+    ///
+    /// In records it is a ``Kind/network`` with the name `-`, also as aggregated name.
     public static let unknown = Endpoint(kind: .network, name: "-", aggregatedName: "-")
 }

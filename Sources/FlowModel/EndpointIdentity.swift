@@ -17,9 +17,9 @@ public struct Label: Sendable, Hashable, Comparable {
     }
 }
 
-/// A port with a name, of a container, a service or an endpoint.
+/// A named port of a container, a service or an endpoint.
 public struct NamedPort: Sendable, Hashable {
-    /// The name; nil if it has none.
+    /// The name; nil if the port has none.
     public var name: String?
     /// The number.
     public var port: UInt16
@@ -34,30 +34,29 @@ public struct NamedPort: Sendable, Hashable {
     }
 }
 
-/// The properties of an endpoint that policies select by, except addresses.
+/// The properties of an endpoint by which policies select it, except addresses.
 ///
-/// Endpoints with the same identity match the same rules, except for rules with addresses.
-///
-/// Immutable and shared: endpoints that are alike have the same object, and the rules compiled for it are kept by ``id``.
+/// Endpoints with the same identity match the same rules, except rules with addresses. Immutable and shared: equal endpoints
+/// have the same object, and compiled rules are cached by ``id``.
 public final class EndpointIdentity: Sendable {
-    /// A number no other identity of this process has or had.
+    /// A number that no other identity of this process has or had.
     public let id: UInt64
     /// The kind of the endpoint; never ``Endpoint/Kind/network``.
     public let kind: Endpoint.Kind
-    /// The namespace, or nil where it is in none.
+    /// The namespace; nil if the endpoint has none.
     public let namespace: String?
-    /// All labels of the object, ascending by key; of a workload without those that Calico adds.
+    /// All labels of the object, ascending by key; for a workload, without the labels that Calico adds.
     public let labels: [Label]
     /// The service account under which a workload runs.
     public let serviceAccount: String?
-    /// The ports that have a name.
+    /// The named ports.
     public let namedPorts: [NamedPort]
     /// The profiles of a host endpoint, in order; a workload's follow from its namespace and service account.
     public let profiles: [String]
     /// The node of a host endpoint, which determines its failsafe ports; nil for other endpoints.
     public let node: String?
 
-    /// Makes an identity with a new number.
+    /// Creates an identity with a new number.
     public init(
         kind: Endpoint.Kind,
         namespace: String?,

@@ -1,19 +1,19 @@
 /// Finds the owner of an address and the service at it: the interface between the flows and the inventory.
 ///
-/// A resolver is an immutable snapshot: it never waits, and its answers never change. A batch of flows is resolved
-/// against one snapshot; a newer one replaces it whole.
+/// A resolver is an immutable snapshot: it never waits, and its results never change. A batch of flows is resolved with one
+/// snapshot; a newer snapshot replaces the whole.
 public protocol EndpointResolver: Sendable {
-    /// Grows with every snapshot that may answer differently.
+    /// Increases with every snapshot whose results may differ.
     var generation: UInt64 { get }
 
-    /// The endpoints of a connection; an address without a known owner is a ``Endpoint/Kind/network``.
+    /// Returns the endpoints of a connection; an address without a known owner is a ``Endpoint/Kind/network``.
     ///
-    /// Takes both ends at once: if several network sets contain an address, the namespace of the other end decides.
+    /// Resolves both ends together: if several network sets contain an address, the namespace of the other end decides.
     func endpoints(source: IPAddress, destination: IPAddress) -> (source: Endpoint, destination: Endpoint)
 
-    /// The endpoints of a connection that began at a known time.
+    /// Returns the endpoints of a connection that began at a known time.
     ///
-    /// An owner that was deleted before `began` (CLOCK_MONOTONIC ns), and is kept for its last connections, is not the owner of
+    /// An owner that was deleted before `began` (CLOCK_MONOTONIC ns), and is only kept for its last connections, does not own
     /// this one.
     func endpoints(
         source: IPAddress,
@@ -21,13 +21,13 @@ public protocol EndpointResolver: Sendable {
         began: Int64
     ) -> (source: Endpoint, destination: Endpoint)
 
-    /// Returns the newest version of an endpoint, as long as it still owns the address; else the given one.
+    /// Returns the newest version of an endpoint if it still owns the address; otherwise the given one.
     func refreshed(_ endpoint: Endpoint, at address: IPAddress) -> Endpoint
 
-    /// The endpoint of an address without a known owner: the private or the public network, never a network set.
+    /// Returns the endpoint of an address without a known owner: the private or the public network, never a network set.
     func network(of address: IPAddress) -> Endpoint
 
-    /// Whether an address is one of this host's own.
+    /// Whether an address belongs to this host.
     func isOwn(_ address: IPAddress) -> Bool
 
     /// Whether an address belongs to a workload that runs on this host.
@@ -36,28 +36,27 @@ public protocol EndpointResolver: Sendable {
     /// Whether an address has no known owner now, but may belong to a workload that is not known yet.
     func mayBecomeKnown(_ address: IPAddress) -> Bool
 
-    /// Whether the address may get a known owner, for a connection that began at `began`, CLOCK_MONOTONIC ns.
+    /// Whether an address may get a known owner, for a connection that began at `began`, CLOCK_MONOTONIC ns.
     func mayBecomeKnown(_ address: IPAddress, began: Int64) -> Bool
 
-    /// Returns the service that is called at an address and port, before destination NAT; nil if there is none.
+    /// Returns the service at an address and port, before destination NAT; nil if there is none.
     func service(at address: IPAddress, port: UInt16, proto: IPProtocol) -> ServicePort?
 
-    /// Whether a service sends connections to an address and port, so that a connection that arrives there may have been
-    /// translated.
+    /// Whether a service forwards connections to an address and port; their destination may then have been translated.
     func isServiceBackend(_ address: IPAddress, port: UInt16, proto: IPProtocol) -> Bool
 
-    /// Whether any service has unknown backends: it may send connections to any address.
+    /// Whether any service has unknown backends; it may forward connections to any address.
     var hasUncoveredServices: Bool { get }
 
-    /// The name of a container of a pod of this host, by its identifier; nil if it is not known.
+    /// Returns the name of a container in a pod of this host, by its identifier; nil if it is not known.
     func containerName(of identifier: String) -> String?
 }
 
 extension EndpointResolver {
-    /// No container is known.
+    /// By default no container is known.
     public func containerName(of identifier: String) -> String? { nil }
 
-    /// Owners that are gone do not answer: the result does not depend on the time.
+    /// By default deleted owners are not returned, so the time does not matter.
     public func endpoints(
         source: IPAddress,
         destination: IPAddress,
@@ -66,7 +65,7 @@ extension EndpointResolver {
         endpoints(source: source, destination: destination)
     }
 
-    /// Owners that are gone do not answer: the result does not depend on the time.
+    /// By default deleted owners are not returned, so the time does not matter.
     public func mayBecomeKnown(_ address: IPAddress, began: Int64) -> Bool {
         mayBecomeKnown(address)
     }

@@ -1,4 +1,4 @@
-/// The value of one field of a record: a view that copies and allocates nothing.
+/// The value of one field of a record: a view, without copies or allocations.
 ///
 /// The value is the same as in the JSON line: `-` is the text `-`, and null is ``absent``.
 package enum FieldValue: Sendable {
@@ -20,14 +20,14 @@ package enum FieldValue: Sendable {
     case hits(enforced: [String], pending: [String])
 }
 
-/// Anything that has the fields of a flow record: a record of this process, or a row of a store or a line that was read.
+/// A source of the fields of a flow record: a record of this process, a stored row, or a parsed line.
 package protocol FieldSource {
     /// The value of a field.
     borrowing func value(of field: FlowField) -> FieldValue
 }
 
 extension FlowRecord: FieldSource {
-    /// The value of a field in the format's form, at this record's level; allocates nothing except for unnamed protocols.
+    /// Returns the value of a field in the form of the format, at this record's level; allocates only for unnamed protocols.
     package borrowing func value(of field: FlowField) -> FieldValue {
         switch field {
         case .sourceIP: source.addressValue
@@ -92,18 +92,18 @@ extension FlowRecord: FieldSource {
     }
 }
 
-// MARK: - Without a view
+// MARK: - Direct access
 
 extension FlowField {
     /// The fastest access to the field's value in a record of this process.
     package enum Access: UInt8, Sendable {
-        /// One of few texts: ``FlowRecord/choice(in:)``.
+        /// One of a few texts: ``FlowRecord/choice(in:)``.
         case choice
-        /// A number that is always there: ``FlowRecord/count(in:)``.
+        /// A number that is never null: ``FlowRecord/count(in:)``.
         case count
-        /// A text that is always there: ``FlowRecord/name(in:)``.
+        /// A text that is never null: ``FlowRecord/name(in:)``.
         case name
-        /// A ``FieldValue``.
+        /// Any ``FieldValue``.
         case value
     }
 
@@ -120,7 +120,7 @@ extension FlowField {
         }
     }
 
-    /// The possible texts of a field with few of them, in the order of ``FlowRecord/choice(in:)``; none for another field.
+    /// The possible texts of a field with few values, in the order of ``FlowRecord/choice(in:)``; empty for other fields.
     package var choices: [String] {
         switch self {
         case .action: FlowAction.allCases.map(\.rawValue)
@@ -132,7 +132,7 @@ extension FlowField {
 }
 
 extension FlowRecord {
-    /// Returns the index of a field's value in ``FlowField/choices``; 0 for a field that has no choices.
+    /// Returns the index of a field's value in ``FlowField/choices``; 0 for other fields.
     package borrowing func choice(in field: FlowField) -> UInt8 {
         switch field {
         case .action: action.place
@@ -143,7 +143,7 @@ extension FlowRecord {
         }
     }
 
-    /// The value of a field of ``FlowField/Access/count``; 0 of another one.
+    /// Returns the value of a field with ``FlowField/Access/count``; 0 for other fields.
     package borrowing func count(in field: FlowField) -> UInt64 {
         switch field {
         case .startTime: UInt64(clamping: startTime)
@@ -159,7 +159,7 @@ extension FlowRecord {
         }
     }
 
-    /// The value of a field of ``FlowField/Access/name``; `-` of another one.
+    /// Returns the value of a field with ``FlowField/Access/name``; `-` for other fields.
     package borrowing func name(in field: FlowField) -> String {
         switch field {
         case .sourceNameAggr: source.endpoint.aggregatedName
@@ -174,7 +174,7 @@ extension FlowRecord {
 }
 
 extension FlowAction {
-    /// The place in `allCases`.
+    /// The index in `allCases`.
     fileprivate var place: UInt8 {
         switch self {
         case .allow: 0
@@ -184,7 +184,7 @@ extension FlowAction {
 }
 
 extension FlowReporter {
-    /// The place in `allCases`.
+    /// The index in `allCases`.
     fileprivate var place: UInt8 {
         switch self {
         case .source: 0
@@ -195,7 +195,7 @@ extension FlowReporter {
 }
 
 extension Endpoint.Kind {
-    /// The place in `allCases`.
+    /// The index in `allCases`.
     fileprivate var place: UInt8 {
         switch self {
         case .workload: 0
@@ -207,7 +207,7 @@ extension Endpoint.Kind {
 }
 
 extension FlowRecord {
-    /// The arguments of its processes, or the text that stands for none.
+    /// The arguments of the record's processes, or the value for unknown arguments.
     fileprivate var processArguments: [String] {
         guard let texts = processes?.arguments, !texts.isEmpty else { return FieldValue.unknownTexts }
         return texts
@@ -215,7 +215,7 @@ extension FlowRecord {
 }
 
 extension FieldValue {
-    /// The value of a list of texts that is not collected.
+    /// The value of a list of texts that is not known.
     static let unknownTexts = ["-"]
 }
 
@@ -224,12 +224,12 @@ extension FlowRecord.End {
 
     var labelsValue: FieldValue { labels.map { .labels($0) } ?? .absent }
 
-    /// Full names end at the level that folds pods together, and the rest of the world has none.
+    /// Returns the full name; `-` at levels that fold pods, and for networks.
     func nameValue(at level: AggregationLevel) -> FieldValue {
         .text(level < .podPrefix && endpoint.kind != .network ? endpoint.name : "-")
     }
 
-    /// ICMP has no ports in this format, even if the record has some.
+    /// Returns the port; absent for ICMP, which has no ports in this format.
     func portValue(of proto: IPProtocol) -> FieldValue {
         guard let port, proto != .icmp else { return .absent }
         return .number(UInt64(port))

@@ -1,21 +1,21 @@
 /// The changes of the datapath's flows since the last batch.
 ///
-/// The consumer processes the lists in the order births, flags, deltas, drops, verdicts, sockets, ends; DNS messages before all. The birth of a flow
-/// precedes its first delta; after its end a later batch may reuse the identifier for another flow.
+/// The consumer processes DNS messages first, and then the lists in the order births, flags, deltas, drops, verdicts, sockets,
+/// ends. The birth of a flow precedes its first delta; after its end, a later batch may reuse the identifier for another flow.
 public struct FlowBatch: Sendable {
     /// Flows seen for the first time.
     public var births: [FlowBirth] = []
-    /// The counts, one for each flow that carried something.
+    /// The counts, one for each flow with traffic.
     public var deltas: [FlowDelta] = []
-    /// Flows of TCP with flags that they did not have before.
+    /// TCP flows with flags that they did not have before.
     public var flags: [FlowFlags] = []
-    /// The drops, one for each flow that lost something.
+    /// The drops, one for each flow with dropped packets.
     public var drops: [FlowDrop] = []
     /// The verdicts that rules of the packet filter logged.
     public var verdicts: [LoggedVerdict] = []
     /// Reports of the flows' TCP sockets, one for each socket that has changed since its last report.
     public var sockets: [FlowSocket] = []
-    /// Packets that are counted in no flow, one entry for each interface that had any.
+    /// Packets that are counted in no flow, one entry for each interface with such packets.
     public var remainders: [FlowRemainder] = []
     /// DNS messages of the clients behind the interfaces, in the order in which they crossed an interface.
     public var dns: [DNSPacket] = []
@@ -25,7 +25,7 @@ public struct FlowBatch: Sendable {
     /// Makes an empty batch.
     public init() {}
 
-    /// Whether there is nothing in it.
+    /// Whether all lists are empty.
     public var isEmpty: Bool {
         births.isEmpty && deltas.isEmpty && drops.isEmpty && verdicts.isEmpty && sockets.isEmpty
             && remainders.isEmpty && dns.isEmpty && ends.isEmpty && flags.isEmpty
@@ -45,23 +45,23 @@ public struct FlowBatch: Sendable {
     }
 }
 
-/// The identity of a flow that the datapath has just begun to count.
+/// The identity of a flow that the datapath starts to count.
 public struct FlowBirth: Sendable, Equatable {
     /// The datapath's identifier of the flow: small and dense, valid until it appears in ``FlowBatch/ends``.
     public var flowID: UInt32
-    /// The two ends of the flow, as the interface sees them.
+    /// The two ends of the flow, as seen by the interface.
     public var key: FlowKey
     /// The role of the interface.
     public var role: InterfaceRole
-    /// The marks of the connection's opening that were seen so far.
+    /// The marks of the connection's opening, as far as seen.
     public var marks: FlowMarks
-    /// Whether the connection was running before it was watched, so that its first packet does not show the initiator.
+    /// Whether the connection began before it was watched; its first packet then does not show the initiator.
     public var joined: Bool
-    /// Whether a flow of the same connection ended before: this one continues it, and is not a new connection.
+    /// Whether an earlier flow of the same connection ended: this one continues it, and is not a new connection.
     public var resumed: Bool
     /// The place to which the near end's address belongs.
     public var nearPlace: NearPlace
-    /// The time of the flow's first packet, CLOCK_MONOTONIC ns; 0 where that is not known.
+    /// The time of the flow's first packet, CLOCK_MONOTONIC ns; 0 if it is not known.
     public var began: Int64
 
     /// Takes all members.
@@ -104,7 +104,7 @@ public struct FlowDelta: Sendable, Equatable {
     }
 }
 
-/// The two ends of a flow as one interface sees them (`weir_flow_key`).
+/// The two ends of a flow as seen by one interface (`weir_flow_key`).
 public struct FlowKey: Hashable, Sendable {
     /// The kernel's index of the interface.
     public var interfaceIndex: UInt32
@@ -139,10 +139,10 @@ public struct FlowKey: Hashable, Sendable {
 
 /// The marks of a flow's packets, or-ed together (`WEIR_MARK_*`).
 public struct FlowMarks: OptionSet, Hashable, Sendable {
-    /// The bits as the programs store them.
+    /// The bits as the BPF programs store them.
     public var rawValue: UInt32
 
-    /// Takes the bits as the programs store them.
+    /// Takes the bits as the BPF programs store them.
     @inlinable
     public init(rawValue: UInt32) {
         self.rawValue = rawValue

@@ -1,10 +1,10 @@
-/// The reason why the kernel dropped a packet (`enum skb_drop_reason`, include/net/dropreason-core.h), by its name.
+/// The name of the kernel's reason for a dropped packet (`enum skb_drop_reason`, include/net/dropreason-core.h).
 ///
-/// Numbers differ between kernels; names do not. One object for each reason of the running kernel.
+/// Numbers differ between kernels; names do not. There is one object for each reason of the running kernel.
 public final class DropReason: Sendable {
     /// The name without its prefix, as in `NETFILTER_DROP`.
     public let name: String
-    /// Whether the packet was dropped by a decision, so that its flow is denied; else it was lost to a network problem.
+    /// Whether the packet was dropped by a decision, which makes its flow denied; otherwise it was lost to a network problem.
     public let isDecision: Bool
 
     /// Takes both members.
@@ -32,24 +32,25 @@ public struct FlowDrop: Sendable {
 
     /// The datapath's identifier of the flow: small and dense.
     public var flowID: UInt32
-    /// Packets that had entered the node through the interface and were dropped by decision.
+    /// Packets that entered the node through the interface and were dropped by a decision.
     public var deniedIngress: TrafficCounters
-    /// Packets that were to leave the node through the interface and were dropped by decision.
+    /// Packets that were to leave the node through the interface and were dropped by a decision.
     public var deniedEgress: TrafficCounters
-    /// Whether the denied ingress was counted on the interface before, so that it is in the flow's deltas too.
+    /// Whether the interface counted the denied ingress before the drop, so that the flow's deltas contain it.
     ///
-    /// It is counted before unless XDP dropped it. Denied egress never is: it is dropped before it reaches the interface.
+    /// Only XDP drops packets before the count. Denied egress is never counted, because it does not reach the interface.
     public var isIngressCounted: Bool
-    /// Packets that have entered since the flow's counters were read: up to this much of the denied ingress may be in the next
-    /// delta instead of earlier ones.
+    /// Packets that entered after the flow's counters were read.
+    ///
+    /// Up to this part of the denied ingress may be in the next delta instead of earlier ones.
     public var later: TrafficCounters
-    /// The destination of the last denied ingress packet; nil if it is the one in the flow's key, or not known.
+    /// The destination of the last denied ingress packet; nil if it is the destination in the flow's key, or not known.
     ///
     /// Connection tracking discards the translation of a connection whose first packet is dropped.
     public var destination: Destination?
     /// The last decision; nil if there was none.
     public var decision: DropReason?
-    /// Packets of ingress and egress that were dropped without a decision.
+    /// Packets of ingress and egress that were dropped for other reasons than a decision.
     public var failures: (ingress: UInt64, egress: UInt64)
     /// The last reason that is not a decision; nil if there was none.
     public var failureReason: DropReason?
@@ -77,10 +78,10 @@ public struct FlowDrop: Sendable {
         self.failureReason = failureReason
     }
 
-    /// Whether anything was dropped by decision.
+    /// Whether packets were dropped by a decision.
     public var isDenied: Bool { deniedIngress != .zero || deniedEgress != .zero }
 
-    /// Adds later drops of the same flow; ingress that was counted and ingress that was not stay apart.
+    /// Adds later drops of the same flow; both must have the same ``isIngressCounted``.
     public mutating func add(_ next: FlowDrop) {
         deniedIngress += next.deniedIngress
         deniedEgress += next.deniedEgress

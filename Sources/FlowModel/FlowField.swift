@@ -1,7 +1,6 @@
-/// Every field of a flow record, in the order of the format, declared once: encoders, schemas and documentation derive
-/// from it.
+/// The fields of a flow record, in the order of the format; encoders, schemas and documentation derive from this list.
 ///
-/// The fields of the format come first (``standard``), Weir's own behind them (``extensions``).
+/// The fields of the format come first (``standard``), then Weir's own (``extensions``).
 ///
 /// Source: the file keys of the Calico flow log (Enterprise `flows.log`, `datatypes` reference).
 public enum FlowField: Int, Sendable, CaseIterable {
@@ -144,7 +143,7 @@ public enum FlowField: Int, Sendable, CaseIterable {
 }
 
 extension FlowField {
-    /// Whether the field is Weir's own: not part of the format, and in a record only with `--extended-fields`.
+    /// Whether the field is Weir's own: not part of the format, and only in records with `--extended-fields`.
     public var isExtension: Bool {
         switch self {
         case .droppedPacketsIn, .droppedPacketsOut, .dropReason, .causedBy, .connectTime, .handshakeRTT, .tcpFlags,
@@ -161,7 +160,7 @@ extension FlowField {
     public static let extensions = allCases.filter(\.isExtension)
 }
 
-/// The shape of a field's value.
+/// The type of a field's value.
 public enum FlowFieldType: String, Sendable {
     /// A whole number of 0 or more.
     case integer
@@ -185,15 +184,15 @@ public enum FlowFieldType: String, Sendable {
     case policies
 }
 
-/// The definition of one field of the format.
+/// The description of one field of the format.
 public struct FlowFieldDescription: Sendable {
     /// The JSON key.
     public let name: String
-    /// The shape of its value.
+    /// The type of its value.
     public let type: FlowFieldType
-    /// The unit of a number, empty where it has none.
+    /// The unit of a number; empty for none.
     public let unit: String
-    /// The JSON value of the field if its value is not known.
+    /// The JSON value if the field's value is not known.
     public let emptyJSON: String
     /// The meaning of the field, in one line.
     public let meaning: String
@@ -208,7 +207,7 @@ public struct FlowFieldDescription: Sendable {
 }
 
 extension FlowField {
-    /// The definition of this field.
+    /// The description of this field.
     public var description: FlowFieldDescription {
         switch self {
         case .startTime:

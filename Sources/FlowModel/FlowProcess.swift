@@ -1,12 +1,12 @@
 /// A process that owns the socket of one end of a flow.
 public struct FlowProcess: Sendable, Hashable {
-    /// Its identifier in the first PID namespace.
+    /// The PID in the initial PID namespace.
     public var id: UInt32
-    /// Its name.
+    /// The name.
     public var name: ProcessName
-    /// Its arguments, or the beginning of them; nil if they are not known, or not collected.
+    /// The arguments, or the beginning of them; nil if they are not known or not collected.
     public var arguments: String?
-    /// The identifier of the container that it is in; nil if it is in none, or that is not known.
+    /// The identifier of the container; nil if the process is in none, or if that is not known.
     public var container: String?
 
     /// Takes all members.
@@ -20,7 +20,7 @@ public struct FlowProcess: Sendable, Hashable {
 
 /// The name of a process: the path of its executable, else the name that it has set itself (`comm`).
 ///
-/// The latter is at most 15 bytes of any value but 0, which the process can choose.
+/// The process chooses the latter: at most 15 bytes, each with any value but 0.
 public struct ProcessName: Sendable, Hashable {
     private let bytes: (UInt64, UInt64)
     private let path: String?
@@ -39,7 +39,7 @@ public struct ProcessName: Sendable, Hashable {
         path = nil
     }
 
-    /// Takes a name and the path of the executable, if it is known.
+    /// Takes a name, and the path of the executable if it is known.
     public init(_ name: ProcessName, path: String?) {
         bytes = name.bytes
         self.path = path
@@ -68,10 +68,10 @@ public struct ProcessName: Sendable, Hashable {
 
 /// The processes of the flows of a record: at least one.
 public struct FlowProcesses: Sendable, Hashable {
-    /// The most distinct names, and the most distinct process identifiers, that are counted.
+    /// The maximum number of distinct names, and of distinct process identifiers, that are counted.
     public static let limit = 16
 
-    /// The most texts of arguments in a record (`flowLogsFilePerFlowProcessArgsLimit`).
+    /// The maximum number of argument texts in a record (`flowLogsFilePerFlowProcessArgsLimit`).
     public static let argumentLimit = 5
 
     /// A small set of values, optimized for a single one.
@@ -84,7 +84,7 @@ public struct FlowProcesses: Sendable, Hashable {
         /// All values.
         var all: [Value] { [first] + others }
 
-        /// The value if there is only one; else nil.
+        /// The value if there is only one; nil otherwise.
         var only: Value? { others.isEmpty ? first : nil }
         var count: Int { 1 + others.count }
 
@@ -103,7 +103,7 @@ public struct FlowProcesses: Sendable, Hashable {
     private var ids: Few<UInt32>
     private var argumentTexts: Few<String>?
     private var containers: Few<String>?
-    /// Whether this stands for the processes beyond the limit of names that have records in a group.
+    /// Whether this is the set of processes beyond the limit of names with records of their own in a group.
     private var areOthers = false
 
     /// Creates the set of one process.
@@ -113,18 +113,18 @@ public struct FlowProcesses: Sendable, Hashable {
         containers = process.container.map(Few.init)
     }
 
-    /// The name of all of them; nil if they have several, or are the others of a group.
+    /// The name that all processes have; nil if there are several names, or if these are the others of a group.
     public var name: ProcessName? { areOthers ? nil : names.only }
-    /// The number of the only one; nil if there are several.
+    /// The PID if there is only one; nil otherwise.
     public var id: UInt32? { ids.only }
-    /// The number of their names, at most ``limit``.
+    /// The number of names, at most ``limit``.
     public var nameCount: Int { names.count }
     /// The number of processes, at most ``limit``.
     public var count: Int { ids.count }
 
-    /// Their arguments, a text each.
+    /// The argument texts of the processes.
     ///
-    /// At most ``argumentLimit`` texts; of one process, the longest. Empty if none are known.
+    /// At most ``argumentLimit`` texts; for a single process, only the longest one. Empty if none are known.
     public var arguments: [String] {
         guard let argumentTexts else { return [] }
         guard id == nil else { return argumentTexts.all.max { $0.utf8.count < $1.utf8.count }.map { [$0] } ?? [] }
@@ -134,17 +134,18 @@ public struct FlowProcesses: Sendable, Hashable {
     /// The text that stands for several values.
     package static let several = "*"
 
-    /// The identifier of the container that they are in; nil if it is not known, or if there are several.
+    /// The identifier of the processes' container; nil if it is not known, or if there are several.
     public var container: String? { containers?.only }
 
-    /// The same, and ``several`` if there are several.
+    /// The same, but ``several`` if there are several.
     package var containerText: String? { containers.map { $0.only ?? Self.several } }
 
-    /// The number of different texts of arguments, at most ``limit``; 1 if there is one process.
+    /// The number of distinct argument texts, at most ``limit``; 1 for a single process.
     public var argumentCount: Int { id == nil ? argumentTexts?.count ?? 0 : argumentTexts == nil ? 0 : 1 }
 
-    /// Makes this stand for the processes beyond the limit of names that have records in a group; their record has no name
-    /// (``FlowRecord/processLimit``).
+    /// Makes this the set of processes beyond the limit of names with records of their own in a group.
+    ///
+    /// Its record has no name (``FlowRecord/processLimit``).
     package mutating func beOthers() { areOthers = true }
 
     /// Adds a process.
@@ -175,11 +176,11 @@ public struct FlowProcesses: Sendable, Hashable {
 
 /// Socket statistics of a record's flows.
 public struct SocketSummary: Sendable, Hashable {
-    /// The sum of their statistics; nil if there is no report, or statistics are not collected.
+    /// The sum of the statistics; nil if there is no report, or if statistics are not collected.
     public private(set) var tcp: TCPStatistics?
-    /// Their handshakes; nil if none was complete in the interval, or they are not timed.
+    /// The handshakes; nil if none completed in the interval, or if they are not timed.
     public private(set) var handshakes: HandshakeTimes?
-    /// The times of DNS lookups, microseconds; nil if none was answered in the interval, or they are not collected.
+    /// The durations of DNS lookups, microseconds; nil if none was answered in the interval, or if they are not collected.
     public private(set) var lookups: TCPStatistics.Gauge?
 
     /// Creates an empty value.

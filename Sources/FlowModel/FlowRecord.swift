@@ -1,6 +1,6 @@
-/// The action of the datapath on a flow (`action`).
+/// The datapath's action on a flow (`action`).
 public enum FlowAction: String, Sendable, Hashable, CaseIterable {
-    /// The packets went on.
+    /// The packets were forwarded.
     case allow
     /// The packets were dropped by a decision.
     case deny
@@ -12,19 +12,19 @@ public enum FlowReporter: String, Sendable, Hashable, CaseIterable {
     case source = "src"
     /// The destination: the reporting endpoint is the responder.
     case destination = "dst"
-    /// A host endpoint whose policies govern forwarded connections: neither end of the connection reports.
+    /// A host endpoint whose policies govern forwarded connections; it is neither end of the connection.
     case forward = "fwd"
 }
 
-/// The detail that a record keeps (`flowLogsFileAggregationKindForAllowed`, `…ForDenied`).
+/// The detail of a record (`flowLogsFileAggregationKindForAllowed`, `…ForDenied`).
 public enum AggregationLevel: Int, Sendable, Hashable, Comparable, CaseIterable {
-    /// Every 5-tuple is a record of its own.
+    /// Each 5-tuple has its own record.
     case none = 0
     /// Source ports are folded together.
     case sourcePort = 1
-    /// Addresses and full names too: one record per pair of aggregated names.
+    /// Addresses and full names are folded, too: one record per pair of aggregated names.
     case podPrefix = 2
-    /// Destination ports too.
+    /// Destination ports are folded, too.
     case noDestinationPort = 3
 
     /// Orders by the extent of folding.
@@ -50,19 +50,19 @@ public struct FlowCounts: Sendable, Hashable {
     }
 }
 
-/// A line of the flow log: all connections of one group over one interval, as one side saw them.
+/// A line of the flow log: all connections of one group over one interval, as one end saw them.
 ///
-/// Fields that Weir never fills have no member here; ``FlowField`` defines their value.
+/// Fields that Weir never fills have no member here; ``FlowField`` defines their values.
 public struct FlowRecord: Sendable {
     /// An end of the connections.
     public struct End: Sendable {
-        /// The address, or nil where it was folded away.
+        /// The address; nil if it is folded away.
         public var address: IPAddress?
-        /// The port, or nil where it was folded away; 0 for a protocol that has none.
+        /// The port; nil if it is folded away, 0 for a protocol without ports.
         public var port: UInt16?
         /// The owner of the address.
         public var endpoint: Endpoint
-        /// Labels that all endpoints of the record's connections had throughout the interval; nil where not known.
+        /// The labels that all endpoints of the record's connections had throughout the interval; nil if not known.
         public var labels: LabelSet?
 
         /// Takes all members.
@@ -106,30 +106,31 @@ public struct FlowRecord: Sendable {
         }
     }
 
-    /// The most source ports that a record names (`flowLogsFileNatOutgoingPortLimit`).
+    /// The maximum number of source ports that a record lists (`flowLogsFileNatOutgoingPortLimit`).
     public static let natOutgoingPortLimit = 3
 
-    /// The most process names of a group that have a record of their own (`flowLogsFilePerFlowProcessLimit`); others share one.
+    /// The maximum number of a group's process names with records of their own (`flowLogsFilePerFlowProcessLimit`); others
+    /// share one.
     public static let processLimit = 2
 
-    /// The most domain names that a record has (`flowLogsFileDomainsLimit`).
+    /// The maximum number of domain names in a record (`flowLogsFileDomainsLimit`).
     public static let domainLimit = 5
 
     /// Start of the interval, Unix seconds; the same for all records of a flush.
     public var startTime: Int64
     /// End of the interval, Unix seconds.
     public var endTime: Int64
-    /// The detail that was kept: full names below ``AggregationLevel/podPrefix`` only.
+    /// The level of aggregation; full names are kept only below ``AggregationLevel/podPrefix``.
     public var level: AggregationLevel
     /// The initiator of the connections.
     public var source: End
     /// The responder, after destination NAT.
     public var destination: End
-    /// The service that was called, before destination NAT; nil where none is known.
+    /// The service that was called, before destination NAT; nil if none is known.
     public var service: ServicePort?
-    /// Source ports after source NAT (`nat_outgoing_ports`), ascending, ``natOutgoingPortLimit`` at most.
+    /// The source ports after source NAT (`nat_outgoing_ports`), ascending, at most ``natOutgoingPortLimit``.
     public var natOutgoingPorts: [UInt16]
-    /// Names that the source has looked up for the destination (`dest_domains`), ascending, ``domainLimit`` at most.
+    /// The names that the source has looked up for the destination (`dest_domains`), ascending, at most ``domainLimit``.
     public var domains: [String] = []
     /// The protocol above IP.
     public var proto: IPProtocol
@@ -137,7 +138,7 @@ public struct FlowRecord: Sendable {
     public var action: FlowAction
     /// The end that reports the flow.
     public var reporter: FlowReporter
-    /// The policies that decided; nil where none are known to apply to the reporting endpoint.
+    /// The policies that decided; nil if none are known to apply to the reporting endpoint.
     public var policies: Policies?
     /// The traffic to the reporting endpoint in the interval.
     public var inbound: TrafficCounters
@@ -145,36 +146,36 @@ public struct FlowRecord: Sendable {
     public var outbound: TrafficCounters
     /// The numbers of connections.
     public var flows: FlowCounts
-    /// Packets that were dropped in the interval; nil if there were none, or drops cannot be counted.
+    /// Packets that were dropped in the interval; nil if there were none, or if drops cannot be counted.
     public var drops: Drops?
-    /// The change of the cluster that caused the verdict, or the rule that decided: in the first interval with it only.
+    /// The cluster change that caused the verdict, or the rule that decided; only in the first interval with it.
     public var cause: ChangeCause?
 
-    /// Statistics of the reporting endpoint's TCP sockets in the interval; nil if there are none, or not collected.
+    /// Statistics of the reporting endpoint's TCP sockets in the interval; nil if there are none, or if they are not collected.
     public var tcp: TCPStatistics?
 
-    /// The processes that own these sockets; nil if none is known, or not collected.
+    /// The processes that own these sockets; nil if none are known, or if they are not collected.
     public var processes: FlowProcesses?
 
     /// The durations of the handshakes that completed in the interval; nil if there are none, or they are not timed.
     public var handshakes: HandshakeTimes?
 
-    /// The flags of TCP that the connections have had; empty for other protocols.
+    /// The TCP flags of the connections; empty for other protocols.
     public var tcpFlags: TCPFlags = []
 
-    /// The durations of DNS lookups that were answered in the interval, microseconds; nil if there are none, or not collected.
+    /// The durations of DNS lookups that were answered in the interval, microseconds; nil if there are none or not collected.
     public var lookups: TCPStatistics.Gauge?
 
-    /// The name of the container of the processes in its pod; nil if it is not known, or they have several.
+    /// The name of the processes' container in its pod; nil if it is not known, or if there are several.
     public var namedContainer: String?
 
-    /// The smallest round-trip times (`tcp_mean_min_rtt`, `tcp_max_min_rtt`): of the sockets, else of the handshakes.
+    /// The smallest round-trip times (`tcp_mean_min_rtt`, `tcp_max_min_rtt`): of the sockets, or else of the handshakes.
     package var minRTT: TCPStatistics.Gauge {
         guard let minRTT = tcp?.minRTT, minRTT.count > 0 else { return handshakes?.rtt ?? TCPStatistics.Gauge() }
         return minRTT
     }
 
-    /// Whether nothing happened: no traffic, no drop, and no connection began or ended.
+    /// Whether nothing happened: no traffic and no drop, and no connection began or ended.
     public var isIdle: Bool {
         drops == nil && tcp == nil && inbound == .zero && outbound == .zero && flows.started == 0
             && flows.completed == 0
@@ -223,25 +224,27 @@ public struct FlowRecord: Sendable {
 }
 
 extension FlowRecord {
-    /// The identifier of the container of the processes; `*` if they have several, nil if none is known.
+    /// The identifier of the processes' container; `*` if there are several, nil if it is not known.
     package var containerID: String? { processes?.containerText }
 
-    /// The name of the container, `*` if the processes have several, nil if it is not known.
+    /// The name of the container; `*` if there are several, nil if it is not known.
     package var containerName: String? {
         guard let text = processes?.containerText else { return nil }
         return text == FlowProcesses.several ? text : namedContainer
     }
 }
 
-// MARK: - What a host endpoint forwarded
+// MARK: - Forwarded connections
 
 extension FlowRecord {
     /// Traffic to and from the reporting endpoint.
     public typealias Traffic = (inbound: TrafficCounters, outbound: TrafficCounters)
 
-    /// The traffic of an endpoint of the connections (`bytes_in`, …); nothing where a host endpoint forwarded them.
+    /// The traffic of the reporting endpoint as an end of the connections (`bytes_in`, …); zero if a host endpoint forwarded
+    /// them.
     public var ended: Traffic { reporter == .forward ? (.zero, .zero) : (inbound, outbound) }
 
-    /// The traffic that a host endpoint forwarded (`transit_bytes_in`, …): in, from the initiator; out, the answers.
+    /// The traffic that a host endpoint forwarded (`transit_bytes_in`, …): inbound from the initiator, outbound from the
+    /// responder.
     public var forwarded: Traffic { reporter == .forward ? (inbound, outbound) : (.zero, .zero) }
 }

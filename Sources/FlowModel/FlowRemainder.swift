@@ -1,9 +1,7 @@
 /// Packets of one interface that are counted in no flow.
 ///
-/// Either neither the flow table nor the memory for overflowing flows had room for their flow, or there was no time to read
-/// each flow.
-///
-/// They keep the totals of the records exact when detail is lost: flows + remainder = traffic of the interface.
+/// Either the flow table and the memory for overflowing flows had no room for their flow, or there was no time to read each
+/// flow. With remainders, the totals of records are exact even if detail is lost: flows + remainder = traffic of the interface.
 public struct FlowRemainder: Sendable, Equatable {
     /// The kernel's index of the interface.
     public var interfaceIndex: UInt32
@@ -11,26 +9,26 @@ public struct FlowRemainder: Sendable, Equatable {
     public var role: InterfaceRole
     /// An address of the workload behind the interface, or of the host for a host interface; nil if none is known.
     public var local: IPAddress?
-    /// The reason why no record of this interface is to contain it; nil if one is.
+    /// The reason why no record of this interface contains the packets; nil if one does.
     public var unreported: Unreported?
     /// Traffic that entered the node through the interface.
     public var ingress: TrafficCounters
     /// Traffic that left the node through the interface.
     public var egress: TrafficCounters
-    /// Packets that had entered, were counted on the interface, and were dropped by decision.
+    /// Packets that entered, were counted on the interface, and were dropped by a decision.
     ///
-    /// Not all of them are in ``ingress``: the packet may have been counted in a flow.
+    /// Not all of them are in ``ingress``: a flow may have counted the packet.
     public var deniedIngress: TrafficCounters
-    /// Packets that were to leave and were dropped by decision; counted nowhere else.
+    /// Packets that were to leave and were dropped by a decision; they are counted nowhere else.
     public var deniedEgress: TrafficCounters
-    /// Packets that were dropped by decision on their way in, before they were counted (XDP); counted nowhere else.
+    /// Packets that were dropped by a decision before they were counted (XDP); they are counted nowhere else.
     public var deniedUncounted: TrafficCounters
 
     /// The reason why a flow is in no record of an interface.
     public enum Unreported: UInt64, Sendable {
-        /// Neither end is this node's.
+        /// Neither end belongs to this node.
         case transit
-        /// Another interface reports it.
+        /// Another interface reports the flow.
         case elsewhere
     }
 

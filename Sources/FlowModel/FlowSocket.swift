@@ -1,14 +1,14 @@
-/// A report of the socket at one end of a flow, of its handshake, or of DNS lookups, since the last report.
+/// A report, since the last one, of the socket at one end of a flow, of its handshake, or of DNS lookups.
 public struct FlowSocket: Sendable, Equatable {
     /// The datapath's identifier of the flow: small and dense.
     public var flowID: UInt32
-    /// Whether it is the socket of the near end; else of the far end.
+    /// Whether the socket belongs to the near end; otherwise to the far end.
     public var isNear: Bool
-    /// Its statistics; nil if they are not collected.
+    /// The statistics of the socket; nil if they are not collected.
     public var statistics: TCPStatistics?
-    /// The process that owns it; nil if that is not known, or not collected.
+    /// The process that owns the socket; nil if it is not known or not collected.
     public var process: FlowProcess?
-    /// The duration of its handshake, reported once; nil if it was not timed, or is not complete.
+    /// The duration of the handshake, reported once; nil if it was not timed or is not complete.
     public var handshake: HandshakeTimes?
     /// The durations of DNS lookups, microseconds; nil if there was none.
     public var lookups: TCPStatistics.Gauge?
@@ -31,21 +31,23 @@ public struct FlowSocket: Sendable, Equatable {
     }
 }
 
-/// The durations of TCP handshakes, as the packets at an interface show them.
+/// The durations of TCP handshakes, measured at an interface.
 public struct HandshakeTimes: Sendable, Hashable {
-    /// From the first SYN to the ACK that completes the handshake, microseconds; retransmissions are part of it.
+    /// From the first SYN to the ACK that completes the handshake, including retransmissions; microseconds.
     public private(set) var connect = TCPStatistics.Gauge()
-    /// From a packet of the reporting endpoint to the other end's answer, microseconds: of the end that opened from its SYN to the
-    /// SYN-ACK, of the other end from its SYN-ACK to the ACK.
+    /// From a packet of the reporting endpoint to the other end's answer, microseconds.
+    ///
+    /// For the end that opened the connection, from its SYN to the SYN-ACK; for the other end, from its SYN-ACK to the ACK.
     public private(set) var rtt = TCPStatistics.Gauge()
 
-    /// An answer that took longer than the first retransmission timeout (RFC 6298, section 2.1) need not be the answer to the
-    /// first packet: microseconds.
+    /// The first retransmission timeout, microseconds (RFC 6298, section 2.1).
+    ///
+    /// An answer that took longer may not be the answer to the first packet.
     private static let retransmissionTimeout: UInt32 = 1_000_000
 
     /// Creates the durations of one handshake, in microseconds.
     ///
-    /// An answer that may have come after a retransmission is no round-trip time.
+    /// An answer that may have come after a retransmission does not count as a round-trip time.
     public init(connect: UInt32, answer: UInt32) {
         self.connect = TCPStatistics.Gauge(connect)
         if answer < Self.retransmissionTimeout { rtt = TCPStatistics.Gauge(answer) }
@@ -70,16 +72,16 @@ public struct TCPStatistics: Sendable, Hashable {
         public private(set) var largest: UInt32 = 0
         private var sum: UInt64 = 0
 
-        /// No value yet.
+        /// Creates a gauge without samples.
         public init() {}
 
-        /// Creates a gauge of one value; 0 stands for none.
+        /// Creates a gauge with one sample; 0 means no sample.
         public init(_ value: UInt32) {
             guard value > 0 else { return }
             (count, smallest, largest, sum) = (1, value, value, UInt64(value))
         }
 
-        /// The mean, rounded down; 0 if there was no value.
+        /// The mean, rounded down; 0 without samples.
         public var mean: UInt64 { count == 0 ? 0 : sum / UInt64(count) }
 
         /// Adds the samples of another gauge.
@@ -96,7 +98,7 @@ public struct TCPStatistics: Sendable, Hashable {
     public var window = Gauge()
     /// Smoothed round-trip time, microseconds.
     public var rtt = Gauge()
-    /// Smallest round-trip time that a connection had so far, microseconds.
+    /// The smallest round-trip time of a connection so far, microseconds.
     public var minRTT = Gauge()
     /// Segment size, bytes.
     public var mss = Gauge()

@@ -1,10 +1,10 @@
-/// An interface of this host that host endpoints may be of.
+/// An interface of this host to which host endpoints may belong.
 public struct HostInterface: Sendable, Hashable {
     /// The name of this node.
     public var node: String
-    /// The name.
+    /// The name of the interface.
     public var name: String
-    /// The addresses that the host has on it.
+    /// The addresses of the host on the interface.
     public var addresses: [IPAddress]
 
     /// Takes all members.
@@ -15,19 +15,19 @@ public struct HostInterface: Sendable, Hashable {
     }
 }
 
-/// A connection that this host forwards, at one of the two interfaces that its packets cross.
+/// A connection that this host forwards, at one of the two interfaces that its packets pass.
 public struct ForwardedConnection: Sendable {
-    /// The direction in which the packets of the initiator cross the interface.
+    /// The direction in which the initiator's packets pass the interface.
     public enum Direction: Sendable, Hashable {
-        /// They enter the host.
+        /// The packets enter the host.
         case entering
-        /// They leave it.
+        /// The packets leave the host.
         case leaving
     }
 
-    /// Addresses, ports and protocol of the end that began, after address translation.
+    /// Addresses, ports and protocol of the initiator's packets, after address translation.
     public var packets: TrackedConnection.Tuple
-    /// The address and port that were called, before destination NAT.
+    /// The destination address and port before destination NAT.
     public var called: (address: IPAddress, port: UInt16)
     /// The owner of the source address.
     public var source: Endpoint
@@ -35,7 +35,7 @@ public struct ForwardedConnection: Sendable {
     public var destination: Endpoint
     /// The interface.
     public var interface: HostInterface
-    /// The direction at the interface.
+    /// The direction in which the packets pass the interface.
     public var direction: Direction
 
     /// Takes all members.

@@ -2,8 +2,8 @@ import Glibc
 
 /// An IPv4 or IPv6 address: 16 bytes in network order, IPv4 mapped to `::ffff:a.b.c.d`.
 ///
-/// The two words hold the bytes as they lie in memory. An IPv6 packet can have the address `::ffff:a.b.c.d`, too, and
-/// anybody can send one: ``init(ipv6Word0:word1:)`` keeps it apart from the IPv4 address.
+/// The two words contain the bytes in memory order. The address of an IPv6 packet can be `::ffff:a.b.c.d`, too, and any host
+/// can send one: ``init(ipv6Word0:word1:)`` distinguishes it from the IPv4 address.
 public struct IPAddress: Hashable, Sendable {
     /// Bytes 0 to 7, in memory order.
     public let word0: UInt64
@@ -17,27 +17,27 @@ public struct IPAddress: Hashable, Sendable {
         self.word1 = word1
     }
 
-    /// Makes the IPv4 address `a.b.c.d`.
+    /// Creates the IPv4 address `a.b.c.d`.
     public init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) {
         let value = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
         self.init(ipv4: value)
     }
 
-    /// Makes an IPv4 address from its value in host order, as in `0x7f000001` for 127.0.0.1.
+    /// Creates an IPv4 address from its value in host order, such as `0x7f000001` for 127.0.0.1.
     public init(ipv4 value: UInt32) {
         self.init(word0: 0, word1: (0xffff << 32 | UInt64(value)).bigEndian)
     }
 
-    /// Makes an IPv6 address from its two halves in host order.
+    /// Creates an IPv6 address from its two halves in host order.
     public init(ipv6High high: UInt64, low: UInt64) {
         self.init(word0: high.bigEndian, word1: low.bigEndian)
     }
 
-    /// Makes the address of an IPv6 packet from its 16 bytes as they lie in memory.
+    /// Creates the address of an IPv6 packet from its 16 bytes in memory order.
     ///
-    /// `::ffff:a.b.c.d` in an IPv6 packet never equals an address from text or from an IPv4 packet, so no endpoint owns it:
-    /// it is stored in a range of multicast addresses that are reserved and never forwarded (`ff00::ffff:0:0/96`, RFC 4291
-    /// section 2.7), and written as `::ffff:a.b.c.d`.
+    /// `::ffff:a.b.c.d` in an IPv6 packet never equals an address from text or from an IPv4 packet, so no endpoint owns it. It
+    /// is stored in a range of reserved multicast addresses that are never forwarded (`ff00::ffff:0:0/96`, RFC 4291 section
+    /// 2.7), and written as `::ffff:a.b.c.d`.
     @inlinable
     public init(ipv6Word0 word0: UInt64, word1: UInt64) {
         let isMapped = word0 == 0 && UInt64(bigEndian: word1) >> 32 == 0xffff
@@ -50,15 +50,15 @@ public struct IPAddress: Hashable, Sendable {
         word0 == Self.mappedWord0 && UInt64(bigEndian: word1) >> 32 == 0xffff
     }
 
-    /// The 16 bytes as an IPv6 packet has them, in memory order.
+    /// The 16 bytes as in an IPv6 packet, in memory order.
     @inlinable
     public var ipv6Words: (UInt64, UInt64) { (isMappedIPv6 ? 0 : word0, word1) }
 
-    /// The first word of what ``isMappedIPv6``.
+    /// The first word of an address with ``isMappedIPv6``.
     @usableFromInline
     static var mappedWord0: UInt64 { (0xff00_0000_0000_0000 as UInt64).bigEndian }
 
-    /// Makes an address from all of its 16 bytes in host order, IPv4 mapped to `::ffff:a.b.c.d`.
+    /// Creates an address from its 16 bytes in host order, IPv4 mapped to `::ffff:a.b.c.d`.
     @inlinable
     public init(value: UInt128) {
         self.init(
@@ -67,7 +67,7 @@ public struct IPAddress: Hashable, Sendable {
         )
     }
 
-    /// All 16 bytes in host order: addresses of a range are neighbours.
+    /// All 16 bytes in host order, so that ranges of addresses are ranges of numbers.
     @inlinable
     public var value: UInt128 {
         UInt128(UInt64(bigEndian: word0)) << 64 | UInt128(UInt64(bigEndian: word1))
@@ -79,7 +79,7 @@ public struct IPAddress: Hashable, Sendable {
         word0 == 0 && UInt64(bigEndian: word1) >> 32 == 0xffff
     }
 
-    /// The IPv4 address in host order, or nil for IPv6.
+    /// The IPv4 address in host order; nil for IPv6.
     @inlinable
     public var ipv4: UInt32? {
         isIPv4 ? UInt32(truncatingIfNeeded: UInt64(bigEndian: word1)) : nil
@@ -96,7 +96,7 @@ public struct IPAddress: Hashable, Sendable {
 // MARK: - Text
 
 extension IPAddress {
-    /// Reads an address in dotted decimal or in a form of RFC 4291 section 2.2, as inet_pton(3) does; nil for other text.
+    /// Parses an address in dotted decimal or in a form of RFC 4291 section 2.2, as inet_pton(3) does; nil for other text.
     public init?(_ text: String) {
         guard text.utf8.count <= 45, !text.utf8.contains(0) else { return nil }
         if text.utf8.contains(UInt8(ascii: ":")) {
@@ -111,13 +111,13 @@ extension IPAddress {
         }
     }
 
-    /// The longest text of an address, in bytes.
+    /// The maximum length of an address as text, in bytes.
     public static let maximumTextLength = 39
 
     /// Writes the address as text and returns the number of bytes written.
     ///
-    /// IPv4 in dotted decimal, IPv6 in the canonical form of RFC 5952: lower case, no leading zeros, the first of the
-    /// longest runs of two or more zero groups as `::`; what ``isMappedIPv6`` as `::ffff:a.b.c.d`.
+    /// IPv4 is written in dotted decimal, IPv6 in the canonical form of RFC 5952: lower case, no leading zeros, the first of
+    /// the longest runs of two or more zero groups as `::`. An address with ``isMappedIPv6`` is written as `::ffff:a.b.c.d`.
     ///
     /// - Parameter buffer: room for at least ``maximumTextLength`` bytes.
     /// - Returns: the number of bytes written.
@@ -158,7 +158,7 @@ extension IPAddress {
         }
     }
 
-    /// The first of the longest runs of zero groups; empty when there is none.
+    /// The first of the longest runs of zero groups; empty if there is none.
     private var longestZeroRun: Range<Int> {
         var best = 0..<0
         var start = 0
@@ -170,10 +170,10 @@ extension IPAddress {
     }
 }
 
-/// Writes single bytes, decimals and hexadecimals one after the other.
+/// Writes bytes, decimal and hexadecimal numbers in sequence.
 ///
-/// `@safe`: private to this file; `writeText` writes at most ``IPAddress/maximumTextLength`` bytes, which is what its
-/// caller promises.
+/// `@safe`: private to this file; `writeText` writes at most ``IPAddress/maximumTextLength`` bytes, for which its caller
+/// guarantees room.
 @safe
 private struct TextCursor {
     private let buffer: UnsafeMutablePointer<UInt8>

@@ -1,15 +1,16 @@
-/// A range of addresses: an address and how many of its leading bits count (CIDR, RFC 4632 section 3.1).
+/// A range of addresses: an address and the length of its prefix in bits (CIDR, RFC 4632 section 3.1).
 public struct IPPrefix: Hashable, Sendable {
     /// The first address of the range.
     public let address: IPAddress
-    /// The number of bits of the 128-bit address that count; for IPv4, which is mapped to `::ffff:0:0/96`, from 96.
+    /// The length of the prefix of the 128-bit address; at least 96 for IPv4, which is mapped to `::ffff:0:0/96`.
     public let length: UInt8
 
-    /// Makes a range; bits of the address behind the length are cleared.
+    /// Creates a range; address bits after the prefix are cleared.
     ///
     /// - Parameters:
     ///   - address: any address of the range.
-    ///   - length: leading bits as the family counts them: 0 to 32 for IPv4, 0 to 128 for IPv6; any other gives nil.
+    ///   - length: the length of the prefix in the address's family: 0 to 32 for IPv4, 0 to 128 for IPv6; nil for other
+    ///     lengths.
     public init?(_ address: IPAddress, length: Int) {
         let bits = address.isIPv4 ? 32 : 128
         guard 0...bits ~= length else { return nil }
@@ -19,7 +20,7 @@ public struct IPPrefix: Hashable, Sendable {
         self.length = UInt8(total)
     }
 
-    /// Reads `address/length`, or an address alone, which is a range of one; nil if the text is neither.
+    /// Parses `address/length`, or an address alone, which is a range of one address; nil for other text.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = IPAddress(String(parts[0])) else { return nil }
@@ -38,7 +39,7 @@ public struct IPPrefix: Hashable, Sendable {
         other.isIPv4 == isIPv4 && other.value & Self.mask(Int(length)) == address.value
     }
 
-    /// Whether it is a range of IPv4 addresses.
+    /// Whether the range contains IPv4 addresses.
     public var isIPv4: Bool { length >= 96 && address.isIPv4 }
 
     /// The last address of the range.
@@ -50,7 +51,7 @@ public struct IPPrefix: Hashable, Sendable {
 }
 
 extension IPPrefix: CustomStringConvertible {
-    /// The range as CIDR text, its length as the family counts it.
+    /// The range as CIDR text, with the length of the prefix in the address's family.
     public var description: String {
         "\(address)/\(isIPv4 ? length - 96 : length)"
     }

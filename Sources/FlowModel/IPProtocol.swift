@@ -20,13 +20,13 @@ public struct IPProtocol: RawRepresentable, Hashable, Sendable {
     /// SCTP, 132.
     public static let sctp = IPProtocol(rawValue: 132)
 
-    /// Whether the protocol's ports are ports, and not an ICMP identifier, type and code, or nothing.
+    /// Whether the protocol has ports; ICMP has an identifier, type and code instead, and other protocols nothing.
     @inlinable
     public var hasPorts: Bool {
         self == .tcp || self == .udp || self == .sctp
     }
 
-    /// The name as the `proto` field has it; a number in decimal where the format has no name.
+    /// The name in the `proto` field; the decimal number if the format has no name for the protocol.
     public var name: String {
         switch rawValue {
         case 1: "icmp"

@@ -1,6 +1,6 @@
 /// A hash table from 64-bit keys to 32-bit values, with open addressing and linear probing.
 ///
-/// For keys that outsiders do not choose: the hash has no seed. The key `UInt64.max` is reserved.
+/// Only for keys that remote hosts cannot choose: the hash has no seed. The key `UInt64.max` is reserved.
 public struct IntegerMap: Sendable {
     @usableFromInline
     struct Slot: Sendable {
@@ -22,13 +22,13 @@ public struct IntegerMap: Sendable {
     /// The number of keys.
     public private(set) var count = 0
 
-    /// Has no keys.
+    /// Creates a table without keys.
     public init() {
         slots = Array(repeating: Slot(key: .max, value: 0), count: 4)
         mask = 3
     }
 
-    /// The value of a key; nil if it has none.
+    /// Returns the value of a key; nil if there is none.
     @inlinable
     public func value(_ key: UInt64) -> UInt32? {
         var index = Self.hash(key) & mask
@@ -40,7 +40,7 @@ public struct IntegerMap: Sendable {
         }
     }
 
-    /// Inserts the value of a key that is not in the table.
+    /// Inserts the value of a key that the table does not contain.
     public mutating func insert(_ key: UInt64, _ value: UInt32) {
         if count * 2 >= slots.count { grow() }
         place(Slot(key: key, value: value))

@@ -1,8 +1,8 @@
-/// Labels as a record shows them: `key=value`, sorted.
+/// Labels as records show them: `key=value`, sorted.
 ///
-/// Immutable and shared: endpoints with the same labels have the same object, and encoders keep its rendered text by ``id``.
+/// Immutable and shared: endpoints with the same labels have the same object, and encoders cache its rendered text by ``id``.
 public final class LabelSet: Sendable {
-    /// A number no other label set of this process has or had.
+    /// A number that no other label set of this process has or had.
     public let id: UInt64
     /// The labels, `key=value` each (the value may contain `=`), ascending and without duplicates.
     public let labels: [String]
@@ -13,10 +13,10 @@ public final class LabelSet: Sendable {
         self.labels = labels
     }
 
-    /// The empty set, which is not the same as unknown labels.
+    /// The empty set; unknown labels are nil instead.
     public static let empty = LabelSet(sorted: [])
 
-    /// Returns the labels that both sets have; one of the two objects itself if it is equal.
+    /// Returns the labels that both sets have; returns one of the two objects if it is equal to the result.
     public func intersection(_ other: LabelSet) -> LabelSet {
         if self === other { return self }
         var common: [String] = []

@@ -1,16 +1,16 @@
-/// A rule of the packet filter that logs its decisions, as its log prefix names it: one object for each prefix.
+/// A rule of the packet filter that logs its decisions, identified by its log prefix; there is one object for each prefix.
 public final class LoggedRule: Sendable {
     /// The packets that the rule matches.
     public enum Direction: Sendable {
-        /// To the endpoint that the policy selects.
+        /// Packets to the endpoint that the policy selects.
         case ingress
-        /// From it.
+        /// Packets from that endpoint.
         case egress
     }
 
     /// The action of the rule on a packet.
     public enum Action: String, Sendable {
-        /// The packet may go on.
+        /// The packet is allowed.
         case allow
         /// The packet is dropped.
         case deny
@@ -18,13 +18,13 @@ public final class LoggedRule: Sendable {
         case pass
     }
 
-    /// The log prefix as the kernel reports it.
+    /// The log prefix, as the kernel reports it.
     public let prefix: String
     /// The packets that the rule matches; nil if the prefix does not name a direction.
     public let direction: Direction?
     /// The action of the rule on a packet.
     public let action: Action
-    /// Its policy hit without the leading index: `tier|name-part|action|rule-index`.
+    /// The policy hit without the leading index: `tier|name-part|action|rule-index`.
     public let hit: String
 
     /// Takes all members.
@@ -38,12 +38,13 @@ public final class LoggedRule: Sendable {
 
 /// Packets with the same addresses that matched the same logging rule (NFLOG).
 public struct LoggedVerdict: Sendable {
-    /// The packets as the rule saw them; of ICMP the identifier, and `type << 8 | code` of the query, as ``FlowKey`` has
-    /// them.
+    /// The packets as the rule saw them.
+    ///
+    /// For ICMP, the ports are the identifier, and `type << 8 | code` of the query, as in ``FlowKey``.
     public var packets: TrackedConnection.Tuple
-    /// The connection they belong to; nil where the kernel does not track it.
+    /// The connection of the packets; nil if the kernel does not track it.
     public var connection: TrackedConnection?
-    /// The rule that they matched.
+    /// The rule that matched.
     public var rule: LoggedRule
     /// The packets and bytes; a segmentation-offload super-packet counts as one.
     public var traffic: TrafficCounters

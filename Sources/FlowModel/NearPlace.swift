@@ -1,9 +1,9 @@
-/// The place to which the address of a flow's near end belongs, as far as the kernel of this host shows.
+/// The place to which the address of a flow's near end belongs, as far as this host's kernel shows.
 ///
-/// A sender can write any source address into its packets. If the kernel has a list of the addresses behind an interface,
-/// a source address that is not in the list belongs to no endpoint there.
+/// A sender can use any source address. If the kernel has a list of the addresses behind an interface, a source address that is
+/// not in the list belongs to no endpoint there.
 public enum NearPlace: Sendable, Hashable {
-    /// The kernel has no information about it.
+    /// The kernel has no information about the address.
     case unknown
     /// The address belongs behind the interface.
     case behind

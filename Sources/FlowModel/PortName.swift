@@ -1,13 +1,13 @@
-/// The port that a flow calls, as people read it: `2379/tcp`, `echo request/icmp6`, `type 133/icmp6`, `icmp`.
+/// The destination port of a flow as text: `2379/tcp`, `echo request/icmp6`, `type 133/icmp6`, `icmp`.
 ///
-/// The page's `portText` (`Sources/Page/Web/names.js`) writes the same.
+/// The page's `portText` (`Sources/Page/Web/names.js`) writes the same texts.
 package enum PortName {
     /// The messages that begin conversations, by `type << 8 | code` (RFC 4443, section 4).
     package static let messages: [(port: UInt64, name: String)] = [
         (128 << 8, "echo request"), (129 << 8, "echo reply"),
     ]
 
-    /// The port with its protocol; the protocol alone where it has no port.
+    /// Returns the port with its protocol; the protocol alone if it has no port.
     ///
     /// - Parameters:
     ///   - port: the value of `dest_port`, which is `type << 8 | code` of ICMPv6 messages.

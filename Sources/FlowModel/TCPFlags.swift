@@ -1,9 +1,9 @@
-/// Flags of TCP (RFC 9293, section 3.1; RFC 3168, section 23.2).
+/// TCP flags (RFC 9293, section 3.1; RFC 3168, section 23.2).
 public struct TCPFlags: OptionSet, Hashable, Sendable {
-    /// The bits as the header has them.
+    /// The bits as in the TCP header.
     public var rawValue: UInt8
 
-    /// Takes the bits as the header has them.
+    /// Takes the bits as in the TCP header.
     public init(rawValue: UInt8) {
         self.rawValue = rawValue
     }
@@ -13,7 +13,7 @@ public struct TCPFlags: OptionSet, Hashable, Sendable {
         self.init(rawValue: UInt8(truncatingIfNeeded: marks.rawValue | marks.rawValue >> 8))
     }
 
-    /// Takes the flags that were seen of a flow that begins; empty for other protocols.
+    /// Takes the flags of a flow that begins; empty for other protocols.
     package init(_ birth: FlowBirth) {
         if birth.key.proto == .tcp { self.init(birth.marks) } else { self.init() }
     }
@@ -21,15 +21,15 @@ public struct TCPFlags: OptionSet, Hashable, Sendable {
     /// The names, from the lowest bit on.
     package static let names = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"]
 
-    /// The names of those that are set, from the lowest bit on.
+    /// The names of the set flags, from the lowest bit on.
     public var texts: [String] { Self.names.indices.filter { rawValue & 1 << $0 != 0 }.map { Self.names[$0] } }
 }
 
-/// The flags of TCP of a flow that has more of them than before.
+/// The TCP flags of a flow that has more flags than before.
 public struct FlowFlags: Sendable, Equatable {
     /// The datapath's identifier of the flow: small and dense.
     public var flowID: UInt32
-    /// All flags so far, of either direction.
+    /// All flags so far, of both directions.
     public var flags: TCPFlags
 
     /// Takes all members.
@@ -39,15 +39,15 @@ public struct FlowFlags: Sendable, Equatable {
     }
 }
 
-/// An answered DNS question, and the flow that its packets are in.
+/// An answered DNS query, and the flow of its packets.
 public struct FlowLookup: Sendable, Equatable {
-    /// The datapath's identifier of the flow, which may be about to begin.
+    /// The datapath's identifier of the flow, which may not have begun yet.
     public var flowID: UInt32
     /// Whether the client is the near end.
     public var isNear: Bool
-    /// The port that the client asked from.
+    /// The source port of the query.
     public var clientPort: UInt16
-    /// The time between question and answer, microseconds; at least 1.
+    /// The time between query and response, microseconds; at least 1.
     public var latency: UInt32
 
     /// Takes all members.

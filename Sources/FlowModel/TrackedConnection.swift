@@ -41,13 +41,13 @@ public struct TrackedConnection: Sendable, Hashable {
         self.reply = reply
     }
 
-    /// Whether the destination that was called is not the one that answers (DNAT).
+    /// Whether the destination that was called differs from the responder (DNAT).
     public var isDestinationTranslated: Bool {
         original.destination != reply.source
             || original.proto.hasPorts && original.destinationPort != reply.sourcePort
     }
 
-    /// The source port after source NAT (`nat_outgoing_ports`); nil if the source address was not translated, or the
+    /// The source port after source NAT (`nat_outgoing_ports`); nil if the source address was not translated, or if the
     /// protocol has no ports.
     public var translatedSourcePort: UInt16? {
         original.proto.hasPorts && reply.destination != original.source ? reply.destinationPort : nil
@@ -56,13 +56,12 @@ public struct TrackedConnection: Sendable, Hashable {
 
 /// Finds connections in connection tracking: the interface between the flows and the kernel.
 public protocol ConnectionTracker: AnyObject {
-    /// Returns the connection to which packets with these addresses belong, in whichever direction; nil if none is known.
+    /// Returns the connection of packets with these addresses, in either direction; nil if none is known.
     func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection?
 
-    /// Returns the connections to which packets with these addresses belong, in the same order.
+    /// Returns the connections of packets with these addresses, in the same order.
     ///
-    /// Entries are nil for connections that are not known, and for those for which there was no time.
-    ///
-    /// The packets are those that one of the ends sends, before their addresses are translated.
+    /// An entry is nil if the connection is not known, or if there was no time for it. The packets are those that one of the
+    /// ends sends, before address translation.
     func connections(of packets: [TrackedConnection.Tuple]) -> [TrackedConnection?]
 }

@@ -1,7 +1,7 @@
 /// Packets and bytes.
 ///
-/// For IP traffic both are counted as on the wire: a segmentation-offload super-packet counts as the packets it
-/// becomes, bytes are those of the IP layer, headers included and link-layer padding excluded.
+/// IP traffic is counted as on the wire: a segmentation-offload super-packet counts as the packets that it becomes. Bytes are
+/// those of the IP layer, with headers and without link-layer padding.
 public struct TrafficCounters: Hashable, Sendable {
     /// Number of packets.
     public var packets: UInt64
@@ -18,20 +18,20 @@ public struct TrafficCounters: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    /// Adds both numbers; a sum beyond 2^64 wraps.
+    /// Adds both numbers; sums wrap at 2^64.
     @inlinable
     public static func += (left: inout TrafficCounters, right: TrafficCounters) {
         left.packets &+= right.packets
         left.bytes &+= right.bytes
     }
 
-    /// The sum of both numbers; a sum beyond 2^64 wraps.
+    /// Returns the sum of both numbers; sums wrap at 2^64.
     @inlinable
     public static func + (left: TrafficCounters, right: TrafficCounters) -> TrafficCounters {
         TrafficCounters(packets: left.packets &+ right.packets, bytes: left.bytes &+ right.bytes)
     }
 
-    /// Returns the difference to other counters, each at least 0.
+    /// Returns the difference to other counters; both numbers are at least 0.
     public func subtracting(_ other: TrafficCounters) -> TrafficCounters {
         TrafficCounters(
             packets: packets - min(packets, other.packets),

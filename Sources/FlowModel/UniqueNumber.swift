@@ -1,19 +1,19 @@
 import Synchronization
 
-/// Assigns the numbers that distinguish shared values (``Endpoint/id``, ``LabelSet/id``, ``ServicePort/id``).
+/// Assigns the numbers that identify shared values (``Endpoint/id``, ``LabelSet/id``, ``ServicePort/id``).
 ///
-/// 64 bits never run out: caches keep values by number, so no number may be assigned twice.
+/// Caches store values by number, so no number is assigned twice; 64 bits are enough for that.
 struct UniqueNumber: ~Copyable, Sendable {
     private static let shared = UniqueNumber()
 
     private let last: Atomic<UInt64>
 
-    /// Begins behind a number.
+    /// Starts after a number.
     init(after last: UInt64 = 0) {
         self.last = Atomic(last)
     }
 
-    /// Returns a number that this source did not assign before, larger than all of them; from any thread.
+    /// Returns a number larger than all that this source has assigned; may be called from any thread.
     borrowing func take() -> UInt64 {
         last.wrappingAdd(1, ordering: .relaxed).newValue
     }

@@ -1,10 +1,10 @@
-/// Connections whose verdict, or whose deciding rule, was changed by a change of the cluster.
+/// Connections whose verdict or deciding rule was changed by a change of the cluster.
 package struct VerdictChange: Sendable, Hashable, Codable {
     /// The initiator of the connections, as `namespace/name`.
     package var source: String
     /// The responder of the connections.
     package var dest: String
-    /// The port and the protocol, as `6379/tcp`.
+    /// The port and the protocol, such as `6379/tcp`.
     package var port: String
     /// The end that reports them: `src` or `dst`.
     package var reporter: String
@@ -12,11 +12,11 @@ package struct VerdictChange: Sendable, Hashable, Codable {
     package var before: String
     /// The verdict after.
     package var after: String
-    /// The hit that decided before; empty where none is known.
+    /// The hit that decided before; empty if none is known.
     package var ruleBefore: String
-    /// The hit that decides after; empty where none is known.
+    /// The hit that decides after; empty if none is known.
     package var rule: String
-    /// The number of connections with the new verdict, in the interval of the change and the ones right behind it.
+    /// The number of connections with the new verdict, in the interval of the change and the intervals that follow it directly.
     package var connections: UInt64
     /// The end of the first interval with the new verdict, Unix seconds.
     package var time: Int64
