@@ -1,8 +1,8 @@
 extension AuditChange {
     /// Whether policies, or the objects that they select, depend on the change, or would if it had succeeded.
     ///
-    /// Updates of selected objects without a changed label are excluded: there are many thousands a day. Of subresources such
-    /// as `status` only changed labels count, and evictions.
+    /// Updates of selected objects without a changed label are excluded, because there are many thousands a day. For
+    /// subresources such as `status`, only changed labels and evictions count.
     package var concernsPolicies: Bool {
         guard let target = event.target, event.isWrite else { return false }
         let role = AuditResource.role(of: target)
@@ -20,7 +20,7 @@ extension AuditChange {
         }
     }
 
-    /// Whether labels are different, or a patch has some.
+    /// Whether labels differ, or a patch contains labels.
     package var changesLabels: Bool {
         changes.contains { $0.path.hasPrefix("label ") || $0.path.hasPrefix("metadata.labels") }
     }
@@ -31,11 +31,11 @@ extension AuditChange {
 }
 
 extension AuditTarget {
-    /// Whether policies select the object by nothing but labels, its own or those of the objects in it.
+    /// Whether policies select the object only by labels: its own, or those of the objects in it.
     var isSelectedByLabels: Bool {
         AuditResource.role(of: self) == .selected && !(subresource.isEmpty && hasAddresses)
     }
 
-    /// Whether the object names addresses that policies select.
+    /// Whether the object contains addresses by which policies select.
     private var hasAddresses: Bool { resource.hasSuffix("networksets") || resource == "hostendpoints" }
 }

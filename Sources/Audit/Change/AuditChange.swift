@@ -1,14 +1,14 @@
-/// A request that changed something, or tried to.
+/// A write request, successful or not.
 package struct AuditChange: Sendable {
     /// The source of the differences.
     package enum Basis: String, Sendable {
-        /// The object before and after.
+        /// The object before and after the request.
         case compared
-        /// The object that was sent: the object before is not known.
+        /// The object in the request; the object before is not known.
         case sent
-        /// Nothing: the log has no objects of this request.
+        /// There are no differences: the log has no objects of this request.
         case nothing
-        /// Nothing: the object shows that it changed, and no audit log at hand has the request.
+        /// There are no differences: the object shows the change, and no available audit log has the request.
         case seen
     }
 
@@ -16,32 +16,32 @@ package struct AuditChange: Sendable {
     package var event: AuditEvent
     /// The outcome of the request.
     package var outcome: AuditOutcome
-    /// The object's kind, for people.
+    /// The object's kind as text for users.
     package var kind: String
-    /// The object's namespace; empty for one that is in none.
+    /// The object's namespace; empty if it has none.
     package var namespace: String
-    /// The object's name; empty where the request is for several.
+    /// The object's name; empty for a request for several objects.
     package var name: String
-    /// The differences, or those that there would have been after a trial run.
+    /// The differences; for a dry run, those that it would have made.
     package var changes: [ObjectChange] = []
-    /// The number of further differences.
+    /// The number of differences that are not listed.
     package var omitted = 0
     /// The source of the differences.
     package var basis = Basis.nothing
-    /// The objects of a request for several.
+    /// The objects of a request for several objects.
     package var names: [String] = []
-    /// The objects that the request deletes only when their finalizers are removed; until then they are in force.
+    /// The objects that the request deletes only after their finalizers are removed; they exist until then.
     package var remaining: [String] = []
-    /// The finalizers of those.
+    /// The finalizers of the remaining objects.
     package var finalizers: [String] = []
-    /// Whether an update or a patch removed the last finalizer of an object, and the object with it.
+    /// Whether an update or a patch removed the object's last finalizer, and so the object.
     package var isRemoval = false
-    /// The object's version (`resourceVersion`) that the request left, or that it deleted; nil if the log does not have it.
+    /// The object's version (`resourceVersion`) after the request, or at its deletion; nil if the log does not have it.
     package var version: String?
-    /// The object as it is now, JSON, of what policies are made of; nil of others, and where the log does not have it.
+    /// The object after the request as JSON, if policies are made of it; nil for other objects, or if the log does not have it.
     package var state: String?
 
-    /// Takes a request without known differences.
+    /// Creates a change without differences.
     package init(_ event: AuditEvent) {
         self.event = event
         outcome = event.outcome
@@ -53,13 +53,13 @@ package struct AuditChange: Sendable {
 
     /// The user, and the impersonated user.
     package var who: String {
-        // A request that is not authenticated (401) has no user.
+        // An unauthenticated request (401) has no user.
         let user = event.user.name.isEmpty ? "an unknown user" : event.user.name
         guard let impersonated = event.impersonated else { return user }
         return "\(user) as \(impersonated.name)"
     }
 
-    /// The object in words, as `NetworkPolicy shop/db-allow`.
+    /// The object as text, such as `NetworkPolicy shop/db-allow`.
     package var object: String {
         if event.verb == "deletecollection" {
             let number = names.isEmpty ? "all objects" : "\(names.count) objects"

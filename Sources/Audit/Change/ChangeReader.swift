@@ -1,27 +1,27 @@
 import ClusterModel
 
-/// Turns the ends of requests into changes, and keeps what they are compared with.
+/// Makes changes of final request events, and keeps the object states to compare with.
 ///
-/// Only requests that succeeded change the state that is kept.
+/// Only requests that succeeded change the kept states.
 package struct ChangeReader: Sendable {
-    /// Which changes are read.
+    /// The changes to read.
     package enum Scope: Sendable {
-        /// All of them.
+        /// All changes.
         case everything
-        /// Those that concern policies: states are compared no further than to know that a change does not.
+        /// Changes that concern policies; other changes are only compared as far as needed to exclude them.
         case policies
     }
 
     private var history: ObjectHistory
     private let scope: Scope
-    /// Objects that come from a log out of order, so that they are not compared.
+    /// The number of objects that are not compared because their events are out of order.
     package private(set) var disordered = 0
 
-    /// Creates a reader without known objects.
+    /// Creates a reader.
     ///
     /// - Parameters:
-    ///   - history: what changes are compared with.
-    ///   - scope: which changes are read.
+    ///   - history: the object states to compare with.
+    ///   - scope: the changes to read.
     package init(history: ObjectHistory = ObjectHistory(), scope: Scope = .everything) {
         (self.history, self.scope) = (history, scope)
     }
@@ -29,9 +29,9 @@ package struct ChangeReader: Sendable {
     /// Reads the change of a request.
     ///
     /// - Parameters:
-    ///   - event: its last stage.
-    ///   - bytes: the line that the event was read from.
-    /// - Returns: nil if it would have changed nothing whatever became of it, or is not in the scope.
+    ///   - event: the final stage of the request.
+    ///   - bytes: the line of the event.
+    /// - Returns: the change; nil if the request could not have changed anything, or is out of scope.
     package mutating func change(_ event: AuditEvent, in bytes: Span<UInt8>) -> AuditChange? {
         guard event.isWrite, let target = event.target else { return nil }
         if scope == .policies, AuditResource.role(of: target) == .other { return nil }
@@ -46,11 +46,11 @@ package struct ChangeReader: Sendable {
 
     // MARK: - One object
 
-    /// Compares the states of an object; false if it is certain that the change is not in the scope.
+    /// Compares the states of an object; returns false if the change is certainly out of scope.
     private mutating func compare(_ change: inout AuditChange, _ target: AuditTarget, _ bytes: Span<UInt8>) -> Bool {
         let event = change.event
         let isNew = event.isCreation
-        // Without a name the answer has to be read first.
+        // If the request has no object name, the response must be read first.
         let isNamed = !change.name.isEmpty || isNew
         let outline = isNamed ? event.responseObject.flatMap { ObjectOutline(in: bytes, $0) } : nil
         if !isNamed { change.name = Self.name(of: event.responseObject.flatMap { Self.object(in: bytes, $0) }) }
@@ -62,7 +62,7 @@ package struct ChangeReader: Sendable {
         }
         let (before, answered) = states(event, target, known, outline, bytes)
         if change.name.isEmpty { change.name = Self.name(of: answered) }
-        // What was sent is of use only where a state is missing; a binding sends what its answer does not have.
+        // The request's object is only needed if a state is missing; a binding's response lacks what the request contains.
         let isKnown = isNew ? answered != nil && target.subresource != "binding" : isComparable(before, answered)
         let sent = isKnown ? nil : event.requestObject.flatMap { ObjectValue(in: bytes, $0) }
         if change.name.isEmpty, isNew, answered == nil { change.name = Self.name(of: sent) }
@@ -90,8 +90,8 @@ package struct ChangeReader: Sendable {
         return true
     }
 
-    /// Whether a change, which has succeeded, concerns no policy: of a selected object without another label, or of a part of
-    /// another object.
+    /// Whether a successful change concerns no policy: it changes no label of a selected object, or only a part of another
+    /// object.
     private func isUnconcerned(
         _ event: AuditEvent,
         _ target: AuditTarget,
@@ -117,7 +117,7 @@ package struct ChangeReader: Sendable {
         return !isSelectedByLabels || outline.isSame(.metadata, "labels", in: object, as: earlier, in: known.bytes.span)
     }
 
-    /// The states of an object before and after a request, as far as its change is read from them: without what is the same.
+    /// Returns the states of an object before and after a request, without parts that are equal.
     private func states(
         _ event: AuditEvent,
         _ target: AuditTarget,
@@ -133,7 +133,7 @@ package struct ChangeReader: Sendable {
             let isDescribed = event.isCreation && Self.isDescribed(target)
             return (nil, ObjectValue(isDescribed ? outline.members : outline.identity(in: object), in: object))
         }
-        // What is deleted is described as it was.
+        // A deleted object is described by its last state.
         guard let earlier = known.outline, event.verb != "delete",
             outline.value(of: .metadata, "deletionTimestamp", in: object) == nil
         else { return (known.value, ObjectValue(outline.members, in: object)) }
@@ -146,19 +146,19 @@ package struct ChangeReader: Sendable {
 
     private static func name(of object: ObjectValue?) -> String { object?["metadata"]?["name"]?.string ?? "" }
 
-    /// Whether both states are known, and in their order.
+    /// Whether both states are known and in order.
     private func isComparable(_ before: ObjectValue?, _ after: ObjectValue?) -> Bool {
         guard let before, let after else { return false }
         return !isOlder(after, than: before)
     }
 
-    /// Finds out whether an object stays after its deletion was asked for, and whether this request ends that.
+    /// Determines whether an object remains after its deletion was requested, and whether this request removes it.
     ///
-    /// An API server keeps an object with finalizers, marked by `deletionTimestamp`, and deletes it in the request that leaves
-    /// none of them. Pods are also kept for their grace period, in which they are deleted for policies.
+    /// An API server keeps an object with finalizers and sets its `deletionTimestamp`; the request that removes the last
+    /// finalizer deletes it. Pods are also kept for their grace period; for policies they are deleted then.
     private static func noteDeletion(_ change: inout AuditChange, _ target: AuditTarget, _ answered: ObjectValue) {
         guard let metadata = answered["metadata"], metadata["deletionTimestamp"]?.string != nil else { return }
-        // Namespaces have further ones in their spec.
+        // Namespaces have more finalizers in their spec.
         let further = target.resource == "namespaces" ? answered["spec"]?["finalizers"]?.strings ?? [] : []
         let finalizers = (metadata["finalizers"]?.strings ?? []) + further
         switch change.event.verb {
@@ -168,16 +168,16 @@ package struct ChangeReader: Sendable {
             guard finalizers.isEmpty, [nil, .null, .number("0")].contains(metadata["deletionGracePeriodSeconds"]) else {
                 return
             }
-            // A part that is read by itself, such as a scale, is not the object.
+            // A subresource with its own object, such as a scale, is not the object.
             change.isRemoval = ["", "finalize", "status"].contains(target.subresource)
         default: break
         }
     }
 
-    /// The longest object that a change has, bytes.
+    /// The maximum size of an object in a change, in bytes.
     private static let longestState = 32 << 10
 
-    /// The object that a request left behind: what was answered, or what was sent if that is the whole object.
+    /// Returns the object after a request: from the response, or from the request if that has the whole object.
     private static func state(_ change: AuditChange, hasAnswer: Bool, _ bytes: Span<UInt8>) -> String? {
         let event = change.event
         let sent = event.verb == "create" || event.verb == "update" ? event.requestObject : nil
@@ -187,7 +187,7 @@ package struct ChangeReader: Sendable {
         return bytes.extracting(place).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// An object that was answered; nil for a Status, and for what is too large.
+    /// Returns the object of a response; nil for a Status, and for objects that are too large.
     private static func object(in bytes: Span<UInt8>, _ place: Range<Int>) -> ObjectValue? {
         guard let value = ObjectValue(in: bytes, place), value["metadata"] != nil else { return nil }
         return value["kind"]?.string == "Status" ? nil : value
@@ -211,7 +211,7 @@ package struct ChangeReader: Sendable {
             change.changes += ObjectComparison(.null, .object(["metadata": .object(labels)])).changes
             return
         case _ where change.event.isCreation:
-            // What a patch sends may be operations.
+            // The body of a patch may be a list of operations.
             guard let object = answered ?? (change.event.verb == "patch" ? nil : sent) else { return }
             comparison = Self.description(of: object, target)
             change.basis = .compared
@@ -236,14 +236,14 @@ package struct ChangeReader: Sendable {
         change.omitted = comparison.omitted
     }
 
-    /// Describes a new object: all of a policy or a service, the labels of others.
+    /// Describes a new object: all members of a policy or a service, the labels of other objects.
     private static func description(of object: ObjectValue, _ target: AuditTarget) -> ObjectComparison {
         if isDescribed(target) { return ObjectComparison(.object([:]), object) }
         let labels = object["metadata"]?["labels"] ?? .object([:])
         return ObjectComparison(.object([:]), .object(["metadata": .object(["labels": labels])]))
     }
 
-    /// Whether all of a new object is described.
+    /// Whether all members of a new object are described.
     private static func isDescribed(_ target: AuditTarget) -> Bool {
         switch AuditResource.role(of: target) {
         case .policy, .service: true
@@ -252,7 +252,7 @@ package struct ChangeReader: Sendable {
         }
     }
 
-    /// Whether the answer to a request for a part of an object is the object.
+    /// Whether the response to a request for a subresource is the whole object.
     private static func isWhole(_ target: AuditTarget) -> Bool {
         ["", "status", "ephemeralcontainers", "finalize", "resize"].contains(target.subresource)
     }
@@ -267,7 +267,8 @@ package struct ChangeReader: Sendable {
     ) {
         guard event.target.map(Self.isWhole) == true else { return }
         guard let answered, let place = event.responseObject else {
-            // What it is now was not written down; a new object is what was sent, but for what the server filled in.
+            // The object's state after the request was not logged; a new object is what was sent, except defaults of the
+            // server.
             history.remove(key)
             return
         }
@@ -280,7 +281,7 @@ package struct ChangeReader: Sendable {
         }
     }
 
-    /// Whether a state was written before another one that was in the log earlier.
+    /// Whether a state is older than another one that came earlier in the log.
     private func isOlder(_ state: ObjectValue, than other: ObjectValue) -> Bool {
         let versions = [state, other].map { $0["metadata"]?["resourceVersion"]?.string.flatMap(UInt64.init) }
         guard let version = versions[0], let otherVersion = versions[1] else { return false }
@@ -317,7 +318,7 @@ package struct ChangeReader: Sendable {
         var finalizers: [String] = []
     }
 
-    /// A list's objects; 10,000 at most.
+    /// Reads the objects of a list, at most 10,000.
     private static func items(_ reader: inout JSONReader) throws(JSONError) -> [Item] {
         var items: [Item] = []
         guard try reader.enterObject() else { return [] }

@@ -1,10 +1,10 @@
 /// A difference between an object before and after a request.
 package struct ObjectChange: Sendable, Hashable, CustomStringConvertible {
-    /// The field that changed, as `ingress[0].ports` or `label app`; `spec` is left out.
+    /// The field that changed, such as `ingress[0].ports` or `label app`; without `spec`.
     package var path: String
-    /// The value before, in words; nil if it was not there.
+    /// The value before as text; nil if the field did not exist.
     package var before: String?
-    /// The value after, in words; nil if it is not there any more.
+    /// The value after as text; nil if the field was removed.
     package var after: String?
 
     /// Takes all members.
@@ -23,21 +23,21 @@ package struct ObjectChange: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Compares an object with what it was.
+/// Compares two states of an object.
 package struct ObjectComparison: Sendable {
-    /// The most differences that are listed.
+    /// The maximum number of listed differences.
     package static let limit = 100
 
     /// The differences.
     package private(set) var changes: [ObjectChange] = []
-    /// The number of further differences.
+    /// The number of differences that are not listed.
     package private(set) var omitted = 0
 
-    /// Members of an object that are no part of what it asks for.
+    /// Members of an object that are not part of its specification.
     private static let ignored = ["kind", "apiVersion", "metadata", "status", "spec"]
-    /// Members of a status with addresses or places.
+    /// Members of a status with addresses or locations.
     private static let places = ["phase", "podIPs", "hostIP", "addresses", "loadBalancer"]
-    /// Members whose values may be credentials: a change is listed without its values.
+    /// Members whose values may be credentials: a change is listed without values.
     private static let hidden = [
         "env", "data", "stringData", "binaryData", "args", "command", "caBundle", "token", "password",
     ]
@@ -56,7 +56,7 @@ package struct ObjectComparison: Sendable {
 
     /// Lists the contents of a patch.
     ///
-    /// - Parameter patch: the object that was sent: one with some members, or a list of operations (RFC 6902).
+    /// - Parameter patch: the body of the patch: an object with some members, or a list of operations (RFC 6902).
     package init(patch: ObjectValue) {
         guard case .list(let operations) = patch else {
             self.init(.object([:]), patch)
@@ -75,10 +75,11 @@ package struct ObjectComparison: Sendable {
         if changes.count < Self.limit { changes.append(change) } else { omitted += 1 }
     }
 
-    /// The members of an object and of its spec; most objects consist of their spec, which therefore needs no name.
+    /// Returns the members of an object and of its spec; members of the spec come without a prefix, because they are the most
+    /// common.
     private func rest(_ value: ObjectValue) -> ObjectValue {
         let spec = value["spec"].map { Array($0.members) } ?? []
-        // Of equal keys the last one counts.
+        // The last of several equal keys counts.
         return .object(ObjectValue.Members(spec + value.members.filter { !Self.ignored.contains($0.key) }))
     }
 
@@ -92,7 +93,7 @@ package struct ObjectComparison: Sendable {
         let (oldNotes, newNotes) = (before["annotations"]?.members ?? [:], after["annotations"]?.members ?? [:])
         oldNotes.forEachPair(with: newNotes) { key, old, new in
             guard old != new else { return }
-            // Anything may be in an annotation.
+            // Values of annotations are not listed, because they can contain anything.
             let path = "annotation \(key)"
             switch (old, new) {
             case (nil, _): add(ObjectChange(path: path, before: nil, after: ""))
@@ -136,7 +137,7 @@ package struct ObjectComparison: Sendable {
         }
     }
 
-    /// Lists of addresses, peers, endpoints: what came and what went.
+    /// Compares lists of addresses, peers or endpoints: lists added and removed elements.
     private mutating func compareElements(_ path: String, _ before: [ObjectValue], _ after: [ObjectValue]) {
         let (old, new) = (Set(before), Set(after))
         let removed = before.filter { !new.contains($0) }

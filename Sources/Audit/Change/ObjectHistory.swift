@@ -1,6 +1,6 @@
-/// The last state of objects in a log, which changes are compared with.
+/// The last state of objects in a log, with which changes are compared.
 package struct ObjectHistory: Sendable {
-    /// The identity of an object, whatever the version of its API.
+    /// The identity of an object, regardless of the API version.
     struct Key: Hashable, Sendable {
         private var name: String
         private var namespace: String
@@ -15,7 +15,7 @@ package struct ObjectHistory: Sendable {
                 default: target.group
                 }
             resource = target.resource
-            // The namespace of a namespace is named in some requests, and not in others.
+            // Only some requests for a namespace contain its name as namespace.
             namespace = target.resource == "namespaces" ? "" : target.namespace
             self.name = name
         }
@@ -25,7 +25,7 @@ package struct ObjectHistory: Sendable {
     struct Entry {
         /// The object.
         let bytes: [UInt8]
-        /// Where its members are; nil if it is to be read as a whole.
+        /// The places of the members; nil if the object must be read as a whole.
         let outline: ObjectOutline?
         fileprivate let number: Int
 
@@ -33,7 +33,7 @@ package struct ObjectHistory: Sendable {
             bytes.count + (outline?.members.count ?? 0) * MemoryLayout<ObjectOutline.Member>.stride
         }
 
-        /// All that comparisons need; nil if it is larger than one may cost.
+        /// All parts that comparisons need; nil if the object exceeds the limits of ``ObjectValue``.
         var value: ObjectValue? {
             guard let outline else { return ObjectValue(in: bytes.span, 0..<bytes.count) }
             return ObjectValue(outline.members, in: bytes.span)
@@ -51,7 +51,7 @@ package struct ObjectHistory: Sendable {
 
     /// Creates an empty history.
     ///
-    /// - Parameter limit: the most memory for states, bytes; the oldest are forgotten first.
+    /// - Parameter limit: the maximum memory for states, bytes; the oldest states are removed first.
     package init(limit: Int = 64 << 20) {
         self.limit = limit
     }
@@ -62,13 +62,13 @@ package struct ObjectHistory: Sendable {
     /// The last state of an object.
     subscript(key: Key) -> Entry? { entries[key] }
 
-    /// Notes the state of an object; one that is very large is not kept.
+    /// Stores the state of an object; a very large one is not kept.
     ///
     /// - Parameters:
-    ///   - key: which.
-    ///   - bytes: what its state is in.
-    ///   - place: where.
-    ///   - outline: where its members are; nil if it is to be read as a whole.
+    ///   - key: the object.
+    ///   - bytes: the buffer that contains the state.
+    ///   - place: the range of the state in the buffer.
+    ///   - outline: the places of the members; nil if the object must be read as a whole.
     mutating func set(_ key: Key, _ bytes: Span<UInt8>, _ place: Range<Int>, _ outline: ObjectOutline?) {
         guard place.count <= Self.longest else { return remove(key) }
         number += 1
@@ -81,14 +81,14 @@ package struct ObjectHistory: Sendable {
             first += 1
             if entries[oldest.key]?.number == oldest.number { remove(oldest.key) }
         }
-        // Entries of the order that were replaced since would be kept forever.
+        // Removes entries of the order that were replaced, which would otherwise accumulate.
         if order.count > 2 * entries.count + 1024 {
             order = order[first...].filter { entries[$0.key]?.number == $0.number }
             first = 0
         }
     }
 
-    /// Forgets an object.
+    /// Removes an object.
     mutating func remove(_ key: Key) {
         if let entry = entries.removeValue(forKey: key) { size -= entry.size }
     }

@@ -7,9 +7,9 @@ extension ObjectValue {
         package let value: ObjectValue
     }
 
-    /// The members of an object in the order of their keys; of those that are there twice, the last one.
+    /// The members of an object, ordered by key; the last of several equal keys counts.
     ///
-    /// Objects have few members, which are found without hashes.
+    /// Objects have few members, so they are found without hashes.
     package struct Members: Sendable, Hashable, Sequence, ExpressibleByDictionaryLiteral {
         private let list: [Member]
 
@@ -19,7 +19,7 @@ extension ObjectValue {
                 list = members
                 return
             }
-            // Stable: of equal keys the later one comes last.
+            // The sort is stable: the last of several equal keys comes last.
             let sorted = members.sorted { $0.key < $1.key }
             guard zip(sorted, sorted.dropFirst()).contains(where: { $0.key == $1.key }) else {
                 list = sorted
@@ -36,14 +36,14 @@ extension ObjectValue {
             self.init(members.map { Member(key: $0, value: $1) })
         }
 
-        /// Whether there are none.
+        /// Whether there are no members.
         package var isEmpty: Bool { list.isEmpty }
         /// The keys, in order.
         package var keys: some Sequence<String> { list.lazy.map(\.key) }
         /// The members, in order.
         package func makeIterator() -> IndexingIterator<[Member]> { list.makeIterator() }
 
-        /// The value of a member; nil if there is none of that key.
+        /// The value of a member; nil if there is no such key.
         package subscript(_ key: String) -> ObjectValue? {
             guard list.count > 8 else { return list.first { $0.key == key }?.value }
             var range = list.indices
@@ -54,7 +54,7 @@ extension ObjectValue {
             return nil
         }
 
-        /// Calls a body with each key of this object, of another one, or of both, in order, and with the values.
+        /// Calls a body with each key of this object or another one, in order, and with the values in both.
         func forEachPair(with other: Members, _ body: (String, ObjectValue?, ObjectValue?) -> Void) {
             var (left, right) = (list[...], other.list[...])
             while let first = left.first, let second = right.first {

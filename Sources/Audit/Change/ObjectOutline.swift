@@ -1,9 +1,9 @@
 import ClusterModel
 import Glibc
 
-/// The places of the members of an object from which changes are read: found in one pass over its bytes, without decoding.
+/// The places of the members of an object from which changes are read, found in one pass without decoding.
 ///
-/// Places count from the beginning of the object, so that they are the same in a copy of it.
+/// Places are relative to the beginning of the object, so that they are valid in a copy of it.
 struct ObjectOutline: Sendable {
     /// A part of an object.
     enum Part: Sendable {
@@ -22,29 +22,30 @@ struct ObjectOutline: Sendable {
             )
         }
 
-        /// The key, without its quotes.
+        /// The place of the key, without its quotes.
         var key: Range<Int> { Int(places.0)..<Int(places.1) }
         var value: Range<Int> { Int(places.2)..<Int(places.3) }
     }
 
-    /// The members, without those that no change is read from: managed fields, most of the status.
+    /// The members, without those that changes are not read from: managed fields, and most of the status.
     private(set) var members: [Member] = []
     private var hasSpec = false
-    /// Whether what is beside a member decides how it is compared.
+    /// Whether the comparison of a member depends on other members, so that all members must be read.
     private var isWhole = false
 
-    /// The longest object with an outline, bytes: a shorter one is never too large for an ``ObjectValue``.
+    /// The maximum size of an object with an outline, bytes; such an object is never too large for an ``ObjectValue``.
     static let longest = 32 << 10
 
-    /// The most members: each is compared with all others.
+    /// The maximum number of members: each is compared with all others.
     private static let mostMembers = 256
 
-    /// Finds the members; nil for what is better read as a whole: long objects, lists, members that are there twice, keys with
-    /// escapes, and the API server's `Status`.
+    /// Finds the members; nil if the object must be read as a whole.
+    ///
+    /// These are long objects, lists, objects with repeated members or with escapes in keys, and the API server's `Status`.
     ///
     /// - Parameters:
-    ///   - bytes: what the object is in.
-    ///   - place: where.
+    ///   - bytes: the buffer that contains the object.
+    ///   - place: the range of the object in the buffer.
     init?(in bytes: Span<UInt8>, _ place: Range<Int>) {
         guard place.count <= Self.longest else { return nil }
         let object = bytes.extracting(place)
@@ -57,7 +58,7 @@ struct ObjectOutline: Sendable {
 
     // MARK: - Reading
 
-    /// Reads an object; false if it has something that an outline has no place for.
+    /// Reads an object; returns false if an outline cannot represent it.
     private mutating func readRoot(_ reader: inout JSONReader) throws(JSONError) -> Bool {
         var parts = 0
         guard reader.peek() == UInt8(ascii: "{"), try reader.enterObject() else { return false }
@@ -82,13 +83,13 @@ struct ObjectOutline: Sendable {
                 }
                 continue
             }
-            // Each of them once.
+            // Each part may occur once.
             let bit = part == .metadata ? 1 : part == .spec ? 2 : 4
             guard parts & bit == 0, try readPart(part, &reader) else { return false }
             parts |= bit
         }
         hasSpec = parts & 2 != 0
-        // Of a member beside a spec, and one of the same name in it, only the first counts.
+        // A member outside of the spec takes precedence over a member of the spec with the same name.
         if hasSpec, members.contains(where: { $0.part == .root }) { isWhole = true }
         return parts & 1 != 0
     }
@@ -113,14 +114,14 @@ struct ObjectOutline: Sendable {
         return true
     }
 
-    /// Goes over the value of a member and returns where both are.
+    /// Skips the value of a member, and returns the places of key and value.
     private static func member(
         of part: Part,
         _ key: borrowing JSONText,
         _ reader: inout JSONReader
     ) throws(JSONError) -> Member {
         let start = reader.offset
-        // Between a key and its value are only its quote, a colon and white space.
+        // Between a key and its value there are only a quote, a colon and white space.
         var end = start - 1
         while reader.bytes[end] != UInt8(ascii: "\"") { end -= 1 }
         let count = key.bytes.count
@@ -142,7 +143,7 @@ struct ObjectOutline: Sendable {
         }
     }
 
-    /// Whether a member of a status has addresses or places (``ObjectComparison/places``).
+    /// Whether a member of a status has addresses or locations (``ObjectComparison/places``).
     private static func isPlace(_ key: borrowing JSONText) -> Bool {
         switch key.bytes.count {
         case 5: "phase" ~= key
@@ -183,7 +184,7 @@ struct ObjectOutline: Sendable {
         .value
     }
 
-    /// Whether a member is byte by byte the same in both objects, or in none of them.
+    /// Whether both objects have a member with the same bytes, or neither has the member.
     func isSame(
         _ part: Part,
         _ name: StaticString,
@@ -198,7 +199,7 @@ struct ObjectOutline: Sendable {
         }
     }
 
-    /// The whole number in a text, such as a version; nil if it is none.
+    /// Returns the integer in a text value, such as a version; nil if there is none.
     func number(of part: Part, _ name: StaticString, in object: Span<UInt8>) -> UInt64? {
         guard let place = value(of: part, name, in: object), 3...21 ~= place.count else { return nil }
         var number: UInt64 = 0
@@ -209,13 +210,14 @@ struct ObjectOutline: Sendable {
         return number
     }
 
-    /// The members that are not only compared: the metadata, and the finalizers of a spec.
+    /// The members that are read for other purposes than comparison: the metadata, and the finalizers of a spec.
     func identity(in object: Span<UInt8>) -> [Member] {
         members.filter { $0.part == .metadata || $0.part == .spec && Self.isText($0.key, "finalizers", object) }
     }
 
-    /// The members that differ from those of another object, and those that are not only compared; all of them where the
-    /// rest would be read differently alone.
+    /// Returns the members that differ from those of another object, and those that are not only compared.
+    ///
+    /// Returns all members if the comparison of some depends on the others.
     func differing(in object: Span<UInt8>, from other: ObjectOutline, in otherObject: Span<UInt8>) -> [Member] {
         guard !isWhole, !other.isWhole else { return members }
         return members.filter { member in
@@ -231,7 +233,7 @@ struct ObjectOutline: Sendable {
         switch member.part {
         case .status: true
         case .metadata: Self.isText(member.key, "labels", object) || Self.isText(member.key, "annotations", object)
-        // Namespaces have finalizers there.
+        // Namespaces have finalizers in their spec.
         case .spec: hasSpec && other.hasSpec && !Self.isText(member.key, "finalizers", object)
         case .root: !hasSpec && !other.hasSpec
         }

@@ -2,13 +2,13 @@ import ClusterModel
 
 /// A JSON value for comparisons.
 ///
-/// Text that is not compared is left out, and values that are too large are refused.
+/// Texts that are not compared are left out, and values that are too large are rejected.
 package enum ObjectValue: Sendable, Hashable {
     /// Null.
     case null
     /// True or false.
     case bool(Bool)
-    /// A number as it is written.
+    /// A number as written in the JSON text.
     case number(String)
     /// A text.
     case text(String)
@@ -17,11 +17,11 @@ package enum ObjectValue: Sendable, Hashable {
     /// The members of an object.
     case object(Members)
 
-    /// Reads a value; nil if it is larger than a comparison may cost: 20,000 values, 1 MiB of text, 64 levels.
+    /// Reads a value; nil if it exceeds the limits of a comparison: 20,000 values, 1 MiB of text, 64 levels.
     ///
     /// - Parameters:
-    ///   - bytes: what the value is in.
-    ///   - place: where.
+    ///   - bytes: the buffer that contains the value.
+    ///   - place: the range of the value in the buffer.
     package init?(in bytes: Span<UInt8>, _ place: Range<Int>) {
         guard place.upperBound <= bytes.count, place.count <= 2 << 20 else { return nil }
         var reader = JSONReader(bytes.extracting(place))
@@ -30,10 +30,10 @@ package enum ObjectValue: Sendable, Hashable {
         self = value
     }
 
-    /// Reads some members of an object, by an outline of it; nil if one is larger than a comparison may cost.
+    /// Reads some members of an object by its outline; nil if one exceeds the limits of a comparison.
     ///
     /// - Parameters:
-    ///   - members: which.
+    ///   - members: the members to read.
     ///   - object: the object's bytes.
     init?(_ members: some Sequence<ObjectOutline.Member>, in object: Span<UInt8>) {
         var budget = Budget()
@@ -61,22 +61,22 @@ package enum ObjectValue: Sendable, Hashable {
         "managedFields" ~= key || "kubectl.kubernetes.io/last-applied-configuration" ~= key
     }
 
-    /// Bytes as a text.
+    /// Decodes bytes as text.
     fileprivate static func text(_ bytes: Span<UInt8>) -> String {
         bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The members of an object; none of another value.
+    /// The members of an object; empty for other values.
     package var members: Members {
         if case .object(let members) = self { members } else { [:] }
     }
 
-    /// The elements of a list; none of another value.
+    /// The elements of a list; empty for other values.
     package var elements: [ObjectValue] {
         if case .list(let elements) = self { elements } else { [] }
     }
 
-    /// A text; nil of another value.
+    /// The content of a text; nil for other values.
     package var string: String? {
         if case .text(let text) = self { text } else { nil }
     }
@@ -84,10 +84,10 @@ package enum ObjectValue: Sendable, Hashable {
     /// A member of an object.
     package subscript(_ key: String) -> ObjectValue? { members[key] }
 
-    /// The elements that are texts.
+    /// The elements of a list that are texts.
     package var strings: [String] { elements.compactMap(\.string) }
 
-    /// Whether it has no parts.
+    /// Whether the value is neither a list nor an object.
     var isScalar: Bool {
         switch self {
         case .list, .object: false
@@ -96,7 +96,7 @@ package enum ObjectValue: Sendable, Hashable {
     }
 }
 
-/// The part of a value that may still be read.
+/// The remaining part of the limits while a value is read.
 private struct Budget {
     private static let longestText = 1 << 16
     private static let deepest = 64

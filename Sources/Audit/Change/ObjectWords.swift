@@ -1,13 +1,13 @@
-/// Parts of policies and services in words.
+/// Formats parts of policies and services as text.
 enum ObjectWords {
     private static let longest = 160
 
-    /// A text that fits into a line.
+    /// Truncates a text to a length that fits into a line.
     static func short(_ text: String) -> String {
         text.utf8.count > longest ? String(text.prefix(longest)) + "…" : text
     }
 
-    /// Any value.
+    /// Formats any value.
     static func value(_ value: ObjectValue) -> String {
         switch value {
         case .null: "null"
@@ -20,7 +20,7 @@ enum ObjectWords {
         }
     }
 
-    /// An element of a list: what is known to be one in its words, others as they are.
+    /// Formats an element of a list: a part of a known kind in its own form, others as JSON values.
     static func part(_ value: ObjectValue) -> String {
         guard case .object(let members) = value else { return self.value(value) }
         if members["ipBlock"] != nil || members["podSelector"] != nil || members["namespaceSelector"] != nil {
@@ -47,7 +47,7 @@ enum ObjectWords {
         return members.keys.allSatisfy { $0 == "matchLabels" || $0 == "matchExpressions" }
     }
 
-    /// A label selector of Kubernetes, as `kubectl --selector` takes it.
+    /// Formats a label selector of Kubernetes in the form of `kubectl --selector`.
     static func selector(_ value: ObjectValue) -> String {
         var terms = (value["matchLabels"]?.members ?? [:]).map { "\($0.key)=\($0.value.string ?? "")" }
         for expression in value["matchExpressions"]?.elements ?? [] {
@@ -66,7 +66,7 @@ enum ObjectWords {
 
     // MARK: - Rules
 
-    /// A port: `5432`, `UDP 53`, `8000-8010`, `http 80→8080`.
+    /// Formats a port: `5432`, `UDP 53`, `8000-8010`, `http 80→8080`.
     static func port(_ value: ObjectValue) -> String {
         guard case .object(let members) = value else { return self.value(value) }
         var text = members["port"].map(self.value) ?? "all ports"
@@ -78,7 +78,7 @@ enum ObjectWords {
         return transport == "TCP" ? text : "\(transport) \(text)"
     }
 
-    /// A peer of a rule of Kubernetes.
+    /// Formats a peer of a Kubernetes rule.
     static func peer(_ value: ObjectValue) -> String {
         if let block = value["ipBlock"] {
             let except = block["except"]?.strings ?? []
@@ -97,7 +97,7 @@ enum ObjectWords {
         }
     }
 
-    /// An endpoint of an EndpointSlice.
+    /// Formats an endpoint of an EndpointSlice.
     private static func endpoint(_ value: ObjectValue, _ addresses: ObjectValue) -> String {
         let listed = addresses.elements.map { $0.string ?? $0["ip"]?.string ?? "?" }.joined(separator: " ")
         let target = value["targetRef"]?["name"]?.string.map { " (\($0))" } ?? ""
@@ -105,7 +105,7 @@ enum ObjectWords {
         return listed + target + ready
     }
 
-    /// A rule of a policy.
+    /// Formats a rule of a policy.
     static func rule(_ value: ObjectValue) -> String {
         value["action"] == nil ? kubernetesRule(value) : calicoRule(value)
     }

@@ -1,15 +1,15 @@
-/// The matching of a list's rules before and after: rules that are the same, that changed, and that were added or removed.
+/// Matches the rules of a list before and after a change: finds unchanged, changed, added and removed rules.
 struct RuleMatch {
-    /// The places, before and after, of rules that changed.
+    /// The indices, before and after, of changed rules.
     private(set) var changed: [(before: Int, after: Int)] = []
-    /// The places before of those that went.
+    /// The indices of removed rules in the list before.
     private(set) var removed: [Int] = []
-    /// The places after of those that came.
+    /// The indices of added rules in the list after.
     private(set) var added: [Int] = []
-    /// Whether rules that are the same come in another order.
+    /// Whether unchanged rules are in another order.
     private(set) var isReordered = false
 
-    /// The most rules that are compared with one another by their contents.
+    /// The maximum number of rules whose contents are compared with each other.
     private static let limit = 16
 
     /// Compares two lists.
@@ -51,7 +51,7 @@ struct RuleMatch {
         left.removeAll { same.contains($0) }
     }
 
-    /// The two that have most in common; of equals, those that are nearest.
+    /// Returns the two rules with most in common; among equals, the nearest ones.
     private static func best(
         _ before: [ObjectValue],
         _ after: [ObjectValue],
@@ -71,7 +71,7 @@ struct RuleMatch {
         return (best.old, best.new)
     }
 
-    /// Two for each member that is the same, one for each that both have.
+    /// Returns a score: two for each equal member, one for each other key that both rules have.
     private static func inCommon(_ left: ObjectValue, _ right: ObjectValue) -> Int {
         left.members.reduce(0) { $0 + (right[$1.key] == $1.value ? 2 : right[$1.key] == nil ? 0 : 1) }
     }

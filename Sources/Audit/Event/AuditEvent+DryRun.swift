@@ -1,31 +1,31 @@
 import ClusterModel
 
 extension AuditEvent {
-    /// Whether a request was a trial run, decided as the API server decides it.
+    /// Whether a request was a dry run, by the same rules as in the API server.
     ///
-    /// A request asks for one by the query parameter `dryRun=All`. A deletion has its options in its body, if it has one; the
-    /// query does not count then. An eviction may have them in both. Of a deletion whose body is not in the event (level
-    /// `Metadata`, truncated) it is not known, and it counts as a deletion.
+    /// The query parameter `dryRun=All` requests a dry run. If a deletion has a body, the options in the body count, and the
+    /// query does not. For an eviction, both count. A deletion whose body is not in the event (level `Metadata`, truncated)
+    /// counts as a deletion, because its options are not known.
     ///
     /// - Parameters:
     ///   - places: the members of the event.
-    ///   - bytes: what the event is in.
-    /// - Returns: false also of what is no request for an object.
+    ///   - bytes: the buffer that contains the event.
+    /// - Returns: whether it was a dry run; false if the request is not for an object.
     func isDryRun(at places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
         guard let target else { return false }
         let isRemoval = verb == "delete" || verb == "deletecollection" || target.subresource == "eviction"
-        guard isRemoval else { return Self.asksForDryRun(wholeURI(at: places, in: bytes)) }
+        guard isRemoval else { return Self.requestsDryRun(wholeURI(at: places, in: bytes)) }
         let sent = places[.requestObject].flatMap { ObjectValue(in: bytes, $0) }
         if verb == "create" {
-            return sent?["deleteOptions"].map(Self.asksForDryRun) == true
-                || Self.asksForDryRun(wholeURI(at: places, in: bytes))
+            return sent?["deleteOptions"].map(Self.requestsDryRun) == true
+                || Self.requestsDryRun(wholeURI(at: places, in: bytes))
         }
-        if let sent { return Self.asksForDryRun(sent) }
+        if let sent { return Self.requestsDryRun(sent) }
         let isBodyKnown = level >= .request && places[.requestObject] == nil && !Self.isTruncated(places, bytes)
-        return isBodyKnown && Self.asksForDryRun(wholeURI(at: places, in: bytes))
+        return isBodyKnown && Self.requestsDryRun(wholeURI(at: places, in: bytes))
     }
 
-    /// Path and query, also what ``requestURI`` leaves out.
+    /// Returns path and query without the length limit of ``requestURI``.
     private func wholeURI(at places: AuditPlaces, in bytes: Span<UInt8>) -> String {
         guard requestURI.utf8.suffix(3).elementsEqual("…".utf8), let place = places[.requestURI] else {
             return requestURI
@@ -34,22 +34,23 @@ extension AuditEvent {
         return (try? reader.string()) ?? ""
     }
 
-    /// Whether the API server left the objects out (`--audit-webhook-truncate-enabled`).
+    /// Whether the API server omitted the objects (`--audit-webhook-truncate-enabled`).
     private static func isTruncated(_ places: AuditPlaces, _ bytes: Span<UInt8>) -> Bool {
         places[.annotations].flatMap { ObjectValue(in: bytes, $0) }?["audit.k8s.io/truncated"] != nil
     }
 
-    /// Whether options have `dryRun: [All]`.
-    private static func asksForDryRun(_ options: ObjectValue) -> Bool {
+    /// Whether options contain `dryRun: [All]`.
+    private static func requestsDryRun(_ options: ObjectValue) -> Bool {
         options["dryRun"]?.strings.contains("All") ?? false
     }
 
-    /// Whether a query has `dryRun=All`, as Go's `url.ParseQuery` reads it: percent escapes are resolved; a pair with a semicolon or
-    /// a wrong escape is dropped.
-    private static func asksForDryRun(_ uri: String) -> Bool {
+    /// Whether a query contains `dryRun=All`, as Go's `url.ParseQuery` reads it.
+    ///
+    /// Percent escapes are decoded; a pair with a semicolon or an invalid escape is ignored.
+    private static func requestsDryRun(_ uri: String) -> Bool {
         guard let question = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return false }
         let query = uri.utf8[question...].dropFirst()
-        // Whatever its escapes, the pair has this letter, or an escape of it.
+        // The pair contains this letter or an escape, whatever else is escaped.
         guard query.contains(where: { $0 == UInt8(ascii: "R") || $0 == UInt8(ascii: "%") }) else { return false }
         return query.split(separator: UInt8(ascii: "&")).contains { pair in
             guard !pair.contains(UInt8(ascii: ";")) else { return false }
@@ -58,7 +59,7 @@ extension AuditEvent {
         }
     }
 
-    /// The text that a part of a query stands for; nil if an escape is wrong.
+    /// Decodes a part of a query; nil if an escape is invalid.
     private static func unescaped(_ text: Substring.UTF8View) -> String? {
         var bytes: [UInt8] = []
         var rest = text

@@ -4,18 +4,18 @@ extension AuditEvent {
     /// Reads an event from its line.
     ///
     /// - Parameters:
-    ///   - bytes: what the line is in.
-    ///   - line: its place; the places of the event's objects are in the same bytes.
-    /// - Throws: where it is no event, and why.
+    ///   - bytes: the buffer that contains the line.
+    ///   - line: the range of the line in the buffer; the places of the event's objects refer to the same buffer.
+    /// - Throws: the reason why the line is not an event, and the place.
     package init(in bytes: Span<UInt8>, _ line: Range<Int>) throws(AuditError) {
         self.init(at: try AuditPlaces(in: bytes, line), in: bytes)
     }
 
-    /// Reads an event whose members were found.
+    /// Reads an event from the places of its members.
     ///
     /// - Parameters:
-    ///   - places: where they are.
-    ///   - bytes: what the line is in.
+    ///   - places: the places of the members.
+    ///   - bytes: the buffer that contains the line.
     package init(at places: AuditPlaces, in bytes: Span<UInt8>) {
         self.init()
         func text(_ member: AuditPlaces.Member) -> String {
@@ -43,7 +43,7 @@ extension AuditEvent {
 
     // MARK: - Values
 
-    /// A text, cut at the limit; nil if the value is none.
+    /// Returns a text value, truncated to the limit; nil for other values.
     static func text(at place: Range<Int>, in bytes: Span<UInt8>) -> String? {
         var reader = JSONReader(bytes.extracting(place))
         return text(&reader)
@@ -52,7 +52,8 @@ extension AuditEvent {
     private static func text(_ reader: inout JSONReader) -> String? {
         guard let text = try? reader.text() else { return nil }
         guard text.bytes.count > textLimit else { return text.string }
-        // Not within an escape, which has six bytes at most: it is left out, with backslashes before it.
+        // The cut must not be within an escape, which has at most six bytes: the escape is left out, with backslashes before
+        // it.
         var end = textLimit
         if let back = (1...5).first(where: { text.bytes[textLimit - $0] == UInt8(ascii: "\\") }) {
             end -= back
@@ -157,7 +158,7 @@ extension AuditEvent {
         return (decision, reason)
     }
 
-    /// A time (RFC 3339 with a fraction), Unix time in µs; 0 if the value is none.
+    /// Parses a time (RFC 3339 with a fraction), Unix time in µs; 0 for other values.
     static func time(at place: Range<Int>?, in bytes: Span<UInt8>) -> Int64 {
         guard let place else { return 0 }
         var reader = JSONReader(bytes.extracting(place))
@@ -178,9 +179,9 @@ extension AuditEvent {
 }
 
 extension JSONText {
-    /// The text of the first bytes, which end at no escape.
+    /// Decodes the first bytes, which must not end within an escape.
     fileprivate func prefix(_ count: Int) -> String {
-        // Escapes of the beginning are resolved by reading it as a text of its own.
+        // The bytes are read as a text of their own, which decodes escapes.
         let quoted = [UInt8(ascii: "\"")] + (0..<count).map { bytes[$0] } + [UInt8(ascii: "\"")]
         var reader = JSONReader(quoted.span)
         return (try? reader.string()) ?? ""

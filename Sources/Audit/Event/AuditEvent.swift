@@ -1,15 +1,15 @@
-/// The part of a request that an event has (`level`), from least to most.
+/// The part of a request that an event contains (`level`), from least to most.
 package enum AuditLevel: String, Sendable, CaseIterable, Comparable {
-    /// Nothing is written.
+    /// Nothing is logged.
     case none = "None"
-    /// User, verb, object and result.
+    /// User, verb, object reference and result.
     case metadata = "Metadata"
-    /// And the object that was sent.
+    /// The same, and the object of the request.
     case request = "Request"
-    /// And the object that was answered.
+    /// The same, and the object of the response.
     case requestResponse = "RequestResponse"
 
-    /// Whether one level has less than another.
+    /// Whether one level contains less than another.
     package static func < (left: AuditLevel, right: AuditLevel) -> Bool { left.rank < right.rank }
 
     private var rank: Int {
@@ -24,16 +24,16 @@ package enum AuditLevel: String, Sendable, CaseIterable, Comparable {
 
 /// The stage of a request (`stage`).
 package enum AuditStage: String, Sendable, CaseIterable {
-    /// The request was received, and nothing done yet.
+    /// The request was received, but not handled yet.
     case requestReceived = "RequestReceived"
-    /// The head of a long answer was sent: watches only.
+    /// The headers of a long-running response, such as a watch, were sent.
     case responseStarted = "ResponseStarted"
-    /// The answer was sent.
+    /// The response was sent.
     case responseComplete = "ResponseComplete"
     /// The server's handler crashed.
     case panic = "Panic"
 
-    /// Whether nothing follows of the request.
+    /// Whether this is the last stage of a request.
     package var isFinal: Bool { self == .responseComplete || self == .panic }
 }
 
@@ -41,7 +41,7 @@ package enum AuditStage: String, Sendable, CaseIterable {
 package struct AuditUser: Sendable, Hashable {
     /// The name, such as `system:serviceaccount:kube-system:deployment-controller`.
     package var name: String
-    /// The groups, 64 at most.
+    /// The groups, at most 64.
     package var groups: [String]
 
     /// Takes both members.
@@ -50,7 +50,7 @@ package struct AuditUser: Sendable, Hashable {
     }
 }
 
-/// The object of a request (`objectRef`).
+/// The object reference of a request (`objectRef`).
 package struct AuditTarget: Sendable, Hashable {
     /// The resource in the plural, such as `networkpolicies`.
     package var resource = ""
@@ -58,11 +58,11 @@ package struct AuditTarget: Sendable, Hashable {
     package var group = ""
     /// The version of the API.
     package var version = ""
-    /// The namespace; empty for what is in none.
+    /// The namespace; empty if there is none.
     package var namespace = ""
-    /// The name; empty where a request is for several objects.
+    /// The name; empty for a request for several objects.
     package var name = ""
-    /// The part of the object, such as `status`; empty for the object itself.
+    /// The subresource, such as `status`; empty for the object itself.
     package var subresource = ""
 
     /// Makes an empty target.
@@ -71,11 +71,11 @@ package struct AuditTarget: Sendable, Hashable {
 
 /// The result of a request (`responseStatus`).
 package struct AuditStatus: Sendable, Hashable {
-    /// The HTTP status code; 0 where there is none.
+    /// The HTTP status code; 0 if there is none.
     package var code = 0
-    /// The reason in one word, such as `Conflict`.
+    /// The reason as one word, such as `Conflict`.
     package var reason = ""
-    /// The reason in words.
+    /// The message.
     package var message = ""
 
     /// Makes an empty value.
@@ -84,47 +84,47 @@ package struct AuditStatus: Sendable, Hashable {
 
 /// An event of an API server's audit log (`audit.k8s.io/v1` Event): one stage of one request.
 ///
-/// Texts are cut at ``textLimit`` bytes. Objects stay in the line that the event was read from.
+/// Texts are truncated to ``textLimit`` bytes. Objects are not copied from the event's line.
 package struct AuditEvent: Sendable, Hashable {
-    /// The longest text of an event, bytes; what is longer is cut and ends in `…`.
+    /// The maximum length of a text, bytes; longer texts are truncated and end in `…`.
     package static let textLimit = 4096
 
-    /// The part of the request that is there.
+    /// The part of the request that the event contains.
     package var level: AuditLevel = .metadata
-    /// The request; all of its stages have the same.
+    /// The audit ID of the request, the same in all of its stages.
     package var auditID = ""
     /// The stage.
     package var stage: AuditStage = .responseComplete
-    /// Path and query.
+    /// The path and query.
     package var requestURI = ""
-    /// The verb of the request: `create`, `patch` and so on; for paths that are no resources the HTTP method in lower case.
+    /// The verb of the request, such as `create` or `patch`; for non-resource paths, the HTTP method in lower case.
     package var verb = ""
     /// The user of the request.
     package var user = AuditUser(name: "", groups: [])
-    /// The impersonated user; nil if none is impersonated.
+    /// The impersonated user; nil for none.
     package var impersonated: AuditUser?
-    /// The addresses of the client and then of proxies; 16 at most.
+    /// The addresses of the client and then of proxies, at most 16.
     package var sourceIPs: [String] = []
-    /// The program that asked.
+    /// The user agent of the client.
     package var userAgent = ""
-    /// The object of the request; nil for paths that are no resources.
+    /// The object reference of the request; nil for non-resource paths.
     package var target: AuditTarget?
-    /// The result; nil before the end.
+    /// The result; nil before the final stage.
     package var status: AuditStatus?
     /// The time when the request was received, Unix time in µs; 0 if the event does not have it.
     package var receivedAt: Int64 = 0
     /// The time when this stage was reached, Unix time in µs; 0 if the event does not have it.
     package var time: Int64 = 0
-    /// Whether the request was a trial run.
+    /// Whether the request was a dry run.
     package var isDryRun = false
     /// The decision of the authorizer, and its reason (annotations `authorization.k8s.io/…`).
     package var authorization: (decision: String, reason: String) {
         get { (decision, decisionReason) }
         set { (decision, decisionReason) = newValue }
     }
-    /// The place in the line of the object that was sent; nil if the event has none, or must not show it.
+    /// The place of the request's object in the line; nil if the event has none, or must not show it.
     package var requestObject: Range<Int>?
-    /// The place in the line of the object that was returned; nil if the event has none, or must not show it.
+    /// The place of the response's object in the line; nil if the event has none, or must not show it.
     package var responseObject: Range<Int>?
 
     private var decision = ""
@@ -135,7 +135,7 @@ package struct AuditEvent: Sendable, Hashable {
 }
 
 extension AuditEvent {
-    /// Whether the request would change something if it succeeds.
+    /// Whether the request would change something if it succeeded.
     package var isWrite: Bool {
         switch verb {
         case "create", "update", "patch", "delete", "deletecollection": target != nil
@@ -143,24 +143,24 @@ extension AuditEvent {
         }
     }
 
-    /// Whether the request is for an object itself, and made it: also an update or a patch makes what is not there (201).
+    /// Whether the request created an object; an update or a patch can create a missing object, too (201).
     package var isCreation: Bool {
         guard target?.subresource.isEmpty == true else { return false }
         return verb == "create" || (verb == "update" || verb == "patch") && status?.code == 201
     }
 
-    /// Whether the objects of the event are credentials, which never leave this machine.
+    /// Whether the objects of the event are credentials, which must never leave this machine.
     package var isSecret: Bool { target?.isSecret ?? false }
 }
 
 extension AuditTarget {
-    /// Whether it is a policy, a tier or a network set, itself and not a part of it.
+    /// Whether the object is a policy, a tier or a network set, and not a subresource of one.
     package var isOfPolicies: Bool {
         guard subresource.isEmpty else { return false }
         return AuditResource.role(of: self) == .policy || resource == "networksets" || resource == "globalnetworksets"
     }
 
-    /// Whether objects of the resource are, or carry, credentials.
+    /// Whether objects of the resource are credentials, or contain some.
     package var isSecret: Bool {
         switch resource {
         case "secrets", "tokenreviews", "tokenrequests", "certificatesigningrequests": true

@@ -1,9 +1,9 @@
-/// Joins the stages of requests, and takes what was written twice once.
+/// Joins the stages of requests, and removes repeated events.
 ///
-/// Stages belong together if audit ID and time of reception are the same: the ID alone is the client's choice (header
-/// `Audit-ID`), and one that repeats it must not hide another request.
+/// Stages belong to the same request if audit ID and time of reception are the same. The client can choose the ID (header
+/// `Audit-ID`), and a repeated ID must not hide another request.
 package struct AuditJoin: Sendable {
-    /// The maximum number of requests that are kept, begun and finished ones each; the oldest are removed first.
+    /// The maximum number of kept requests, unfinished and finished ones each; the oldest are removed first.
     package static let limit = 16_384
 
     private struct Key: Hashable {
@@ -15,17 +15,17 @@ package struct AuditJoin: Sendable {
     private var order = RecentKeys<Key>(limit: AuditJoin.limit)
     private var finished: Set<Key> = []
     private var recent = RecentKeys<Key>(limit: AuditJoin.limit)
-    /// Events that were there before.
+    /// The number of repeated events.
     package private(set) var repeated = 0
-    /// Requests that were forgotten before they ended.
+    /// The number of requests that were removed before their final stage.
     package private(set) var forgotten = 0
 
     /// Creates an empty join.
     package init() {}
 
-    /// Takes an event.
+    /// Adds an event.
     ///
-    /// - Returns: true if it is the end of a request that has not been seen before.
+    /// - Returns: true if it is the final stage of a request that was not seen before.
     package mutating func take(_ event: AuditEvent) -> Bool {
         let key = Key(auditID: event.auditID, receivedAt: event.receivedAt)
         guard event.stage.isFinal else {
@@ -42,7 +42,7 @@ package struct AuditJoin: Sendable {
         return true
     }
 
-    /// The requests whose end has not come, in the order of their beginning, without watches.
+    /// The requests without a final stage, in the order of their beginning, without watches.
     package var unfinished: [AuditEvent] {
         begun.values.filter { $0.stage == .requestReceived }
             .sorted { ($0.receivedAt, $0.auditID) < ($1.receivedAt, $1.auditID) }

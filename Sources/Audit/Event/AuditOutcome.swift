@@ -2,17 +2,17 @@
 package enum AuditOutcome: String, Sendable, CaseIterable {
     /// The request succeeded.
     case done
-    /// The request would have succeeded; it was a trial run, and nothing changed.
+    /// The request would have succeeded, but was a dry run: nothing changed.
     case dryRun = "dry-run"
-    /// The user may not do that (401, 403).
+    /// The user is not permitted to make the request (401, 403).
     case denied
-    /// Another request changed the object first (409).
+    /// Another request changed the object before (409).
     case conflict
     /// The request failed for another reason.
     case failed
-    /// The server's handler crashed: whether something changed is not known.
+    /// The server's handler crashed; it is not known whether something changed.
     case panicked
-    /// Its end is not in the log: whether something changed is not known.
+    /// The final stage is not in the log; it is not known whether something changed.
     case unfinished
 
     /// Whether the request changed nothing.

@@ -2,12 +2,12 @@ import ClusterModel
 
 /// The reason why a line is not an audit event.
 package struct AuditError: Error, CustomStringConvertible {
-    /// The place, in bytes from the beginning of the line.
+    /// The place of the error, in bytes from the beginning of the line.
     package var offset: Int
-    /// The fault, in words.
+    /// The error as text.
     package var reason: String
 
-    /// Takes an error of the reader of JSON.
+    /// Takes an error of the JSON reader.
     init(_ error: JSONError) {
         offset = error.offset
         reason = "\(error.reason)"
@@ -22,13 +22,13 @@ package struct AuditError: Error, CustomStringConvertible {
     package var description: String { offset == 0 ? reason : "\(reason) at byte \(offset)" }
 }
 
-/// The places of an event's members in its line; a line that is not selected is read no further.
+/// The places of an event's members in its line; lines that are not selected are not decoded further.
 ///
-/// The whole line is checked to be JSON; of members that are there twice the last one counts.
+/// The whole line is checked to be JSON. The last of several equal members counts.
 package struct AuditPlaces: Sendable {
     /// A member that is used.
     enum Member: Int, CaseIterable {
-        // The names are those of the members.
+        // The case names are the names of the members.
         case kind, apiVersion, level, auditID, stage, requestURI, verb, user, impersonatedUser, sourceIPs, userAgent
         case objectRef, responseStatus, requestObject, responseObject, requestReceivedTimestamp, stageTimestamp
         case annotations
@@ -39,10 +39,10 @@ package struct AuditPlaces: Sendable {
     /// Reads a line.
     ///
     /// - Parameters:
-    ///   - bytes: what the line is in.
-    ///   - line: its place.
+    ///   - bytes: the buffer that contains the line.
+    ///   - line: the range of the line in the buffer.
     ///   - isItem: whether it is an item of a list, which may lack kind and version.
-    /// - Throws: where it is no event, and why.
+    /// - Throws: the reason why the line is not an event, and the place.
     package init(in bytes: Span<UInt8>, _ line: Range<Int>, isItem: Bool = false) throws(AuditError) {
         do throws(JSONError) {
             var reader = JSONReader(bytes.extracting(line))
@@ -60,7 +60,7 @@ package struct AuditPlaces: Sendable {
         }
     }
 
-    /// Returns the place of a member's value in the bytes; nil if the line does not have the member.
+    /// Returns the place of a member's value in the buffer; nil if the line does not have the member.
     subscript(_ member: Member) -> Range<Int>? {
         let place = places[member.rawValue]
         return place.isEmpty ? nil : place
@@ -79,11 +79,11 @@ package struct AuditPlaces: Sendable {
         try reader.expectEnd()
     }
 
-    /// The member of a key, by the length and the first byte, which only two of them share.
+    /// Returns the member of a key, found by length and first byte, which at most two members share.
     private static func member(_ key: borrowing JSONText) -> Member? {
         guard !key.isEmpty else { return nil }
         if key.hasEscapes {
-            // No API server writes that, but it is the same name.
+            // API servers do not write such keys, but JSON allows escapes in them.
             let name = key.string
             return Member.allCases.first { "\($0)" == name }
         }
@@ -110,20 +110,20 @@ package struct AuditPlaces: Sendable {
         }
     }
 
-    /// The versions of events that are read.
+    /// The accepted versions of events.
     static let versions = ["audit.k8s.io/v1", "audit.k8s.io/v1beta1"]
 
     private func hasEventVersion(in bytes: Span<UInt8>) -> Bool {
         text(.apiVersion, is: "audit.k8s.io/v1", in: bytes) || text(.apiVersion, is: "audit.k8s.io/v1beta1", in: bytes)
     }
 
-    /// Whether a member is this text.
+    /// Whether the value of a member is a given text.
     func text(_ member: Member, is text: String, in bytes: Span<UInt8>) -> Bool {
         guard let place = self[member] else { return false }
         return Self.value(at: place, is: text, in: bytes)
     }
 
-    /// Whether a value is this text.
+    /// Whether a value is a given text.
     static func value(at place: Range<Int>, is text: String, in bytes: Span<UInt8>) -> Bool {
         guard place.count == text.utf8.count + 2 else { return false }
         var index = place.lowerBound + 1

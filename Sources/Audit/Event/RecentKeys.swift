@@ -1,17 +1,17 @@
-/// The keys of the last so many, in a ring.
+/// The most recent keys, up to a limit, in a ring.
 package struct RecentKeys<Key: Sendable>: Sendable {
     private var keys: [Key] = []
     private var next = 0
     private let limit: Int
 
-    /// Has no keys.
+    /// Creates an empty ring.
     ///
-    /// - Parameter limit: how many are kept.
+    /// - Parameter limit: the maximum number of keys.
     package init(limit: Int) {
         self.limit = limit
     }
 
-    /// Adds a key and returns the one whose place it takes.
+    /// Adds a key, and returns the key that it replaces.
     package mutating func append(_ key: Key) -> Key? {
         guard keys.count == limit else {
             keys.append(key)

@@ -1,12 +1,12 @@
-/// Counts of the lines that were read.
+/// Counts of lines.
 package struct AuditCounts: Sendable, Hashable {
     /// Lines that are events.
     package var events = 0
-    /// Lines that are none.
+    /// Lines that are not events.
     package var malformed = 0
     /// Lines that are longer than ``AuditLines/limit``.
     package var tooLong = 0
-    /// The fault of the first line that is not an event.
+    /// The error of the first line that is not an event.
     package var firstError: String?
 
     /// Creates counts of 0.
@@ -15,13 +15,13 @@ package struct AuditCounts: Sendable, Hashable {
     /// Lines that could not be used.
     package var bad: Int { malformed + tooLong }
 
-    /// Reads the event of a line and counts it; a line of white space is none and is not counted.
+    /// Reads the event of a line and counts it; a line of white space is not counted.
     ///
     /// - Parameters:
     ///   - line: the line.
-    ///   - buffer: what it is in.
-    ///   - selection: what is asked for; other events are counted and not decoded, as far as their bytes say so.
-    /// - Returns: nil if there is none.
+    ///   - buffer: the buffer that contains the line.
+    ///   - selection: the events to return; other events are counted, and not decoded if their bytes suffice to exclude them.
+    /// - Returns: the event; nil if there is none, or if it is not selected.
     package mutating func event(
         of line: AuditLines.Line,
         in buffer: [UInt8],

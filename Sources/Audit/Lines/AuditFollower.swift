@@ -1,10 +1,10 @@
 import Glibc
 package import Posix
 
-/// Reads a log file as it grows, across the API server's rotation, which renames it to `NAME-TIME.EXT` and begins a new one.
+/// Reads a growing log file across the API server's rotations, which rename it to `NAME-TIME.EXT` and start a new one.
 ///
-/// Files that were rotated while no follower ran are found by their names and read in order. ``position`` is the place
-/// from which a later follower continues.
+/// Files that were rotated while no follower ran are found by name and read in order. A later follower continues at
+/// ``position``.
 package struct AuditFollower: ~Copyable {
     private static let chunk = 256 << 10
 
@@ -12,18 +12,18 @@ package struct AuditFollower: ~Copyable {
     private let readsRotated: Bool
     private var file: OpenFile?
     private var lines = AuditLines()
-    /// The place to look first; nil after that.
+    /// The position to search for first; nil once that is done.
     private var wanted: AuditPosition?
 
-    /// The events of files.
+    /// Counts of events in the followed files.
     package struct Events: Sendable, Hashable {
-        /// Files that were read to their ends and left for the next one.
+        /// Files that were read to their end and followed by the next one.
         package var rotations = 0
-        /// Files that became shorter and were read anew.
+        /// Files that were truncated and read again from the beginning.
         package var truncations = 0
-        /// Files whose last line has no end; the line is given all the same.
+        /// Files whose last line has no end; the line is returned anyway.
         package var tornEnds = 0
-        /// The number of times that the place to go on from was gone: lines may be lost.
+        /// The number of times that the position to continue from was gone; lines may be lost then.
         package var gaps = 0
 
         /// Creates counts without events.
@@ -33,29 +33,29 @@ package struct AuditFollower: ~Copyable {
     /// The events so far.
     package private(set) var events = Events()
 
-    /// Follows a file, which need not be there yet.
+    /// Follows a file, which may not exist yet.
     ///
     /// - Parameters:
-    ///   - path: the file that is written.
-    ///   - position: where to go on; nil to begin at the beginning of the file.
-    ///   - readsRotated: whether to begin without a position with the oldest file that it was rotated to.
+    ///   - path: the current log file.
+    ///   - position: the position to continue from; nil for the beginning of the file.
+    ///   - readsRotated: whether to start with the oldest rotated file if there is no position.
     package init(_ path: String, from position: AuditPosition?, readsRotated: Bool = false) {
         self.path = path
         self.readsRotated = readsRotated
         wanted = position
     }
 
-    /// The buffer with the lines that ``next()`` returns, until its next call.
+    /// The buffer that contains the line returned by ``next()``, valid until its next call.
     package var buffer: [UInt8] { lines.buffer }
 
-    /// The start of the next line; nil before a file was open.
+    /// The start of the next line; nil before a file was opened.
     package var position: AuditPosition? {
         file?.position(after: lines.consumed) ?? wanted
     }
 
-    /// The next line; nil if there is none now.
+    /// Returns the next line; nil if there is none now.
     ///
-    /// - Throws: if a file cannot be opened or read; the next call tries again.
+    /// - Throws: an error if a file cannot be opened or read; the next call tries again.
     package mutating func next() throws(SystemError) -> AuditLines.Line? {
         while true {
             if let line = lines.next() { return line }
@@ -76,11 +76,11 @@ package struct AuditFollower: ~Copyable {
 
     /// The state at the end of a file.
     private enum End {
-        /// Nothing yet.
+        /// There is nothing to read.
         case nothing
-        /// Something to read, in it or in another one.
+        /// There is more to read, in this file or another one.
         case more
-        /// A line whose end will never come.
+        /// There is a line whose end will never come.
         case torn
     }
 
@@ -90,7 +90,7 @@ package struct AuditFollower: ~Copyable {
         return true
     }
 
-    /// Goes on at the end of a file: in a shorter file, or in the next one.
+    /// Continues at the end of a file: in the same file after a truncation, or in the next file.
     private mutating func advance() throws(SystemError) -> End {
         guard let open = file?.identity, let readTo = file?.readTo, let isLeft = file?.isLeft else { return .nothing }
         if let size = try file?.size(), size < readTo {
@@ -99,10 +99,10 @@ package struct AuditFollower: ~Copyable {
             return .more
         }
         guard isLeft else {
-            // Between a rotation and the next event there may be no file of that name.
+            // After a rotation, there may be no file of that name until the next event.
             let current = FolderEntry.identity(of: path)
             guard current.map({ !$0.isSame(as: open) }) ?? (successor(of: open) != nil) else { return .nothing }
-            // Something may have been written between the last look at the end and the new name.
+            // The file may have been extended between the last read and the rename.
             file?.isLeft = true
             return .more
         }
@@ -112,7 +112,7 @@ package struct AuditFollower: ~Copyable {
         return .more
     }
 
-    /// Opens a file in the place of the present one; false if there is none of that name, which may have been renamed meanwhile.
+    /// Opens a file in place of the current one; false if it does not exist, because it was renamed meanwhile.
     private mutating func open(_ path: String) throws(SystemError) -> Bool {
         do throws(SystemError) {
             file = try OpenFile(path, at: 0)
@@ -124,7 +124,7 @@ package struct AuditFollower: ~Copyable {
         return true
     }
 
-    // MARK: - Which file
+    // MARK: - Files
 
     private mutating func openFirst() throws(SystemError) -> Bool {
         if let position = wanted {
@@ -138,7 +138,7 @@ package struct AuditFollower: ~Copyable {
                 wanted = nil
                 return true
             }
-            // The file was removed; all that are left are newer.
+            // The file was removed; all remaining files are newer.
             events.gaps += 1
             wanted = nil
             return try open(rotated.first ?? path)
@@ -154,23 +154,23 @@ package struct AuditFollower: ~Copyable {
         return index + 1 < names.count ? names[index + 1] : nil
     }
 
-    /// The rotated files, the oldest first.
+    /// The rotated files, oldest first.
     private var rotated: [String] { RotatedLog.files(of: path) }
 }
 
-/// A file that is open, and how far it was read.
+/// An open file and the read position.
 private struct OpenFile: ~Copyable {
     let descriptor: FileDescriptor
     let identity: FileIdentity
-    /// The start of the lines that are in memory.
+    /// The offset of the buffered lines in the file.
     let base: Int
     private(set) var readTo: Int
     private(set) var head: FileHead
-    /// Whether the log goes on in another file.
+    /// Whether the log continues in another file.
     var isLeft = false
 
     init(_ path: String, at offset: Int) throws(SystemError) {
-        // Neither a pipe nor a device is a log, and opening one must not wait.
+        // Pipes and devices are not logs; opening one must not block.
         let opened = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK)
         let identity = try opened.identity()
         guard try opened.status().type == S_IFREG else { throw SystemError("open", code: EINVAL) }
@@ -180,7 +180,7 @@ private struct OpenFile: ~Copyable {
         descriptor = opened
     }
 
-    /// The place behind a number of bytes of lines.
+    /// Returns the position after a number of consumed bytes.
     func position(after consumed: Int) -> AuditPosition {
         AuditPosition(identity, offset: base + consumed, head: head)
     }

@@ -1,25 +1,25 @@
 import Glibc
 
-/// Puts lines together from pieces of a file, a pipe or a connection.
+/// Assembles lines from pieces of a file, a pipe or a connection.
 ///
-/// A line of up to ``limit`` bytes is kept whole; a longer one is passed over and counted, with nothing kept of it.
+/// A line of up to ``limit`` bytes is stored whole; a longer one is skipped and counted.
 package struct AuditLines: Sendable {
-    /// The longest line, bytes.
+    /// The maximum length of a line, bytes.
     ///
-    /// An API server takes requests of 3 MiB, and an event may have the object twice.
+    /// An API server accepts requests of 3 MiB, and an event can contain the object twice.
     package static let limit = 16 << 20
 
     /// A line.
     package enum Line: Sendable, Hashable {
-        /// Its bytes in ``AuditLines/buffer``, without the end of line.
+        /// The line's bytes in ``AuditLines/buffer``, without the line end.
         case bytes(Range<Int>)
         /// The line is longer than the limit.
         case tooLong
     }
 
-    /// The buffer with the lines, until the next call.
+    /// The buffer that contains the lines, valid until the next call.
     package private(set) var buffer: [UInt8] = []
-    /// The number of bytes of the input in lines that were returned.
+    /// The number of input bytes in returned lines.
     package private(set) var consumed = 0
     private var start = 0
     private var scanned = 0
@@ -28,15 +28,15 @@ package struct AuditLines: Sendable {
 
     /// Creates an empty reader.
     ///
-    /// - Parameter limit: the longest line, bytes.
+    /// - Parameter limit: the maximum length of a line, bytes.
     package init(limit: Int = AuditLines.limit) {
         self.limit = limit
     }
 
-    /// The number of bytes that are kept of a line whose end has not come.
+    /// The number of stored bytes of an incomplete line.
     package var pending: Int { buffer.count - start }
 
-    /// The next whole line; nil if its end has not come.
+    /// Returns the next complete line; nil if there is none.
     package mutating func next() -> Line? {
         let (from, size) = (scanned, buffer.count)
         let found = buffer.withUnsafeBytes { bytes -> Int? in
@@ -50,7 +50,7 @@ package struct AuditLines: Sendable {
         return take(until: end, next: end + 1)
     }
 
-    /// Returns the rest of the input as its last line; nil if there is none.
+    /// Returns the rest of the input as the last line; nil if there is none.
     package mutating func last() -> Line? {
         guard pending > 0 || isPassingOver else { return nil }
         return take(until: buffer.count, next: buffer.count)
@@ -64,15 +64,15 @@ package struct AuditLines: Sendable {
         return isPassingOver || line.count > limit ? .tooLong : .bytes(line)
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes to the input.
     package mutating func append(_ bytes: some Collection<UInt8>) {
         compact()
         buffer.append(contentsOf: bytes)
     }
 
-    /// Forgets lines that were handed out, and what is kept of one that is too long.
+    /// Removes returned lines, and the stored part of a line that is too long.
     private mutating func compact() {
-        // Only what was looked through: the end of the line may be in the rest.
+        // Only if all bytes were searched: the end of the line may be in the rest.
         if pending > limit, scanned == buffer.count { isPassingOver = true }
         if isPassingOver {
             consumed += scanned - start
@@ -82,7 +82,7 @@ package struct AuditLines: Sendable {
         buffer.removeSubrange(..<start)
         scanned -= start
         start = 0
-        // The room of a line of megabytes is given back.
+        // Frees the memory of lines of several megabytes.
         if buffer.capacity > 4 << 20, buffer.count < 1 << 20 { buffer = Array(buffer) }
     }
 }

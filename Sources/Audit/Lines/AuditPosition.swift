@@ -1,12 +1,12 @@
 package import Posix
 
-/// A place in a log: which file, and where in it.
+/// A position in a log: the file and the offset in it.
 package struct AuditPosition: Sendable, Hashable {
     private var device: UInt64
     private var number: UInt64
     /// The start of the next line, bytes.
     package var offset: Int
-    /// The beginning of the file: the number of a removed file may be given to another one.
+    /// The beginning of the file, because the inode number of a removed file can be reused.
     var head: FileHead
 
     init(_ identity: FileIdentity, offset: Int, head: FileHead) {
@@ -15,27 +15,27 @@ package struct AuditPosition: Sendable, Hashable {
         self.head = head
     }
 
-    /// The beginning of its file.
+    /// The beginning of the same file.
     package var beginningOfFile: AuditPosition {
         var place = self
         place.offset = 0
         return place
     }
 
-    /// Whether it is in the same file as another one, at the same place or behind it.
+    /// Whether this is in the same file as another position, at or after it.
     package func hasReached(_ other: AuditPosition) -> Bool {
         device == other.device && number == other.number && offset >= other.offset
     }
 
-    /// Whether a file has the position's number.
+    /// Whether this is a position in the file with an identity.
     package func isIn(_ identity: FileIdentity) -> Bool { identity.device == device && identity.number == number }
 
-    /// The position as a line of text.
+    /// The position as text.
     package var text: String { "weir-audit-position 1 \(device) \(number) \(offset) \(head.count) \(head.hash)" }
 
-    /// Reads a position from its text.
+    /// Parses a position.
     ///
-    /// - Returns: nil if it is none.
+    /// - Returns: nil if the text is not a position.
     package init?(_ text: String) {
         let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
         guard words.count == 7, words[0] == "weir-audit-position", words[1] == "1",
@@ -47,16 +47,16 @@ package struct AuditPosition: Sendable, Hashable {
     }
 }
 
-/// The first bytes of a file, for telling it from others.
+/// The first bytes of a file, which distinguish it from others.
 package struct FileHead: Sendable, Hashable {
-    /// The number of bytes that are compared.
+    /// The maximum number of compared bytes.
     static let length = 1024
 
-    /// The number of bytes that there are.
+    /// The number of bytes.
     let count: Int
-    /// Their hash (FNV-1a).
+    /// The hash of the bytes (FNV-1a).
     let hash: UInt64
-    /// The bytes themselves; none of one that was read from a position.
+    /// The bytes; empty if the head was parsed from a position.
     private let bytes: [UInt8]
 
     init(_ bytes: [UInt8]) {
@@ -71,7 +71,7 @@ package struct FileHead: Sendable, Hashable {
         bytes = []
     }
 
-    /// Whether a head that was noted earlier is the beginning of this one, which may have grown since.
+    /// Whether an earlier head is the beginning of this one; the file may have grown since.
     func isBeginning(of earlier: FileHead) -> Bool {
         count >= earlier.count && Self.hash(bytes[..<earlier.count]) == earlier.hash
     }
@@ -81,9 +81,9 @@ package struct FileHead: Sendable, Hashable {
     }
 }
 
-/// The files that an API server's log was rotated to.
+/// Finds the rotated files of an API server's log.
 package enum RotatedLog {
-    /// The rotated files of a log, the oldest first: `kube-audit-2026-11-28T14-03-20.123.log` of `kube-audit.log`.
+    /// Returns the rotated files of a log, oldest first: `kube-audit-2026-11-28T14-03-20.123.log` for `kube-audit.log`.
     package static func files(of path: String) -> [String] {
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { String(path[..<$0]) } ?? "."
@@ -98,7 +98,7 @@ package enum RotatedLog {
         .sorted().map { "\(folder)/\($0)" }
     }
 
-    /// Whether a text has the form of `2026-11-28T14-03-20.123`.
+    /// Whether a text has the form `2026-11-28T14-03-20.123`.
     private static func isTime(_ text: Substring) -> Bool {
         let form = "0000-00-00T00-00-00.000"
         return text.utf8.count == form.utf8.count

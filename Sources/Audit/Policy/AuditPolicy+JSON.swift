@@ -1,8 +1,8 @@
 extension AuditPolicy {
-    /// Reads a policy.
+    /// Parses a policy.
     ///
-    /// - Parameter json: its text as JSON.
-    /// - Throws: if it is no audit policy.
+    /// - Parameter json: the policy as JSON.
+    /// - Throws: an error if it is not an audit policy.
     package init(json: Span<UInt8>) throws(AuditError) {
         guard let root = ObjectValue(in: json, 0..<json.count), case .object(let members) = root else {
             throw AuditError("no object")
@@ -62,7 +62,7 @@ extension AuditPolicy {
         return rule
     }
 
-    /// Finds settings that the API server refuses, or accepts and never matches.
+    /// Finds settings that the API server rejects, or accepts but never matches.
     private mutating func checkUse(_ rule: Rule, _ place: String) {
         if !rule.nonResourceURLs.isEmpty, !rule.resources.isEmpty || !rule.namespaces.isEmpty {
             mistakes.append("\(place): resources or namespaces and nonResourceURLs exclude each other")

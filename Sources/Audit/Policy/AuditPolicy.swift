@@ -1,12 +1,12 @@
-/// An API server's audit policy: which requests are recorded, and how much of them.
+/// An API server's audit policy: the requests that are logged, and the level.
 ///
-/// Source of the meaning: `staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go` of Kubernetes.
+/// Source of the semantics: `staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go` of Kubernetes.
 package struct AuditPolicy: Sendable, Hashable {
     /// Resources of a group.
     package struct Resources: Sendable, Hashable {
         /// The group; empty for the core group.
         package var group = ""
-        /// `pods`, `pods/status`, `pods/*`, `*/status`, `*`; empty for all of the group.
+        /// `pods`, `pods/status`, `pods/*`, `*/status`, `*`; empty for all resources of the group.
         package var resources: [String] = []
         /// Names of objects; empty for all.
         package var names: [String] = []
@@ -14,7 +14,7 @@ package struct AuditPolicy: Sendable, Hashable {
 
     /// A rule; an empty list does not restrict it.
     package struct Rule: Sendable, Hashable {
-        /// The part of matching requests that is recorded; nil if the level is missing or unknown.
+        /// The level for matching requests; nil if it is missing or unknown.
         package var level: AuditLevel?
         /// Names of users.
         package var users: [String] = []
@@ -24,46 +24,46 @@ package struct AuditPolicy: Sendable, Hashable {
         package var verbs: [String] = []
         /// Resources.
         package var resources: [Resources] = []
-        /// Namespaces; the empty one is for what is in none.
+        /// The namespaces; the empty name matches cluster-scoped objects.
         package var namespaces: [String] = []
-        /// Paths that are no resources.
+        /// Non-resource paths.
         package var nonResourceURLs: [String] = []
-        /// Stages that are not recorded.
+        /// Stages that are not logged.
         package var omitStages: [String] = []
-        /// Whether managed fields are left out; nil for the setting of the policy.
+        /// Whether managed fields are omitted; nil for the policy's setting.
         package var omitManagedFields: Bool?
     }
 
     /// `apiVersion`.
     package var apiVersion = "audit.k8s.io/v1"
-    /// The rules; the first one that matches counts.
+    /// The rules; the first matching rule counts.
     package var rules: [Rule] = []
-    /// Stages that are not recorded.
+    /// Stages that are not logged.
     package var omitStages: [String] = []
-    /// Whether managed fields are left out.
+    /// Whether managed fields are omitted.
     package var omitManagedFields = false
-    /// Members that the API does not have, and values that are none of it.
+    /// Unknown members, and invalid values.
     package var mistakes: [String] = []
 }
 
 extension AuditPolicy {
-    /// The part of a kind of request that is recorded.
+    /// The level for one kind of request.
     package struct Answer: Sendable, Hashable {
-        /// The level for all users, everywhere.
+        /// The level for all users and namespaces.
         package var level: AuditLevel
-        /// The place of the deciding rule; nil if none matches.
+        /// The index of the rule that decides; nil if none matches.
         package var rule: Int?
-        /// The places of earlier rules that match only some of these requests and have another level.
+        /// The indices of earlier rules that match only some of these requests and have another level.
         package var exceptions: [Int]
     }
 
-    /// Returns the part of a request for objects that is recorded.
+    /// Returns the level for requests for objects.
     ///
     /// - Parameters:
-    ///   - verb: what is asked.
-    ///   - resource: for what, such as `pods` or `pods/status`.
+    ///   - verb: the verb of the requests.
+    ///   - resource: the resource, such as `pods` or `pods/status`.
     ///   - group: the API group of the resource.
-    /// - Returns: the level, and the deciding rules.
+    /// - Returns: the level, and the rules that decide.
     package func answer(_ verb: String, _ resource: String, group: String) -> Answer {
         var exceptions: [Int] = []
         for (index, rule) in rules.enumerated() {
@@ -82,7 +82,7 @@ extension AuditPolicy {
 }
 
 extension AuditPolicy.Rule {
-    /// The requests of a verb and a resource that a rule matches.
+    /// The requests of a verb and a resource that a rule matches: none, some or all.
     enum Match {
         case no, some, all
     }
@@ -96,11 +96,11 @@ extension AuditPolicy.Rule {
         guard !resources.isEmpty else { return match }
         let matching = resources.filter { $0.group == group && $0.contains(resource) }
         if matching.isEmpty { return .no }
-        // Names do not restrict an entry without resources.
+        // Object names do not restrict an entry without resources.
         return matching.contains { $0.names.isEmpty || $0.resources.isEmpty } ? match : .some
     }
 
-    /// The users and objects that a rule is restricted to, in words.
+    /// The restriction of the rule to users and objects, as text.
     package var restriction: String {
         var parts: [String] = []
         if !users.isEmpty { parts.append("users \(users.joined(separator: ", "))") }

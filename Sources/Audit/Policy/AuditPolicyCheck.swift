@@ -1,50 +1,50 @@
-/// The records that an audit policy makes of the resources that matter for policies, and those that are missing.
+/// Checks which relevant resources an audit policy logs at which level, and what is missing.
 package struct AuditPolicyCheck: Sendable {
-    /// A resource that matters.
+    /// A relevant resource.
     package struct Resource: Sendable, Hashable {
         /// The resource.
         package var name: String
         /// Its group.
         package var group: String
-        /// The consequence of missing records, for messages.
+        /// The consequence of missing events, for messages.
         package var use: String
-        /// Whether a cluster without its API has no such objects.
+        /// Whether the API is optional; a cluster without it has no such objects.
         package var isOptional: Bool
     }
 
-    /// The records of a resource.
+    /// The levels for a resource.
     package struct Row: Sendable {
         /// The resource.
         package var resource: Resource
-        /// The answer for each of ``AuditPolicyCheck/verbs``.
+        /// The level for each of ``AuditPolicyCheck/verbs``.
         package var answers: [AuditPolicy.Answer]
     }
 
-    /// Something that is worth saying of the policy.
+    /// A problem of the policy, or information about it.
     package struct Finding: Sendable, Hashable {
-        /// Whether something does not work, or leaks; else it is only worth knowing.
+        /// Whether something does not work or leaks; otherwise this is information only.
         package var isError: Bool
-        /// The finding.
+        /// The text of the finding.
         package var text: String
     }
 
-    /// The verbs of changes.
+    /// The verbs of write requests.
     package static let verbs = ["create", "update", "patch", "delete", "deletecollection"]
 
-    /// A line for each resource.
+    /// A row for each resource.
     package private(set) var rows: [Row] = []
     /// The findings, errors first.
     package private(set) var findings: [Finding] = []
 
-    /// Parts by which the labels of pods and namespaces change, or by which pods go.
+    /// Subresources by which labels of pods and namespaces change, or by which pods are deleted.
     static let parts = ["pods/status", "pods/binding", "pods/eviction", "namespaces/status", "namespaces/finalize"]
 
     /// Checks a policy.
     ///
     /// - Parameters:
     ///   - policy: the policy.
-    ///   - hasCalico: whether Calico's resources matter.
-    ///   - hasAdminPolicies: whether cluster-wide policies of Kubernetes matter.
+    ///   - hasCalico: whether Calico's resources are relevant.
+    ///   - hasAdminPolicies: whether cluster-wide policies of Kubernetes are relevant.
     package init(_ policy: AuditPolicy, hasCalico: Bool, hasAdminPolicies: Bool) {
         checkForm(policy)
         var resources = Self.core
@@ -62,7 +62,7 @@ package struct AuditPolicyCheck: Sendable {
 
     private mutating func say(_ text: String, isError: Bool) { findings.append(Finding(isError: isError, text: text)) }
 
-    // MARK: - The policy itself
+    // MARK: - The policy
 
     private mutating func checkForm(_ policy: AuditPolicy) {
         switch policy.apiVersion {
@@ -119,7 +119,7 @@ package struct AuditPolicyCheck: Sendable {
             : ": these changes are missing in every report"
     }
 
-    /// Levels for some users only are not looked at: kubelets, which write most, may not change labels by a pod's status.
+    /// Levels for some users only are ignored: most events are from kubelets, which cannot change labels by a pod's status.
     private mutating func checkParts(_ policy: AuditPolicy) {
         let missing = Self.parts.filter { part in
             let verbs = part.hasSuffix("status") || part.hasSuffix("finalize") ? ["update", "patch"] : ["create"]
@@ -148,7 +148,7 @@ package struct AuditPolicyCheck: Sendable {
         }
     }
 
-    // MARK: - What matters
+    // MARK: - Relevant resources
 
     private static let core = [
         Resource(
@@ -182,7 +182,7 @@ package struct AuditPolicyCheck: Sendable {
 
     private static let calico = AuditResource.calicoGroups.flatMap { group in
         AuditResource.calico.map {
-            // Without Calico's API server objects are written as custom resources, with it as its own.
+            // Without Calico's API server, objects are written as custom resources; with it, as resources of its own group.
             Resource(
                 name: $0,
                 group: group,

@@ -1,22 +1,22 @@
-/// An audit policy for a kube-apiserver, as a file with comments.
+/// Generates an audit policy for a kube-apiserver, as a commented file.
 package struct AuditPolicyText: Sendable {
-    /// Whether Calico's kinds are recorded.
+    /// Whether Calico's kinds are logged.
     package var hasCalico = true
-    /// Whether cluster-wide policies of Kubernetes are recorded.
+    /// Whether cluster-wide policies of Kubernetes are logged.
     package var hasAdminPolicies = true
-    /// Whether services are recorded, too.
+    /// Whether services are logged.
     package var hasServices = true
-    /// Whether kubelets' updates of pods' status are recorded: addresses, and nothing else of use, many times an hour.
+    /// Whether kubelets' updates of the status of pods are logged: many per hour, of which only the addresses are useful.
     package var hasStatus = false
     /// Whether managed fields (`metadata.managedFields`) are kept.
     package var keepsManagedFields = false
-    /// The level for everything else: None or Metadata.
+    /// The level for all other requests: None or Metadata.
     package var others = AuditLevel.none
 
-    /// The usual choices.
+    /// The default choices.
     package init() {}
 
-    /// The file.
+    /// The text of the file.
     package var text: String {
         var lines = Self.head
         if !keepsManagedFields {
@@ -55,7 +55,7 @@ package struct AuditPolicyText: Sendable {
         ["pods", "namespaces", "serviceaccounts", "endpoints"] + (hasServices ? ["services"] : [])
     }
 
-    /// Parts of pods and namespaces by which their labels change, and pods go.
+    /// The rules for subresources by which labels of pods and namespaces change, or by which pods are deleted.
     private var parts: [String] {
         let kubelets = [
             "# Kubelets write the status of pods all the time, and may not change labels by it (NodeRestriction).",
@@ -71,7 +71,7 @@ package struct AuditPolicyText: Sendable {
 
     private func rule(_ comment: String, _ resources: [(group: String, resources: [String])]) -> [String] {
         var lines = [comment, "- level: RequestResponse"]
-        // deletecollection is how the objects of a namespace go with it.
+        // The objects of a namespace are deleted with it by deletecollection.
         lines.append("  verbs: [\(AuditPolicyCheck.verbs.joined(separator: ", "))]")
         lines.append("  resources:")
         for (group, resources) in resources {

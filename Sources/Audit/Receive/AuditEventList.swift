@@ -2,9 +2,9 @@ import ClusterModel
 
 /// The events of an `EventList` (audit.k8s.io/v1), the body of a request of an API server's webhook backend.
 ///
-/// The whole text is checked to be JSON. An item that is no event is found when it is read (``line(_:in:to:)``).
+/// The whole text is checked to be JSON. Items that are not events are detected when they are read (``line(_:in:to:)``).
 package struct AuditEventList {
-    /// The most events of a list; an API server sends 400 by default.
+    /// The maximum number of events in a list; an API server sends 400 by default.
     package static let limit = 65_536
 
     /// The places of the items in the text.
@@ -15,7 +15,7 @@ package struct AuditEventList {
     /// Finds the items.
     ///
     /// - Parameter bytes: the text.
-    /// - Throws: where it is no list, and why.
+    /// - Throws: the reason why the text is not a list, and the place.
     package init(in bytes: Span<UInt8>) throws(AuditError) {
         do throws(JSONError) {
             var reader = JSONReader(bytes)
@@ -54,21 +54,22 @@ package struct AuditEventList {
 
     /// The kind of an item.
     package enum Item: Sendable, Hashable {
-        /// An event, whose line was appended; the key is the same for the same stage of the same request.
+        /// An event, whose line was appended; the key identifies the stage of the request.
         case event(key: Int)
         /// An event about credentials.
         case secret
-        /// No event.
+        /// Not an event.
         case malformed
     }
 
-    /// Appends an item as an API server writes it to its log: a line, with kind and version, which items of lists do not have.
+    /// Appends an item in the form of an API server's log: a line with kind and version, which items of lists lack.
     ///
     /// - Parameters:
-    ///   - item: its place.
-    ///   - bytes: the list's text.
-    ///   - lines: whole lines, each with its end.
-    /// - Returns: what it is; nothing is appended if it is no event, is about credentials, or is longer than a line may be.
+    ///   - item: the place of the item.
+    ///   - bytes: the text of the list.
+    ///   - lines: the buffer for complete lines.
+    /// - Returns: the kind of the item; nothing is appended if it is not an event, is about credentials, or is too long for a
+    ///   line.
     package func line(_ item: Range<Int>, in bytes: [UInt8], to lines: inout [UInt8]) -> Item {
         guard item.count < AuditLines.limit - Self.prefix.count,
             let places = try? AuditPlaces(in: bytes.span, item, isItem: true)
@@ -81,7 +82,7 @@ package struct AuditEventList {
         } else {
             lines += bytes[item]
         }
-        // Ends of lines within JSON are white space between values.
+        // Line ends within JSON are white space between values.
         for index in start..<lines.count where lines[index] == 0x0a || lines[index] == 0x0d { lines[index] = 0x20 }
         lines.append(0x0a)
         return .event(key: places.key(in: bytes))
@@ -91,7 +92,9 @@ package struct AuditEventList {
 }
 
 extension AuditPlaces {
-    /// The hash of audit ID, stage and time of reception, seeded for this process: the ID alone is the client's choice.
+    /// The hash of audit ID, stage and time of reception, seeded for this process.
+    ///
+    /// The client can choose the audit ID.
     package func key(in bytes: [UInt8]) -> Int {
         var hasher = Hasher()
         for member in [Member.auditID, .stage, .requestReceivedTimestamp] {

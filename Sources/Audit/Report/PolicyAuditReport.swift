@@ -1,14 +1,14 @@
 /// The number of policies that were created, modified and deleted in a range of time: Calico's report `policy-audit`.
 package struct PolicyAuditReport: Sendable {
-    /// The beginning of the range, Unix time in µs; nil if it is open.
+    /// The beginning of the range, Unix time in µs; nil for no limit.
     package var start: Int64?
-    /// The end of the range.
+    /// The end of the range, Unix time in µs; nil for no limit.
     package var end: Int64?
-    /// Only policies of these namespaces; empty for all, those of the cluster included.
+    /// The namespaces of the counted policies; empty for all policies, including cluster-scoped ones.
     package var namespaces: [String] = []
     /// Policies that were created.
     package private(set) var created = 0
-    /// Policies that were updated or patched; a request that made no difference is none.
+    /// Policies that were updated or patched; requests without a difference do not count.
     package private(set) var modified = 0
     /// Policies that were deleted.
     package private(set) var deleted = 0
@@ -18,7 +18,7 @@ package struct PolicyAuditReport: Sendable {
     /// Creates an empty report.
     package init() {}
 
-    /// Counts a change if it is one of a policy in the range, and took effect.
+    /// Counts a change if it is a successful change of a policy within the range.
     ///
     /// - Returns: whether it was counted.
     package mutating func add(_ change: AuditChange) -> Bool {
@@ -34,7 +34,7 @@ package struct PolicyAuditReport: Sendable {
         case "update", "patch":
             if change.basis == .compared, change.changes.isEmpty { return false }
             modified += 1
-        // What stays until its finalizers are removed is counted then.
+        // Objects with finalizers are counted when they are removed.
         case "delete": deleted += change.remaining.isEmpty ? 1 : 0
         case "deletecollection": deleted += max(0, change.names.count - change.remaining.count)
         default: return false
@@ -50,7 +50,7 @@ package struct PolicyAuditReport: Sendable {
         "serviceAccountSelectors", "numCreatedPolicies", "numModifiedPolicies", "numDeletedPolicies",
     ]
 
-    /// The values of ``columns``; an open range is as long as its changes.
+    /// The values of ``columns``; an open range covers all of its changes.
     package var values: [String] {
         let text = { (time: Int64?) in time.flatMap(AuditEnvelope.text) ?? "" }
         return [

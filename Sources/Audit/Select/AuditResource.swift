@@ -1,14 +1,14 @@
-/// The resources of events and the kinds of their objects.
+/// The resources of events, and the kinds of their objects.
 package enum AuditResource {
-    /// The subject of a change of a resource, as far as policies go.
+    /// The relation of a resource to policies.
     package enum Role: Sendable {
-        /// A resource that decides: policies and tiers.
+        /// A policy or a tier.
         case policy
-        /// Policies select by it, or by its labels: pods, namespaces, accounts, network sets, host endpoints, nodes.
+        /// An object that policies select directly or by labels: a pod, namespace, account, network set, host endpoint or node.
         case selected
-        /// A resource that determines the backends of services.
+        /// An object that determines the backends of services.
         case service
-        /// Policies do not depend on it.
+        /// An object on which policies do not depend.
         case other
     }
 
@@ -43,25 +43,25 @@ package enum AuditResource {
     /// The groups of Calico's own resources.
     package static let calicoGroups = ["projectcalico.org", "crd.projectcalico.org"]
 
-    /// Calico's own resources that policies are made of, or select.
+    /// Calico's own resources from which policies are made, or which policies select.
     static let calico = [
         "networkpolicies", "globalnetworkpolicies", "stagednetworkpolicies", "stagedglobalnetworkpolicies",
         "stagedkubernetesnetworkpolicies", "tiers", "networksets", "globalnetworksets", "hostendpoints",
     ]
 
-    /// Kubernetes' cluster-wide policies, of the group `policy.networking.k8s.io`.
+    /// Kubernetes' cluster-wide policies, in the group `policy.networking.k8s.io`.
     static let clusterPolicies = ["adminnetworkpolicies", "baselineadminnetworkpolicies", "clusternetworkpolicies"]
 
-    /// The kind of a target, for people: `Calico NetworkPolicy` where Kubernetes has one of the same name.
+    /// The kind of a target as text for users: `Calico NetworkPolicy` if Kubernetes has a kind of the same name.
     package static func kind(of target: AuditTarget) -> String {
         let kind = kinds[target.resource] ?? target.resource
         return kind == "NetworkPolicy" && calicoGroups.contains(target.group) ? "Calico NetworkPolicy" : kind
     }
 
-    /// Returns the subject of a change of a target.
+    /// Returns the relation of a target to policies.
     package static func role(of target: AuditTarget) -> Role { roles[target.resource] ?? .other }
 
-    /// The resource that a word stands for: `NetworkPolicy`, `networkpolicy`, `networkpolicies.crd.projectcalico.org`.
+    /// The resource for a user's word: `NetworkPolicy`, `networkpolicy`, `networkpolicies.crd.projectcalico.org`.
     static func plural(of word: String) -> String {
         let parts = word.lowercased().split(separator: ".", maxSplits: 1)
         let name = parts.first.map(String.init) ?? ""

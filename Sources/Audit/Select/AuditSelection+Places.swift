@@ -1,15 +1,15 @@
 import ClusterModel
 
 extension AuditSelection {
-    /// Whether a line's event may be selected, by the bytes of the members that are asked for; nothing is decoded.
+    /// Whether the selection may match a line's event, by the bytes of the relevant members; nothing is decoded.
     ///
-    /// False only where ``matches(_:)`` is false, too. What cannot be compared byte by byte (escapes, text that is not ASCII,
-    /// texts that are cut) may match.
+    /// Returns false only if ``matches(_:)`` would. Texts that cannot be compared byte by byte (with escapes, not ASCII,
+    /// truncated) may match.
     ///
     /// - Parameters:
     ///   - places: the members of the line.
-    ///   - bytes: what the line is in.
-    /// - Returns: whether the event has to be decoded.
+    ///   - bytes: the buffer that contains the line.
+    /// - Returns: whether the event must be decoded.
     package func mayMatch(_ places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
         let verb = QuickText(places[.verb], in: bytes)
         if writesOnly, !verb.mayBe(oneOf: Self.writes, in: bytes) { return false }
@@ -18,7 +18,7 @@ extension AuditSelection {
         return mayMatchTarget(places, bytes) && (users.isEmpty || mayMatchUser(places, bytes))
     }
 
-    /// An unknown stage counts as the last one, as in a decoded event.
+    /// An unknown stage counts as the last one, as in decoded events.
     private func mayMatchStage(_ places: AuditPlaces, _ bytes: Span<UInt8>) -> Bool {
         let text = QuickText(places[.stage], in: bytes)
         if text.mayBe(oneOf: stages.map(\.rawValue), in: bytes) { return true }
@@ -46,17 +46,17 @@ extension AuditSelection {
     }
 }
 
-/// A text where it stands in a line.
+/// A text value in a line, without decoding.
 private enum QuickText {
-    /// Its bytes are the text: ASCII without escapes, not longer than the texts of an event.
+    /// The bytes are the text: ASCII without escapes, not longer than the texts of an event.
     case plain(Range<Int>)
-    /// The line would have to be decoded.
+    /// The value must be decoded.
     case unknown
 
-    /// No text, or a value of another type.
+    /// Not a text.
     static let empty = QuickText.plain(0..<0)
 
-    /// Takes the place of a value that was found to be JSON; nil for none.
+    /// Takes the place of a valid JSON value; nil for none.
     init(_ place: Range<Int>?, in bytes: Span<UInt8>) {
         guard let place, bytes[place.lowerBound] == UInt8(ascii: "\"") else {
             self = .empty
@@ -74,7 +74,7 @@ private enum QuickText {
         self = .plain(text)
     }
 
-    /// The member `username` of a user; nil if the value is no object.
+    /// Takes the member `username` of a user; nil if the value is not an object.
     init?(nameOfUserAt place: Range<Int>, in bytes: Span<UInt8>) {
         var reader = JSONReader(bytes.extracting(place))
         guard (try? reader.enterObject()) == true else { return nil }
@@ -88,27 +88,27 @@ private enum QuickText {
         }
     }
 
-    /// Whether it may be equal to a text.
+    /// Whether it may equal a text.
     func mayBe(_ text: some StringProtocol, in bytes: Span<UInt8>) -> Bool {
         mayEqual(text.utf8, in: bytes, isPrefix: false)
     }
 
-    /// Whether it may be equal to one of these.
+    /// Whether it may equal one of several texts.
     func mayBe(oneOf texts: [String], in bytes: Span<UInt8>) -> Bool { texts.contains { mayBe($0, in: bytes) } }
 
-    /// Whether it may be a name, or begin with it if it ends in `*`.
+    /// Whether it may equal a name, or begin with it if the name ends in `*`.
     func mayMatch(pattern: String, in bytes: Span<UInt8>) -> Bool {
         guard pattern.hasSuffix("*") else { return mayBe(pattern, in: bytes) }
         return mayEqual(pattern.utf8.dropLast(), in: bytes, isPrefix: true)
     }
 
-    /// Whether it may be equal to a text, or begin with it.
+    /// Whether it may equal a text, or begin with it.
     func mayEqual(_ text: some Collection<UInt8>, in bytes: Span<UInt8>, isPrefix: Bool) -> Bool {
         guard case .plain(let place) = self else { return true }
         var index = place.lowerBound
         var isEqual = true
         for byte in text {
-            // Texts that are not ASCII may be equal in other bytes.
+            // Texts that are not ASCII can be equal with different bytes.
             guard byte < 0x80 else { return true }
             isEqual = isEqual && index < place.upperBound && bytes[index] == byte
             index += 1
@@ -117,14 +117,14 @@ private enum QuickText {
     }
 }
 
-/// The members of `objectRef` that decide, where they stand in a line.
+/// The members of `objectRef` that a selection compares, without decoding.
 private struct QuickTarget {
     var resource = QuickText.empty
     var group = QuickText.empty
     var namespace = QuickText.empty
     var name = QuickText.empty
 
-    /// Finds them; nil if the value is no object.
+    /// Finds the members; nil if the value is not an object.
     init?(at place: Range<Int>, in bytes: Span<UInt8>) {
         var reader = JSONReader(bytes.extracting(place))
         guard (try? reader.enterObject()) == true else { return nil }
@@ -157,7 +157,7 @@ private struct QuickTarget {
         }
     }
 
-    /// Whether it may be a resource with its group: `networkpolicies.projectcalico.org`.
+    /// Whether it may be a resource, possibly with its group: `networkpolicies.projectcalico.org`.
     func mayBe(resource text: String, in bytes: Span<UInt8>) -> Bool {
         guard case .plain(let place) = resource, case .plain = group else { return true }
         guard text.utf8.allSatisfy({ $0 < 0x80 }) else { return true }

@@ -1,29 +1,30 @@
-/// A selection of events.
+/// Selects events.
 ///
-/// A list that is empty chooses everything.
+/// An empty list matches all events.
 package struct AuditSelection: Sendable {
-    /// Resources in the plural (`networkpolicies`, also with a group: `networkpolicies.projectcalico.org`).
+    /// Resources in the plural, optionally with a group: `networkpolicies.projectcalico.org`.
     package var resources: [String] = []
     /// Namespaces.
     package var namespaces: [String] = []
     /// Verbs.
     package var verbs: [String] = []
-    /// Names of users, real or impersonated; one that ends in `*` is the beginning of names.
+    /// User names, actual or impersonated; a name that ends in `*` is a prefix.
     package var users: [String] = []
     /// Stages.
     package var stages: [AuditStage] = []
-    /// Whether only requests are selected that would change an object.
+    /// Whether only write requests for objects match.
     package var writesOnly = false
 
     /// Selects everything.
     package init() {}
 
-    /// Chooses resources by words: a kind (`NetworkPolicy`), a resource, or either with its API group behind a dot.
+    /// Sets the resources from users' words: a kind (`NetworkPolicy`) or a resource, each optionally with `.` and its API
+    /// group.
     package mutating func choose(kinds: [String]) {
         resources = kinds.map { AuditResource.plural(of: $0) }
     }
 
-    /// Whether an event is selected.
+    /// Whether the selection matches an event.
     package func matches(_ event: AuditEvent) -> Bool {
         if writesOnly, !event.isWrite { return false }
         if !stages.isEmpty, !stages.contains(event.stage) { return false }
@@ -38,9 +39,9 @@ package struct AuditSelection: Sendable {
         return resources.contains { $0 == target.resource || $0 == "\(target.resource).\(target.group)" }
     }
 
-    /// The part that all events of an object have in common: its resource and namespace.
+    /// The selection by object only: resource and namespace.
     ///
-    /// What is compared with earlier states needs the events of other users and verbs, too.
+    /// Comparisons with earlier states need the events of other users and verbs, too.
     package var ofObjects: AuditSelection {
         var selection = AuditSelection()
         (selection.resources, selection.namespaces) = (resources, namespaces)
@@ -49,7 +50,9 @@ package struct AuditSelection: Sendable {
 
     static let writes = ["create", "update", "patch", "delete", "deletecollection"]
 
-    /// A change of a namespace itself belongs to it, and to `create` of one there is no namespace in the request.
+    /// Whether an event is about a namespace itself.
+    ///
+    /// The request to create a namespace contains no namespace.
     private func isNamespace(_ name: String, _ event: AuditEvent) -> Bool {
         event.target?.resource == "namespaces" && event.target?.name == name
     }

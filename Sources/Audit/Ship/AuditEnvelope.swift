@@ -1,24 +1,24 @@
 import ClusterModel
 
-/// Makes of an event's line the line that is shipped: the event unchanged, and where and when it was made.
+/// Makes the line to ship from an event's line: adds host, cluster and time to the unchanged event.
 package struct AuditEnvelope: Sendable {
-    /// The treatment of an event.
+    /// The outcome for an event.
     package enum Result: Sendable, Hashable {
         /// Its line was appended.
         case shipped
-        /// The event is about credentials, which do not leave this machine.
+        /// The event is about credentials, which must not leave this machine.
         case withheld
     }
 
     private let origin: [UInt8]
     private let redacts: Bool
 
-    /// Prepares what is the same in all lines.
+    /// Prepares the part that is the same in all lines.
     ///
     /// - Parameters:
     ///   - host: the name of this host (`host`).
-    ///   - cluster: the name of the cluster (`cluster`); nil to leave it out.
-    ///   - redacts: whether the objects of events are left out: their members are null.
+    ///   - cluster: the name of the cluster (`cluster`); nil to omit it.
+    ///   - redacts: whether the objects of events are omitted: their members are null.
     package init(host: String, cluster: String?, redacts: Bool) {
         var text = ",\"host\":\(JSONText.quoted(host))"
         if let cluster { text += ",\"cluster\":\(JSONText.quoted(cluster))" }
@@ -26,14 +26,14 @@ package struct AuditEnvelope: Sendable {
         self.redacts = redacts
     }
 
-    /// Appends the line of an event to others.
+    /// Appends the line of an event to a buffer.
     ///
     /// - Parameters:
     ///   - event: the event.
-    ///   - bytes: what its line is in.
-    ///   - line: where.
-    ///   - target: whole lines, each with its end.
-    /// - Returns: whether it was appended.
+    ///   - bytes: the buffer that contains its line.
+    ///   - line: the range of the line in the buffer.
+    ///   - target: the buffer for complete lines.
+    /// - Returns: whether the line was appended.
     package func append(_ event: AuditEvent, _ bytes: [UInt8], _ line: Range<Int>, to target: inout [UInt8]) -> Result {
         if event.isSecret { return .withheld }
         let start = target.count
@@ -48,11 +48,11 @@ package struct AuditEnvelope: Sendable {
             }
         }
         target += bytes[place..<line.upperBound]
-        // The reader has found the end of the object, so there is a brace, and white space behind it at most.
+        // The reader has found the end of the object, so there is a brace, followed at most by white space.
         while let last = target.last, last != UInt8(ascii: "}") { target.removeLast() }
         target.removeLast()
         target += origin
-        // The time is the last member, where outputs that need it look for it.
+        // The time is the last member, where outputs search for it.
         if let time = Self.text(event.time > 0 ? event.time : event.receivedAt) {
             target += ",\"@timestamp\":\"\(time)\"".utf8
         }
@@ -61,7 +61,7 @@ package struct AuditEnvelope: Sendable {
         return .shipped
     }
 
-    /// Replaces what is no UTF-8, which an API server never writes.
+    /// Replaces bytes that are not UTF-8, which an API server never writes.
     private func repair(_ target: inout [UInt8], from start: Int) {
         let line = target[start...]
         guard String(validating: line, as: UTF8.self) == nil else { return }
@@ -70,11 +70,11 @@ package struct AuditEnvelope: Sendable {
         target += text.utf8
     }
 
-    /// A time in µs as `2026-11-28T14:00:00.123456Z`; nil for 0, and for years that have no four digits.
+    /// Formats a time in µs as `2026-11-28T14:00:00.123456Z`; nil for 0, and for years without four digits.
     package static func text(_ time: Int64) -> String? {
         let (seconds, rest) = (time / 1_000_000, time % 1_000_000)
         guard time > 0, seconds < 253_402_300_800 else { return nil }
-        // The days from 1970-01-01 to a date and back: Howard Hinnant, civil_from_days, for years from 1970 on.
+        // Converts days since 1970-01-01 to a date: Howard Hinnant, civil_from_days, for years from 1970 on.
         let shifted = seconds / 86_400 + 719_468
         let era = shifted / 146_097
         let dayOfEra = shifted - era * 146_097
