@@ -1,18 +1,18 @@
-/// The rows of a block, column by column.
+/// The rows of a block, stored in columns.
 struct BlockRows {
     /// The number of each row's flow key.
     var keys: [Int32] = []
     /// Start of each row's interval, Unix seconds.
     var starts: [Int64] = []
-    /// End of each row's interval, Unix seconds; in roll-ups the end of the last record.
+    /// End of each row's interval, Unix seconds; in roll-ups, the end of the last record's interval.
     var ends: [Int64] = []
-    /// In roll-ups: the number of records in each row; otherwise empty.
+    /// In roll-ups, the number of records in each row; otherwise empty.
     var records: [UInt64] = []
-    /// Counters by their place in ``StoreFields/counters``; empty where all are 0.
+    /// Counters by their index in ``StoreFields/counters``; empty if all are 0.
     var counters = [[UInt64]](repeating: [], count: StoreFields.counters.count)
-    /// Details of all rows, one behind the other.
+    /// The details of all rows, concatenated.
     var details: [UInt8] = []
-    /// The bytes of each row's detail; empty where none has one.
+    /// The number of bytes of each row's detail; empty if no row has one.
     var detailLengths: [UInt64] = []
 
     /// The number of rows.
@@ -60,7 +60,7 @@ struct BlockRows {
         column += other.isEmpty ? [UInt64](repeating: 0, count: added) : other
     }
 
-    /// The same rows in the order of keys, then times: equal numbers beside each other pack well.
+    /// Returns the rows ordered by key, then time; equal numbers next to each other compress well.
     func sorted() -> BlockRows {
         let order = keys.indices.map { UInt64(UInt32(bitPattern: keys[$0])) << 32 | UInt64($0) }.sorted()
             .map { Int(truncatingIfNeeded: $0 & 0xffff_ffff) }
@@ -86,12 +86,12 @@ struct BlockRows {
 // MARK: - Columns
 
 extension BlockRows {
-    /// The columns as blobs, without empty columns.
+    /// Returns the columns as blobs, without empty columns.
     ///
-    /// - Parameter start: the block's start, Unix seconds; no row's end is before it.
-    /// - Returns: the blobs and their columns.
+    /// - Parameter start: the block's start, Unix seconds; no row ends earlier.
+    /// - Returns: the columns and their blobs.
     func packed(start: Int64) -> [(column: Int, blob: [UInt8])] {
-        // Differences of keys that do not ascend wrap around, and are read back the same.
+        // Differences of keys that do not ascend wrap around; decoding reverses that.
         let keyNumbers = keys.map { UInt64($0) }
         var columns = [
             (StoreColumn.key, ColumnCodec.pack(keyNumbers, isAscending: true)),
@@ -109,13 +109,13 @@ extension BlockRows {
         return columns
     }
 
-    /// Reads columns back.
+    /// Decodes columns.
     ///
     /// - Parameters:
-    ///   - columns: the blobs by their columns; counters that are missing are 0.
-    ///   - count: how many rows the block has.
+    ///   - columns: the blobs by column; missing counters are 0.
+    ///   - count: the number of rows in the block.
     ///   - start: the block's start, Unix seconds.
-    /// - Throws: `StoreError` if they are not what a block has.
+    /// - Throws: `StoreError` if the columns are not those of a block.
     init(_ columns: [Int: [UInt8]], count: Int, start: Int64) throws(StoreError) {
         guard let keyBlob = columns[StoreColumn.key], let endBlob = columns[StoreColumn.end] else {
             throw .corrupt("a block has no keys or times")

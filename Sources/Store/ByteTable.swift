@@ -1,6 +1,6 @@
 import Glibc
 
-/// Keys of bytes and their numbers, in memory: open addressing over the bytes of all keys.
+/// A table in memory that numbers byte keys: open addressing; the bytes of all keys are stored in one array.
 package struct ByteTable {
     private var slots: [Int32]
     private var hashes: [UInt64] = []
@@ -13,16 +13,16 @@ package struct ByteTable {
         slots = [Int32](repeating: -1, count: 4096)
     }
 
-    /// The number of keys; they are numbered from 0.
+    /// The number of keys; keys are numbered from 0.
     var count: Int { hashes.count }
 
-    /// The bytes of all keys together.
+    /// The total number of bytes of all keys.
     package var byteCount: Int { arena.count }
 
     /// The bytes of a key.
     func bytes(of number: Int) -> [UInt8] { Array(arena[starts[number]..<starts[number + 1]]) }
 
-    /// The number of a key, and whether it is a new one; nil for a new key where there are too many.
+    /// Returns the number of a key, and whether the key is new; nil for a new key beyond the limit.
     package mutating func number(of key: [UInt8], limit: Int = .max) -> (number: Int, isNew: Bool)? {
         let hash = hash(key)
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
@@ -61,6 +61,6 @@ package struct ByteTable {
         }
     }
 
-    /// The seed keeps collisions from being made on purpose.
+    /// The seed prevents deliberate collisions.
     private func hash(_ key: [UInt8]) -> UInt64 { key.withUnsafeBytes { ByteHash.of($0, seed: seed) } }
 }

@@ -1,18 +1,18 @@
 import CZlib
 
-/// Numbers and bytes of a column as a blob: a byte that names the form, the length, then zlib's stream or the bytes as
-/// they are, whichever is shorter.
+/// Encodes the numbers or bytes of a column as a blob.
 ///
-/// Numbers are LEB128; the numbers of ``StoreColumn/key`` are differences.
+/// A blob has a byte for the form, the length, and then a zlib stream or the plain bytes, whichever is shorter. Numbers are
+/// LEB128; the numbers of ``StoreColumn/key`` are differences.
 enum ColumnCodec {
     private static let plain: UInt8 = 0
     private static let deflated: UInt8 = 1
-    /// The most bytes of a column, unpacked: blocks have 200,000 records and 64 KiB of detail each at most.
+    /// The maximum size of a decoded column: a block has at most 200,000 records, each with at most 64 KiB of detail.
     private static let maximumBytes = 1 << 30
 
     // MARK: Numbers
 
-    /// Writes numbers; an ascending column as differences.
+    /// Encodes numbers; those of an ascending column as differences.
     static func pack(_ values: [UInt64], isAscending: Bool = false) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(values.count * 2)
@@ -24,7 +24,7 @@ enum ColumnCodec {
         return pack(bytes)
     }
 
-    /// Reads as many numbers as a block has rows.
+    /// Decodes the numbers of a block's rows.
     static func unpack(_ blob: [UInt8], count: Int, isAscending: Bool = false) throws(StoreError) -> [UInt64] {
         let bytes = try unpack(blob)
         guard bytes.count >= count else { throw .corrupt("a column is shorter than its block") }
@@ -72,7 +72,7 @@ enum ColumnCodec {
 
     // MARK: Bytes
 
-    /// Writes bytes.
+    /// Encodes bytes.
     static func pack(_ bytes: [UInt8]) -> [UInt8] {
         var header = [deflated]
         append(UInt64(bytes.count), to: &header)
@@ -100,7 +100,7 @@ enum ColumnCodec {
         return header + bytes
     }
 
-    /// Reads bytes.
+    /// Decodes bytes.
     static func unpack(_ blob: [UInt8]) throws(StoreError) -> [UInt8] {
         var index = 1
         var count = 0
@@ -117,7 +117,7 @@ enum ColumnCodec {
             guard blob.count - index == count else { throw .corrupt("a column is cut off") }
             return Array(blob[index...])
         }
-        // zlib packs 1032 bytes into one at most: a blob that promises more is none.
+        // zlib compresses at most 1032 bytes into one: a blob with a larger length is invalid.
         guard blob[0] == deflated, count <= (blob.count - index) * 1040 else {
             throw .corrupt("a column's form is unknown")
         }

@@ -1,23 +1,23 @@
 import FlowModel
 import Glibc
 
-/// A cache of parsed lines: a line that differs from an earlier one in its numbers only is recognised by its bytes and not
-/// read as JSON again.
+/// A cache of parsed lines: a line that differs from an earlier one only in its numbers is not parsed as JSON again.
 ///
-/// It holds the texts of ``LineParts`` beside their numbers. When it is full it begins anew; where lines hardly ever
+/// The cache contains the texts of ``LineParts`` and their meaning. A full cache is cleared. If lines rarely repeat, such as
+/// those of single connections, the cache is not used for a while.
 /// repeat, as those of single connections, it pauses for a while.
 struct KnownLines {
-    /// The common properties of lines with the same texts.
+    /// The properties that lines with the same texts share.
     struct Meaning {
         /// The number of the flow key.
         var key: Int
         /// The detail.
         var detail: [UInt8]
-        /// Counters in the order of ``StoreFields/counters``; those that are numbers of ``LineParts`` are 0.
+        /// The counters in the order of ``StoreFields/counters``; those that are numbers of ``LineParts`` are 0.
         var counters: [UInt64]
     }
 
-    /// The texts of a line; its meaning has the same index.
+    /// The texts of a cached line; its meaning has the same index.
     private struct Entry {
         var hash: UInt64
         var start: Int
@@ -25,9 +25,9 @@ struct KnownLines {
         var lengths: (Int32, Int32, Int32)
     }
 
-    /// The most bytes of lines that are held.
+    /// The maximum number of bytes of cached lines.
     private static let limit = 16 << 20
-    /// The number of lines that are not looked up after lines hardly ever came again.
+    /// The number of lines that are not looked up after lines have rarely repeated.
     private static let rest = 100_000
 
     private var slots = [Int32](repeating: -1, count: 1024)
@@ -38,14 +38,14 @@ struct KnownLines {
     private var resting = 0
     private let seed = UInt64.random(in: .min ... .max) | 1
 
-    /// Whether lines are to be looked for; counts those that are not.
+    /// Whether lines are looked up now; counts the lines that are not.
     mutating func isAwake() -> Bool {
         guard resting > 0 else { return true }
         resting -= 1
         return false
     }
 
-    /// The meaning of a line; nil if no line with its texts was added.
+    /// Returns the index of a line's meaning; nil if no line with its texts was added.
     mutating func meaning(of parts: LineParts, _ line: UnsafeBufferPointer<UInt8>) -> Int? {
         let hash = hash(parts, line)
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
@@ -60,17 +60,17 @@ struct KnownLines {
         return nil
     }
 
-    /// The number of the flow key of a meaning.
+    /// Returns the number of a meaning's flow key.
     func key(_ meaning: Int) -> Int { meanings[meaning].key }
 
-    /// Copies what else a meaning has.
+    /// Copies the counters and the detail of a meaning.
     func copy(_ meaning: Int, _ counters: inout [UInt64], _ detail: inout [UInt8]) {
         for index in counters.indices { counters[index] = meanings[meaning].counters[index] }
         detail.removeAll(keepingCapacity: true)
         if !meanings[meaning].detail.isEmpty { detail += meanings[meaning].detail }
     }
 
-    /// Adds the meaning of a line that ``meaning(of:_:)`` does not find.
+    /// Adds the meaning of a line for which ``meaning(of:_:)`` returned nil.
     mutating func add(_ meaning: Meaning, of parts: LineParts, _ line: UnsafeBufferPointer<UInt8>) {
         let texts = parts.texts
         let length = texts.first.count + texts.second.count + texts.third.count
@@ -123,7 +123,7 @@ struct KnownLines {
         }
     }
 
-    /// The seed keeps collisions from being made on purpose.
+    /// The seed prevents deliberate collisions.
     private func hash(_ parts: LineParts, _ line: UnsafeBufferPointer<UInt8>) -> UInt64 {
         let bytes = UnsafeRawBufferPointer(line)
         var hash = ByteHash.of(UnsafeRawBufferPointer(rebasing: bytes[parts.texts.first]), seed: seed)
@@ -132,9 +132,9 @@ struct KnownLines {
     }
 }
 
-/// A hash of bytes for tables in memory: eight bytes at a time, multiplied and folded, four words side by side.
+/// A hash of bytes for tables in memory: reads eight bytes at a time, in four parallel lanes.
 enum ByteHash {
-    /// The hash of bytes under a secret seed.
+    /// Returns the hash of bytes with a secret seed.
     static func of(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
         var hash = seed ^ UInt64(bytes.count)
         var offset = 0

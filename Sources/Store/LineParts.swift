@@ -1,24 +1,25 @@
 import FlowModel
 import Glibc
 
-/// The parts of a line that has the members of the format in their order, as Weir writes it: texts that are the same in all
-/// lines of a flow key, and between them numbers, which differ from line to line.
+/// The parts of a line with the members of the format in order, as Weir writes them.
+///
+/// Texts are the same in all lines of a flow key; between them there are numbers, which differ from line to line.
 ///
 /// ```
 /// {"start_time":N,"end_time":N ‖ ,"source_ip":… ‖ ,"bytes_in":N … ,"packets_out":N ‖ ,"transit_bytes_in":… ‖
 ///  ,"tcp_mean_send_congestion_window":N … ,"tcp_unrecovered_to":N ‖ }
 /// ```
-/// Texts are distinguished from numbers without being decoded; they may hold anything. Two lines with equal texts have
-/// their members at the same places of the object, whatever that is, because a number stands where the other has a number.
+/// Texts are separated from numbers without decoding; they may contain anything. Two lines with equal texts have their members
+/// at the same places of the object, because each has a number where the other has one.
 struct LineParts {
-    /// The three texts, as places in the line.
+    /// The places of the three texts in the line.
     private(set) var texts: (first: Range<Int>, second: Range<Int>, third: Range<Int>) = (0..<0, 0..<0, 0..<0)
-    /// The numbers of ``fields``; those that are too large are the largest.
+    /// The numbers of ``fields``; a number that is too large is the maximum.
     private(set) var numbers = [UInt64](repeating: 0, count: LineParts.fields.count)
     /// The places of the numbers.
     private(set) var places = [Range<Int>](repeating: 0..<0, count: LineParts.fields.count)
 
-    /// Longer lines are not read.
+    /// The maximum size of a line; longer lines are not split.
     static let maximumBytes = 1 << 15
     /// The fields of the numbers, in the order of the line.
     static let fields = times + traffic + sockets
@@ -30,17 +31,17 @@ struct LineParts {
         .tcpMeanSendCongestionWindow, .tcpMinSendCongestionWindow, .tcpMeanSmoothRTT, .tcpMaxSmoothRTT, .tcpMeanMinRTT,
         .tcpMaxMinRTT, .tcpMeanMSS, .tcpMinMSS, .tcpTotalRetransmissions, .tcpLostPackets, .tcpUnrecoveredTO,
     ]
-    /// The most digits of a 64-bit number.
+    /// The maximum number of digits of a 64-bit number.
     private static let maximumDigits = 20
 
     private let trafficStart = MemberSearch(LineParts.traffic[0])
     private let socketsStart = MemberSearch(LineParts.sockets[0])
-    /// The names of all members with the signs around them, one behind the other.
+    /// The names of all members with their quotes, colons and commas, concatenated.
     private let names: [UInt8]
     /// The end of each name.
     private let nameEnds: [Int]
 
-    /// Makes one without a line.
+    /// Creates a value without a line.
     init() {
         var (names, ends): ([UInt8], [Int]) = ([], [])
         for (index, field) in Self.fields.enumerated() {
@@ -50,7 +51,7 @@ struct LineParts {
         (self.names, nameEnds) = (names, ends)
     }
 
-    /// Finds the parts of a line; false if it does not have them.
+    /// Finds the parts of a line; returns false if it does not have them.
     mutating func find(in line: UnsafeBufferPointer<UInt8>) -> Bool {
         guard line.count <= Self.maximumBytes else { return false }
         let (behindTimes, behindTraffic) = (Self.times.count, Self.times.count + Self.traffic.count)
@@ -64,7 +65,7 @@ struct LineParts {
         return true
     }
 
-    /// Reads members that are numbers and follow each other; the place behind the last one.
+    /// Reads consecutive members that are numbers; returns the place after the last one.
     private mutating func read(_ members: Range<Int>, _ line: UnsafeBufferPointer<UInt8>, at start: Int) -> Int? {
         names.withUnsafeBufferPointer { names in
             var place = start
@@ -83,7 +84,7 @@ struct LineParts {
         }
     }
 
-    /// Reads the digits of a number as JSON has them; the place behind them.
+    /// Reads the digits of a JSON number; returns the place after them.
     @inline(__always)
     private mutating func readNumber(_ member: Int, _ line: UnsafeBufferPointer<UInt8>, at start: Int) -> Int? {
         var (value, end): (UInt64, Int) = (0, start)
@@ -94,7 +95,7 @@ struct LineParts {
             value = sum
             end += 1
         }
-        // A zero in front is no JSON; a point or an exponent behind makes another number of it.
+        // JSON has no leading zeros; a decimal point or an exponent after the digits would make another number.
         guard end > start, end < line.count, end == start + 1 || line[start] != 0x30,
             line[end] == UInt8(ascii: ",") || line[end] == UInt8(ascii: "}")
         else { return nil }
@@ -104,12 +105,12 @@ struct LineParts {
     }
 }
 
-/// Finds the first member of a name in a line: Horspool's algorithm, which looks at one byte of twelve or so.
+/// Searches a line for the first member with a name: Horspool's algorithm, which reads about one of twelve bytes.
 private struct MemberSearch {
     private let member: [UInt8]
     private let steps: [UInt8]
 
-    /// Prepares the search for a field.
+    /// Prepares the search for a field's member.
     init(_ field: FlowField) {
         let member = Array(",\"\(field.description.name)\":".utf8)
         var steps = [UInt8](repeating: UInt8(member.count), count: 256)
@@ -117,7 +118,7 @@ private struct MemberSearch {
         (self.member, self.steps) = (member, steps)
     }
 
-    /// The first place from a place on; nil if there is none.
+    /// Returns the first place at or after a start; nil if there is none.
     func find(in line: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
         member.withUnsafeBufferPointer { member in
             steps.withUnsafeBufferPointer { steps in

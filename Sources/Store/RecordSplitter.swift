@@ -1,12 +1,12 @@
 import FlowModel
 import Records
 
-/// Takes a line of a record apart into flow key, detail, times and counters; holds one at a time.
+/// Splits a record's line into flow key, detail, times and counters; contains one record at a time.
 ///
-/// Lines of the project's own form whose flow key was numbered before are recognised by their bytes (``KnownLines``); all
-/// others are read as JSON. Both have the same result.
+/// A line in Weir's own form is recognized by its bytes if a line with the same texts was split before (``KnownLines``). All
+/// other lines are parsed as JSON. Both ways have the same result.
 struct RecordSplitter {
-    /// The number of the flow key, if the line was recognised; ``key`` is then that of another line.
+    /// The number of the flow key if the line was recognized; ``key`` is then that of another line.
     private(set) var keyNumber: Int?
     /// The values of the key's fields, with separators between them.
     private(set) var key: [UInt8] = []
@@ -21,24 +21,24 @@ struct RecordSplitter {
     private var places = RecordPlaces()
     private var parts = LineParts()
     private var known = KnownLines()
-    /// Whether the line at hand can be added to the known ones.
+    /// Whether the current line can be added to the known lines.
     private var isNew = false
-    /// The place of each number of ``LineParts`` among the counters; nil for times.
+    /// The index of each number of ``LineParts`` among the counters; nil for times.
     private static let partCounters = LineParts.fields.map { StoreFields.counters.firstIndex(of: $0) }
 
     private static let emptyKeys = StoreFields.key.map { Array($0.description.emptyJSON.utf8) }
     private static let emptyDetails = StoreFields.detail.map { Array($0.description.emptyJSON.utf8) }
-    /// The latest time that is stored, Unix seconds: minutes have 32 bits.
+    /// The maximum time that is stored, Unix seconds: minutes have 32 bits.
     private static let maximumTime: UInt64 = 1 << 37
 
-    /// Makes a splitter without a record.
+    /// Creates a splitter without a record.
     init() {
         key.reserveCapacity(2048)
     }
 
-    /// Takes a line apart.
+    /// Splits a line.
     ///
-    /// - Throws: why it is not a record.
+    /// - Throws: the reason why the line is not a record.
     mutating func split(_ bytes: [UInt8], _ range: Range<Int>) throws(RecordError) {
         keyNumber = nil
         isNew = false
@@ -51,7 +51,7 @@ struct RecordSplitter {
         isNew = isNew && hasNumbersWhereFound(from: range.lowerBound)
     }
 
-    /// Notes the number of the flow key of the line at hand, so that lines like it are recognised.
+    /// Adds the current line to the known lines, with the number of its flow key.
     mutating func remember(_ number: Int, _ bytes: [UInt8], _ range: Range<Int>) {
         guard isNew else { return }
         var meaning = KnownLines.Meaning(key: number, detail: detail, counters: counters)
@@ -59,7 +59,7 @@ struct RecordSplitter {
         bytes.withUnsafeBufferPointer { known.add(meaning, of: parts, UnsafeBufferPointer(rebasing: $0[range])) }
     }
 
-    /// Takes a line that was read before but for its numbers; false if it was not.
+    /// Splits a line by the known lines; returns false if none has the same texts.
     private mutating func recognise(_ line: UnsafeBufferPointer<UInt8>) throws(RecordError) -> Bool {
         guard known.isAwake(), parts.find(in: line) else { return false }
         guard let meaning = known.meaning(of: parts, line) else {
@@ -75,7 +75,7 @@ struct RecordSplitter {
         return true
     }
 
-    /// Whether the line's numbers are the values that it has as a JSON object, and not those of other members.
+    /// Whether the line's numbers are the values of the same members in the JSON object.
     private func hasNumbersWhereFound(from start: Int) -> Bool {
         for (index, field) in LineParts.fields.enumerated() {
             let place = parts.places[index]
@@ -94,7 +94,7 @@ struct RecordSplitter {
                 key.append(contentsOf: Self.emptyKeys[index])
             }
         }
-        // The database does not return text unchanged that is not UTF-8.
+        // The database does not return text unchanged if it is not UTF-8.
         if !key.allSatisfy({ $0 < 0x80 }) { key = Array(String(decoding: key, as: UTF8.self).utf8) }
         takeDetail(line)
         guard key.count <= StoreFields.maximumTextBytes, detail.count <= StoreFields.maximumTextBytes else {
@@ -111,19 +111,19 @@ struct RecordSplitter {
 
     private mutating func takeDetail(_ line: UnsafeBufferPointer<UInt8>) {
         detail.removeAll(keepingCapacity: true)
-        var says = false
+        var hasValue = false
         for (index, field) in StoreFields.detail.enumerated() {
             if index > 0 { detail.append(StoreFields.separator) }
             guard let place = places[field] else { continue }
             let value = UnsafeBufferPointer(rebasing: line[place])
             if value.elementsEqual(Self.emptyDetails[index]) { continue }
             detail.append(contentsOf: value)
-            says = true
+            hasValue = true
         }
-        if !says { detail.removeAll(keepingCapacity: true) }
+        if !hasValue { detail.removeAll(keepingCapacity: true) }
     }
 
-    /// A whole number; 0 for other values.
+    /// Returns an integer; 0 for other values.
     private func number(_ field: FlowField, _ line: UnsafeBufferPointer<UInt8>) -> UInt64 {
         guard let place = places[field] else { return 0 }
         if place.count == 1 { return line[place.lowerBound] == UInt8(ascii: "0") ? 0 : digit(line[place.lowerBound]) }
@@ -133,7 +133,7 @@ struct RecordSplitter {
             guard 0x30...0x39 ~= byte else { return 0 }
             let (product, over) = value.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(UInt64(byte &- 0x30))
-            // Sums of such a number are none: it is as large as they can bear.
+            // A number that is too large becomes the maximum.
             guard !over, !carry else { return .max }
             value = sum
         }
@@ -143,9 +143,9 @@ struct RecordSplitter {
     private func digit(_ byte: UInt8) -> UInt64 { 0x30...0x39 ~= byte ? UInt64(byte &- 0x30) : 0 }
 }
 
-/// Makes lines of split records.
+/// Builds lines from the parts of split records.
 package enum RecordJoiner {
-    /// Where the value of a field is kept.
+    /// The source of a field's value.
     private enum Source {
         case key(Int)
         case detail(Int)
@@ -154,7 +154,7 @@ package enum RecordJoiner {
         case end
     }
 
-    /// A member of a line: its name with what stands around it, and its value.
+    /// A member of a line: its name with quotes and separators, and the source of its value.
     private struct Member {
         let name: [UInt8]
         let empty: [UInt8]
@@ -179,7 +179,7 @@ package enum RecordJoiner {
 
     private static let members = FlowField.allCases.map(Member.init)
 
-    /// A line with the fields of the format in its order, then Weir's own fields that have a value.
+    /// Returns a line with the fields of the format in order, then Weir's own fields that have a value.
     static func line(key: [UInt8], detail: [UInt8], start: Int64, end: Int64, counters: [UInt64]) -> [UInt8] {
         let keys = key.split(separator: StoreFields.separator, omittingEmptySubsequences: false)
         let details = detail.split(separator: StoreFields.separator, omittingEmptySubsequences: false)

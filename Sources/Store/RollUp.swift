@@ -33,7 +33,7 @@ struct RollUp {
         }
     }
 
-    /// The sums as rows of a block, from the start of the first record to the end of the last.
+    /// The sums as rows of a block; each row spans from the start of the first record to the end of the last.
     var rows: BlockRows {
         var result = BlockRows()
         for place in keys.indices {

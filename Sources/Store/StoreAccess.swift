@@ -5,7 +5,7 @@ import GRDB
 struct StoreAccess {
     let db: Database
 
-    /// Works on a transaction's database.
+    /// Takes the database of a transaction.
     init(_ db: Database) {
         self.db = db
     }
@@ -19,7 +19,7 @@ struct StoreAccess {
 
     // MARK: Blocks
 
-    /// The blocks of a span that begin in a range of time, in order.
+    /// Returns the blocks of a span that begin in a range of time, in order.
     func blocks(_ span: BlockID.Span, from start: Int64, before end: Int64) throws -> [Block] {
         guard start < end else { return [] }
         let first = BlockID(span: span, start: max(0, start)).rowID
@@ -48,7 +48,7 @@ struct StoreAccess {
         return (low.start, high.start)
     }
 
-    /// The rows of a block, of some of its columns; key and times are always there.
+    /// Reads some columns of a block's rows; key and times are always read.
     func rows(_ block: Block, columns: [Int]? = nil) throws -> BlockRows {
         var blobs: [Int: [UInt8]] = [:]
         if let columns {
@@ -72,7 +72,7 @@ struct StoreAccess {
         return try BlockRows(blobs, count: block.rows, start: block.id.start)
     }
 
-    /// Writes a block, and replaces an existing one.
+    /// Writes a block; replaces an existing one.
     func write(_ rows: BlockRows, as id: BlockID) throws {
         try delete(id)
         let records = rows.records.isEmpty ? rows.count : rows.records.reduce(0) { $0 + Int(clamping: $1) }
@@ -84,14 +84,14 @@ struct StoreAccess {
         }
     }
 
-    /// Removes a block if it is there.
+    /// Deletes a block if it exists.
     func delete(_ id: BlockID) throws {
         try delete(id.rowID, id.rowID + 1)
     }
 
-    /// Removes all blocks of a span that begin before a time.
+    /// Deletes all blocks of a span that begin before a time.
     ///
-    /// - Returns: how many records those had.
+    /// - Returns: the number of deleted records.
     @discardableResult
     func delete(_ span: BlockID.Span, before end: Int64) throws -> Int {
         let (first, last) = (span.rawValue << 40, BlockID.end(of: span, before: end))
@@ -111,13 +111,13 @@ struct StoreAccess {
 
     // MARK: Keys
 
-    /// Adds a flow key under its number.
+    /// Adds a flow key with its number.
     func write(key: [UInt8], number: Int) throws {
         try db.cachedStatement(sql: "INSERT INTO flow_key(id, fields) VALUES (?, ?)")
             .execute(arguments: [number, StoredKey.json(key)])
     }
 
-    /// The flow keys from a number on, in order: JSON objects.
+    /// Reads the flow keys from a number on, in order, as JSON objects.
     func keys(from number: Int, _ body: (Int, String) throws -> Void) throws {
         let cursor = try Row.fetchCursor(
             db.cachedStatement(sql: "SELECT id, fields FROM flow_key WHERE id >= ? ORDER BY id"),
@@ -128,14 +128,14 @@ struct StoreAccess {
 
     // MARK: Size
 
-    /// Bytes of the file that are in use.
+    /// The number of used bytes of the file.
     func usedBytes() throws -> Int {
         let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
         let free = try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
         return (pages - free) * (try Int.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
     }
 
-    /// Gives free pages back to the system; each step frees one.
+    /// Returns free pages to the system; each step frees one page.
     func giveBack(pages: Int) throws {
         let cursor = try Row.fetchCursor(db, sql: "PRAGMA incremental_vacuum(\(pages))")
         while try cursor.next() != nil {}

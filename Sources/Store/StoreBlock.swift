@@ -1,4 +1,4 @@
-/// The identity of a block: its span and its time.
+/// The identity of a block: its span, time and part.
 struct BlockID: Hashable, Comparable {
     /// The time that a block covers, seconds; the raw value is part of the stored format.
     enum Span: Int64, CaseIterable {
@@ -9,7 +9,7 @@ struct BlockID: Hashable, Comparable {
         /// Sums of an hour.
         case hour = 2
 
-        /// Seconds.
+        /// The length in seconds.
         var seconds: Int64 {
             switch self {
             case .minute: 60
@@ -19,32 +19,33 @@ struct BlockID: Hashable, Comparable {
         }
     }
 
-    /// The span of time.
+    /// The span.
     var span: Span
-    /// The time it begins after, Unix seconds: it has the records whose interval ends after that, and not after the
-    /// end.
+    /// The start, Unix seconds.
+    ///
+    /// The block contains records whose interval ends after the start, and at the end of the block at the latest.
     var start: Int64
-    /// The number among several blocks of a minute.
+    /// The number of the block among the blocks of one minute.
     var part: Int64 = 0
 
-    /// The most parts of a minute.
+    /// The maximum number of parts of a minute.
     static let maximumParts: Int64 = 256
 
-    /// The block that a record belongs to whose interval ends then.
+    /// Returns the start of the block for a record, from the end of its interval.
     static func start(of end: Int64, _ span: Span) -> Int64 {
         max(0, end - 1) / span.seconds * span.seconds
     }
 
-    /// The number in the database: span, minute, part.
+    /// The row id in the database: span, minute, part.
     var rowID: Int64 { (span.rawValue << 32 | start / 60) << 8 | part }
 
-    /// The number that all blocks of a span have less than which begin before a time.
+    /// Returns the upper limit (exclusive) of the row ids of all blocks of a span that begin before a time.
     static func end(of span: Span, before end: Int64) -> Int64 {
         let minute = min(max(0, (end + 59) / 60), 0xffff_ffff)
         return (span.rawValue << 32 | minute) << 8
     }
 
-    /// Reads the number; nil if it is none of a block.
+    /// Decodes a row id; nil if it is not a block's.
     init?(rowID: Int64) {
         guard rowID >= 0, let span = Span(rawValue: rowID >> 40) else { return nil }
         self.init(span: span, start: (rowID >> 8 & 0xffff_ffff) * 60, part: rowID & 0xff)
@@ -55,9 +56,9 @@ struct BlockID: Hashable, Comparable {
         (self.span, self.start, self.part) = (span, start, part)
     }
 
-    /// Compares by the numbers in the database.
+    /// Compares row ids.
     static func < (left: BlockID, right: BlockID) -> Bool { left.rowID < right.rowID }
 
-    /// The number of a column in the database.
+    /// Returns the id of a column in the database.
     func columnID(_ column: Int) -> Int64 { rowID << 6 + Int64(column) }
 }

@@ -10,9 +10,9 @@ package struct ChangeQuery: Sendable {
     package var since: Int64
     /// Changes before this time.
     package var until: Int64
-    /// The subject of the changes; nil for any.
+    /// The role of the changes; nil for all.
     package var role: ChangeRecord.Role?
-    /// The most changes; the newest are taken.
+    /// The maximum number of changes; the newest are returned.
     package var limit: Int
 
     /// Takes all members.
@@ -27,27 +27,27 @@ package struct ChangeQuery: Sendable {
 }
 
 extension StoreSnapshot {
-    /// The changes of a range, the newest first; none of a store that an older version wrote.
+    /// Returns the changes of a range, newest first; none if an older version wrote the store.
     ///
-    /// - Parameter query: which.
+    /// - Parameter query: the query.
     /// - Returns: the changes, with the verdicts that they changed.
-    /// - Throws: `StoreError` if one cannot be read.
+    /// - Throws: `StoreError` if a change cannot be read.
     package func changes(_ query: ChangeQuery) throws -> [ChangeRecord] { try access.changes(query) }
 }
 
-/// Writes changes, and removes those that are too old or too many.
+/// Writes changes, and deletes changes beyond the limits of age and size.
 struct ChangeTable {
-    /// Bytes of all changes; nil before they were added up.
+    /// The size of all changes in bytes; nil if it is not known yet.
     private var bytes: Int?
-    /// The time when changes are next searched for those that are too old, Unix seconds.
+    /// The time of the next deletion of expired changes, Unix seconds.
     private var nextExpiry: Int64 = 0
-    /// Whether there may be changes that objects alone showed; nil before that was looked at.
+    /// Whether there may be changes without a request (basis `seen`); nil if that is not known yet.
     private var hasSeen: Bool?
-    /// The time between two such looks, seconds.
+    /// The time between two deletions of expired changes, seconds.
     private static let expiryPause: Int64 = 10
-    /// The most bytes of one change; differences beyond them are left out.
+    /// The maximum size of a change in bytes; further differences are left out.
     static let longest = 64 << 10
-    /// The most objects of one request whose names are kept.
+    /// The maximum number of stored names of a request's objects.
     static let mostNames = 100
 
     /// Writes changes; existing ones are not changed.
@@ -74,10 +74,10 @@ struct ChangeTable {
         bytes = used
     }
 
-    /// Adds the changes up anew after a transaction that failed.
+    /// Discards the cached state after a failed transaction.
     mutating func reset() { (bytes, nextExpiry, hasSeen) = (nil, 0, nil) }
 
-    /// A change of a size that a row may have.
+    /// Returns a change that is limited to the maximum size.
     private static func bounded(_ change: ChangeRecord) -> (ChangeRecord, String) {
         var change = change
         if let names = change.names, names.count > mostNames { change.names = Array(names.prefix(mostNames)) }
@@ -98,7 +98,7 @@ struct ChangeTable {
 }
 
 extension StoreLimits {
-    /// The most bytes of changes: an eighth of everything.
+    /// The maximum size of all changes in bytes: an eighth of the store.
     var changeBytes: Int { bytes == .max ? .max : bytes / 8 }
 }
 
@@ -109,12 +109,12 @@ extension StoreAccess {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    /// The identifier of a request.
+    /// Returns the key of a request.
     static func key(auditID: String, receivedAt: Double?) -> String { "\(receivedAt ?? 0) \(auditID)" }
 
     /// Adds a change.
     ///
-    /// - Returns: its bytes; 0 if it was there.
+    /// - Returns: its size in bytes; 0 if it exists already.
     func add(_ bounded: (change: ChangeRecord, json: String)) throws -> Int {
         let (change, json) = bounded
         try db.cachedStatement(
@@ -128,9 +128,9 @@ extension StoreAccess {
         return db.changesCount > 0 ? json.utf8.count : 0
     }
 
-    /// Removes what objects alone showed of a change whose request is here now; its verdicts are those of the request.
+    /// Deletes the changes without a request (basis `seen`) that a change with its request replaces, and keeps their verdicts.
     ///
-    /// - Returns: the bytes of what was removed.
+    /// - Returns: the size of the deleted changes in bytes.
     func replaceSeen(by change: ChangeRecord) throws -> Int {
         guard change.outcome == "done", change.basis != "seen" else { return 0 }
         return try seen(change).reduce(0) { freed, seen in
@@ -141,7 +141,7 @@ extension StoreAccess {
         }
     }
 
-    /// The rows of a change that objects alone showed: that of its version, or of each deletion the one that is nearest in time.
+    /// Returns the rows that a change replaces: the row of its version, or for each deletion the row that is nearest in time.
     private func seen(_ change: ChangeRecord) throws -> [(id: Int64, bytes: Int, verdicts: String?)] {
         let time = ChangeRecord.microseconds(change.time)
         if !change.deleted.isEmpty {
@@ -177,28 +177,28 @@ extension StoreAccess {
         .map { ($0[0], $0[1], $0[2]) }
     }
 
-    /// A condition for deletions that objects alone showed; few, unlike the changes of a minute.
+    /// The condition for deletions without a request; they are few, unlike all changes of a minute.
     private static let deletedNearby = "+time BETWEEN ? AND ? AND \(keys(from: "0.0 deleted after "))"
 
-    /// Whether there are changes that objects alone showed: they have no time of reception.
+    /// Whether there are changes without a request: they have no time of reception.
     func hasSeenChanges() throws -> Bool {
         try Bool.fetchOne(db, sql: "SELECT EXISTS(SELECT 1 FROM change WHERE \(Self.keys(from: "0.0 ")))") ?? false
     }
 
-    /// A condition for keys that begin with a text, which ends in a space: a range of the index of keys.
+    /// Returns a condition for keys with a prefix that ends in a space: a range of the index.
     private static func keys(from beginning: String) -> String {
         "key >= '\(beginning)' AND key < '\(beginning.dropLast())!'"
     }
 
-    /// An expression for an API group in which both groups of Calico's objects are one.
+    /// Returns an expression for an API group that unifies both groups of Calico's objects.
     private static func group(_ expression: String) -> String {
         "replace(\(expression), 'crd.projectcalico', 'projectcalico')"
     }
 
-    /// By how much a deletion may have been seen earlier or later than it was, µs.
+    /// The maximum difference between the times of a deletion and of its observation, µs.
     private static let seenLater: Int64 = 60_000_000
 
-    /// Notes which verdicts a change changed.
+    /// Sets the verdicts that a change changed.
     func set(verdicts: [VerdictChange], auditID: String, receivedAt: Double?) throws {
         try db.cachedStatement(sql: "UPDATE change SET verdicts = ? WHERE key = ?")
             .execute(arguments: [try Self.json(verdicts), Self.key(auditID: auditID, receivedAt: receivedAt)])
@@ -208,9 +208,9 @@ extension StoreAccess {
         try Int.fetchOne(db.cachedStatement(sql: "SELECT coalesce(sum(bytes), 0) FROM change")) ?? 0
     }
 
-    /// Removes changes that are older.
+    /// Deletes changes before a time.
     ///
-    /// - Returns: their bytes.
+    /// - Returns: their size in bytes.
     func deleteChanges(before time: Int64) throws -> Int {
         let freed = try Int.fetchOne(
             db.cachedStatement(sql: "SELECT coalesce(sum(bytes), 0) FROM change WHERE time < ?"),
@@ -220,9 +220,9 @@ extension StoreAccess {
         return freed ?? 0
     }
 
-    /// Removes the oldest changes.
+    /// Deletes the oldest changes.
     ///
-    /// - Returns: their bytes; 0 if there was none.
+    /// - Returns: their size in bytes; 0 if there was none.
     func deleteOldestChanges(_ count: Int) throws -> Int {
         let last = try Int64.fetchOne(
             db.cachedStatement(

@@ -1,30 +1,30 @@
 package import FlowModel
 
-/// The columns of a block: the values of a record besides its flow key.
+/// The columns of a block: the values of a record except its flow key.
 ///
-/// Numbers are part of the stored format: a column keeps its number for ever.
+/// Column numbers are part of the stored format, and never change.
 enum StoreColumn {
     /// The number of the flow key, ascending.
     static let key = 0
-    /// Start of the interval, in roll-ups of the first record's interval: seconds before ``end``.
+    /// Start of the interval, in roll-ups the start of the first record's interval: seconds before ``end``.
     static let duration = 1
-    /// End of the interval, in roll-ups of the last record's interval: seconds after the block's start.
+    /// End of the interval, in roll-ups the end of the last record's interval: seconds after the block's start.
     static let end = 2
-    /// Bytes of each record's detail.
+    /// The number of bytes of each record's detail.
     static let detailLength = 3
-    /// The details, one behind the other.
+    /// The details, concatenated.
     static let detail = 4
-    /// In roll-ups: how many records a row stands for.
+    /// In roll-ups, the number of records in each row.
     static let records = 5
     /// The first column of a counter.
     static let counters = 8
-    /// More than the number of any column.
+    /// The upper limit (exclusive) of column numbers.
     static let limit = 64
 }
 
-/// The fields of a record by how they are stored.
+/// The fields of a record, grouped by how they are stored.
 package enum StoreFields {
-    /// The fields that a group of connections shares over a long time: together the flow key, kept once.
+    /// The flow key: the fields that connections share over a long time, stored once.
     package static let key: [FlowField] = [
         .sourceNameAggr, .sourceNamespace, .sourceType, .sourceLabels, .destNameAggr, .destNamespace, .destPort,
         .destType,
@@ -33,14 +33,15 @@ package enum StoreFields {
         .action, .reporter, .policies, .processName,
     ]
 
-    /// The fields of single connections: texts, kept for each record, empty at level 2 and above; a new one goes behind the
-    /// others.
+    /// The detail: text fields of single connections, stored for each record, and empty at level 2 and above.
+    ///
+    /// New fields must be added at the end.
     package static let detail: [FlowField] = [
         .sourceIP, .sourceName, .natOutgoingPorts, .sourcePort, .destIP, .destName, .processID, .processArgs,
         .originalSourceIPs, .dropReason, .causedBy, .tcpFlags, .containerID, .containerName,
     ]
 
-    /// Counters, in the order of their columns; a new one goes behind the others.
+    /// The counters, in the order of their columns; new ones must be added at the end.
     package static let counters: [FlowField] = [
         .bytesIn, .bytesOut, .packetsIn, .packetsOut, .numFlows, .numFlowsStarted, .numFlowsCompleted,
         .droppedPacketsIn,
@@ -52,11 +53,11 @@ package enum StoreFields {
         .dnsLatency,
     ]
 
-    /// The number of counters, from the first on, that roll-ups add up.
+    /// The number of counters, from the first on, that roll-ups sum.
     package static let summed = 13
 
-    /// The separator between the values of a key or a detail, which occurs in no JSON value.
+    /// The separator between the values of a key or a detail; JSON values do not contain it.
     package static let separator: UInt8 = 0x1e
-    /// The most bytes of a key, and of a detail.
+    /// The maximum number of bytes of a key, and of a detail.
     static let maximumTextBytes = 1 << 16
 }

@@ -3,22 +3,22 @@ import GRDB
 import Glibc
 import Posix
 
-/// The file of the store, opened for its one writer, or for readers.
+/// Opens the store's database file, for its one writer or for readers.
 enum StoreDatabase {
-    /// Opens the file for the writer, and makes it where it is missing.
+    /// Opens the file for the writer, and creates it if necessary.
     ///
-    /// A file that is damaged, or is none of Weir's, is renamed to `PATH.aside-TIME`, and a new one begun.
+    /// A file that is damaged, or was not written by Weir, is renamed to `PATH.aside-TIME`, and a new one is created.
     ///
-    /// - Returns: the database, the descriptor that keeps others from writing, and where an unusable file was put.
+    /// - Returns: the database, the descriptor of the lock, and the new path of an unusable file.
     static func openForWriting(_ path: String) throws -> (queue: DatabaseQueue, lock: Int32, setAside: String?) {
         try checkType(path)
         let lock = try lock(path)
         do {
             if let queue = try open(path) { return (queue, lock, nil) }
         } catch let error as DatabaseError where isDamage(error) {
-            // It is set aside below.
+            // The file is set aside below.
         } catch StoreError.corrupt {
-            // So is this.
+            // The file is set aside below.
         } catch {
             close(lock)
             throw error
@@ -48,7 +48,7 @@ enum StoreDatabase {
         }
     }
 
-    /// A store in memory, for records of a file.
+    /// Opens a store in memory, for the records of a file.
     static func inMemory() throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.label = "weir-records"
@@ -57,14 +57,14 @@ enum StoreDatabase {
         return queue
     }
 
-    /// Whether SQLite reports that the file is damaged, or is not a database.
+    /// Whether SQLite reports that the file is damaged or not a database.
     static func isDamage(_ error: DatabaseError) -> Bool {
         error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
     }
 
     /// Opens and prepares the file; nil if it is a database of another program.
     private static func open(_ path: String) throws -> DatabaseQueue? {
-        // The file is made with its rights before anything is in it.
+        // The file is created with its permissions before it has content.
         try make(path)
         // Read-only first: a database of another program must not be changed.
         var probe = Configuration()
@@ -79,7 +79,7 @@ enum StoreDatabase {
         return queue
     }
 
-    /// Fails where the flow keys are not what a writer goes on with.
+    /// Throws if the stored flow keys are not numbered as a writer requires.
     private static func checkKeys(_ access: StoreAccess) throws {
         var known: Set<[UInt8]> = []
         try access.keys(from: 0) { number, json in
@@ -89,10 +89,10 @@ enum StoreDatabase {
         }
     }
 
-    /// Makes a file where it is missing, and refuses one that another user has put there or can redirect.
+    /// Creates the file if necessary, and rejects a file that another user created or can redirect.
     private static func make(_ path: String) throws {
         do throws(FileError) {
-            // SQLite opens these by their names.
+            // SQLite opens these files by name.
             for suffix in ["-wal", "-shm", "-journal"] { try TrustedFile.check(path + suffix) }
             _ = try TrustedFile.open(path, O_RDWR | O_CREAT, mode: 0o600, followsLinks: false)
         } catch {
@@ -113,7 +113,7 @@ enum StoreDatabase {
         return descriptor
     }
 
-    /// A device, FIFO or link at the path is never a store, and must never be renamed.
+    /// Throws if the path is a device, FIFO or link, which is never a store and must not be renamed.
     private static func checkType(_ path: String) throws {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { return }

@@ -6,10 +6,10 @@ package enum StoreError: Error, Hashable, CustomStringConvertible {
     case unavailable(String)
     /// A newer version of Weir wrote it.
     case newer(version: Int)
-    /// Another process writes it.
+    /// Another process is writing the store.
     case isLocked(path: String)
 
-    /// The failure, and what to do.
+    /// The failure and the remedy.
     package var description: String {
         switch self {
         case .corrupt(let reason): "the store is damaged: \(reason)"

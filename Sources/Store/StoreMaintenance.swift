@@ -1,26 +1,26 @@
 import Glibc
 
-/// Keeps blocks in order: one block for a minute that is over, sums of buckets that are over, nothing that is too old.
+/// Maintains blocks: joins the blocks of completed minutes, makes sums of completed buckets, and deletes expired data.
 ///
-/// A block of sums exists only while it matches its records: an addition to a bucket removes the bucket's sums, which
-/// are made again when the bucket is over.
+/// A block of sums exists only while it matches its records. When records are added to a bucket, its sums are deleted, and made
+/// again when the bucket is complete.
 struct StoreMaintenance {
-    /// The beginning of the newest minute, Unix seconds.
+    /// The start of the newest minute, Unix seconds.
     private(set) var newest: Int64 = 0
-    /// Before this time records are not taken any more, Unix seconds: they are gone, and only their sums are there.
+    /// The time before which records are rejected, Unix seconds: only sums of those times remain.
     private(set) var floor: Int64 = 0
-    /// The time from which age is counted: a record with a time in the future must not expire all others.
+    /// The current time for ages: a record with a time in the future must not expire all others.
     var present: Int64 {
         let now = Int64(time(nil))
         return newest > now + Self.tolerance ? now : newest
     }
-    /// The time by which records may be ahead of the clock, seconds.
+    /// The maximum time by which a record may be ahead of the clock, seconds.
     private static let tolerance: Int64 = 300
     private var openMinutes: Set<Int64> = []
     private var openFives: Set<Int64> = []
     private var openHours: Set<Int64> = []
 
-    /// Rows of a minute above which its blocks are left as they are.
+    /// The maximum number of rows of a minute for which its blocks are joined.
     private static let largestMinute = 400_000
 
     /// Finds the unfinished work of an earlier run.
@@ -74,7 +74,7 @@ struct StoreMaintenance {
         try limit(access, limits)
     }
 
-    /// A block that cannot be read stays as it is, without sums: it must not keep new records out.
+    /// Ignores damage: a block that cannot be read stays as it is, without sums, and must not prevent new records.
     private static func passingOverDamage(_ work: () throws -> Void) throws {
         do {
             try work()
@@ -85,7 +85,7 @@ struct StoreMaintenance {
 
     private static func bucket(_ start: Int64, _ seconds: Int64) -> Int64 { start / seconds * seconds }
 
-    /// Makes one block of a minute's.
+    /// Joins the blocks of a minute.
     private func join(_ minute: Int64, _ access: StoreAccess) throws {
         let blocks = try access.blocks(.minute, from: minute, before: minute + 60)
         guard blocks.count > 1, blocks.reduce(0, { $0 + $1.rows }) <= Self.largestMinute else { return }
@@ -121,8 +121,9 @@ struct StoreMaintenance {
         try access.giveBack(pages: 4096)
     }
 
-    /// Removes ten minutes of records, or where none are left a day of sums; false if nothing but the newest hour is
-    /// left.
+    /// Deletes ten minutes of records; without records, a day of sums.
+    ///
+    /// - Returns: false if nothing old enough is left.
     private func removeOldest(_ access: StoreAccess) throws -> Bool {
         for (span, step) in [(BlockID.Span.minute, Int64(600)), (.fiveMinutes, 86_400), (.hour, 86_400)] {
             guard let bounds = try access.bounds(span), bounds.first < newest - 60 else { continue }

@@ -3,14 +3,14 @@ import GRDB
 import Records
 import Synchronization
 
-/// Reads the store, beside its writer or after it; any thread, one at a time.
+/// Reads the store while or after it is written; may be called from any thread, one at a time.
 package final class StoreReader: Sendable {
     private let queue: any DatabaseReader
     private let keys = Mutex<[StoredKey]>([])
-    /// The file; nil for a store in memory.
+    /// The path of the file; nil for a store in memory.
     package let path: String?
 
-    /// Opens the store of a path; the file is not changed.
+    /// Opens the store at a path, without changing the file.
     ///
     /// - Throws: `StoreError` if it cannot be read.
     package init(path: String) throws {
@@ -18,13 +18,13 @@ package final class StoreReader: Sendable {
         self.path = path
     }
 
-    /// Reads what a writer of this process has written.
+    /// Reads the store of a writer in this process.
     package init(of writer: StoreWriter) {
         queue = writer.queue
         path = nil
     }
 
-    /// Calls a body with the state of the store at one moment.
+    /// Calls a body with a consistent snapshot of the store.
     package func read<Result>(_ body: (StoreSnapshot) throws -> Result) throws -> Result {
         do {
             return try queue.read { db in
@@ -38,7 +38,7 @@ package final class StoreReader: Sendable {
         }
     }
 
-    /// All flow keys; those that came since the last time are read.
+    /// Returns all flow keys; reads only those that were added since the last call.
     private func keys(_ access: StoreAccess) throws -> [StoredKey] {
         try keys.withLock { known in
             try access.keys(from: known.count) { number, json in
@@ -50,29 +50,29 @@ package final class StoreReader: Sendable {
     }
 }
 
-/// The store at one moment.
+/// A consistent snapshot of the store.
 package struct StoreSnapshot {
     let access: StoreAccess
     /// All flow keys, by their numbers.
     package let keys: [StoredKey]
 
-    /// The amount that is stored.
+    /// The amount of stored data.
     package struct Extent: Sendable {
-        /// Single records.
+        /// The number of single records.
         package var records: Int
-        /// Bytes of the file that are in use.
+        /// The number of used bytes of the file.
         package var bytes: Int
-        /// After this time there are single records, Unix seconds; nil if there are none.
+        /// The time after which there are single records, Unix seconds; nil if there are none.
         package var oldestRecord: Int64?
-        /// After this time there are records or sums, Unix seconds; nil if there are none.
+        /// The time after which there are records or sums, Unix seconds; nil if there are none.
         package var oldest: Int64?
-        /// Until this time there are records, Unix seconds: the end of the newest minute.
+        /// The time until which there are records, Unix seconds: the end of the newest minute; nil if there are none.
         package var newest: Int64?
-        /// Flow keys.
+        /// The number of flow keys.
         package var keys: Int
     }
 
-    /// Returns the amount that is stored.
+    /// Returns the amount of stored data.
     package func extent() throws -> Extent {
         let minutes = try access.bounds(.minute)
         let firsts = try BlockID.Span.allCases.compactMap { try access.bounds($0)?.first }
@@ -91,7 +91,7 @@ package struct StoreSnapshot {
         )
     }
 
-    /// The minutes of a range that have records, Unix seconds, ascending.
+    /// Returns the minutes of a range that have records, Unix seconds, ascending.
     package func minutes(after since: Int64, upTo until: Int64) throws -> [Int64] {
         var minutes: [Int64] = []
         for block in try access.blocks(.minute, from: since / 60 * 60, before: until)

@@ -1,8 +1,8 @@
 package import Records
 
-/// The identifier of a record in the store, and its position in time order.
+/// The identifier of a stored record, and its position in time order.
 ///
-/// It is stable from the end of the record's minute on: until then blocks are joined.
+/// It is stable after the end of the record's minute; until then, blocks may be joined.
 package struct StoredRecordID: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// End of the interval, Unix seconds.
     package let end: Int64
@@ -13,7 +13,7 @@ package struct StoredRecordID: Sendable, Hashable, Comparable, CustomStringConve
         (self.end, self.block, self.row) = (end, block, row)
     }
 
-    /// Reads the text; nil if it is none.
+    /// Parses an identifier; nil for other text.
     package init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, let end = Int64(parts[0]), let block = Int64(parts[1]), let row = Int(parts[2]),
@@ -33,16 +33,16 @@ package struct StoredRecordID: Sendable, Hashable, Comparable, CustomStringConve
 }
 
 extension StoreSnapshot {
-    /// Goes over records in the order of time until a body has enough.
+    /// Iterates over records in time order until the body returns false.
     ///
     /// - Parameters:
     ///   - since: records end after this time, Unix seconds.
     ///   - until: records end at this time at the latest, Unix seconds.
     ///   - newestFirst: the order.
-    ///   - cursor: begins behind this record.
-    ///   - isWanted: whether the record of a row is wanted.
-    ///   - body: takes a record; returns false when it has enough.
-    /// - Throws: `StoreError` if the store cannot be read, and what the body throws.
+    ///   - cursor: the record after which the iteration starts.
+    ///   - isWanted: whether to build the record of a row.
+    ///   - body: receives a record; returning false stops the iteration.
+    /// - Throws: `StoreError` if the store cannot be read, and errors of the body.
     package func records(
         after since: Int64,
         upTo until: Int64,
@@ -62,7 +62,7 @@ extension StoreSnapshot {
         if newestFirst { minutes.reverse() }
         for minute in minutes {
             if let cursor, let start = minute.first?.id.start {
-                // Minutes that lie before the cursor in this order are passed over unread.
+                // Minutes before the cursor in this order are skipped without reading them.
                 if newestFirst ? start >= cursor.end : start + 60 < cursor.end { continue }
             }
             guard try visit(minute, since, until, newestFirst, cursor, isWanted, body) else { return }
@@ -103,7 +103,7 @@ extension StoreSnapshot {
         return true
     }
 
-    /// The record of an id; nil if it is not there any more.
+    /// Returns the record with an id; nil if it no longer exists.
     package func record(_ id: StoredRecordID) throws -> ReadRecord? {
         var found: ReadRecord?
         try records(after: id.end - 1, upTo: id.end, newestFirst: false) { other, record in

@@ -12,7 +12,7 @@ package struct ScanRows {
     package let ends: [Int64]
     /// The number of records in each row; empty if each row is one record.
     package let records: [UInt64]
-    /// Counters by their places in ``StoreFields/counters``; one is empty where all are 0.
+    /// Counters by their index in ``StoreFields/counters``; a counter is empty if all its values are 0.
     package let counters: [[UInt64]]
     private let details: [UInt8]
     private let bucket: Int64?
@@ -35,10 +35,10 @@ package struct ScanRows {
         self.offsets = offsets
     }
 
-    /// The time that assigns a row to a point of a series.
+    /// Returns the time that assigns a row to a point of a series.
     package func pointTime(_ row: Int) -> Int64 { bucket ?? max(0, ends[row] - 1) }
 
-    /// The detail of a row: values of ``StoreFields/detail``, with separators; empty where it has none.
+    /// Returns the detail of a row: values of ``StoreFields/detail`` with separators; empty if it has none.
     package func detail(_ row: Int) -> [UInt8] {
         offsets.isEmpty ? [] : Array(details[offsets[row]..<offsets[row + 1]])
     }
@@ -46,12 +46,12 @@ package struct ScanRows {
     /// Whether a row has a detail.
     package func hasDetail(_ row: Int) -> Bool { !offsets.isEmpty && offsets[row] < offsets[row + 1] }
 
-    /// Appends some values of a row's detail, with a separator behind each.
+    /// Appends some values of a row's detail, each followed by a separator.
     ///
     /// - Parameters:
     ///   - row: the row.
-    ///   - wanted: the places of the values in ``StoreFields/detail``, ascending.
-    ///   - bytes: takes them.
+    ///   - wanted: the indices of the values in ``StoreFields/detail``, ascending.
+    ///   - bytes: the buffer to append to.
     package func appendDetail(_ row: Int, values wanted: [Int], to bytes: inout [UInt8]) {
         guard hasDetail(row) else { return }
         var (value, next) = (0, 0)
@@ -64,7 +64,7 @@ package struct ScanRows {
         }
     }
 
-    /// The line of a row, as it was written.
+    /// Returns the line of a row, as it was written.
     package func line(_ row: Int, _ key: StoredKey) -> [UInt8] {
         RecordJoiner.line(
             key: key.bytes,
@@ -78,13 +78,13 @@ package struct ScanRows {
 
 /// The columns and the resolution that a scan needs.
 package struct ScanNeeds: Sendable {
-    /// Whether sums may stand for records: nothing is asked but flow keys and summed counters.
+    /// Whether sums can replace records: only flow keys and summed counters are needed.
     package var takesSums = true
-    /// The length of a series' points, seconds, where there is a series.
+    /// The length of the points of a series, seconds; nil without a series.
     package var interval: Int64?
-    /// Counters, by their places in ``StoreFields/counters``; nil for all columns.
+    /// The needed counters by their index in ``StoreFields/counters``; nil for all columns.
     package var counters: [Int]?
-    /// Whether details are read, if not all columns are.
+    /// Whether details are read, unless all columns are.
     package var details = false
 
     /// Takes all members.
@@ -94,10 +94,10 @@ package struct ScanNeeds: Sendable {
 }
 
 extension StoreSnapshot {
-    /// Goes over all rows whose interval ends after one time and not after another one, in order of time.
+    /// Iterates over all rows whose interval ends within a range, in time order.
     ///
-    /// Blocks of sums stand for records where they cover the same; where records are not kept any more, sums that begin
-    /// within the range stand for them.
+    /// Blocks of sums replace records if they cover the same time. For times without records, the sums that begin within the
+    /// range are used.
     package func scan(
         after since: Int64,
         upTo until: Int64,
@@ -132,7 +132,7 @@ extension StoreSnapshot {
         }
     }
 
-    /// The blocks of sums that are used, in order; no two of them overlap.
+    /// Returns the blocks of sums to use, in order; they do not overlap.
     private func sumBlocks(
         _ since: Int64,
         _ until: Int64,
@@ -145,7 +145,7 @@ extension StoreSnapshot {
             let blocks = try access.blocks(span, from: since / span.seconds * span.seconds, before: until)
             result += blocks.filter { block in
                 let (start, end) = (block.id.start, block.id.start + span.seconds)
-                // Beyond the oldest record there is nothing finer than sums.
+                // Before the oldest record, there are only sums.
                 let isWithin = start >= since && (end <= until || end <= oldest)
                 return isWithin && !result.contains { $0.id.start <= start && start < $0.id.start + $0.id.span.seconds }
             }
@@ -161,7 +161,7 @@ extension StoreSnapshot {
 }
 
 extension BlockRows {
-    /// The rows whose end is wanted.
+    /// Returns the rows whose end is selected.
     func filter(_ isWanted: (Int64) -> Bool) -> BlockRows {
         var result = BlockRows()
         var offset = 0

@@ -1,11 +1,11 @@
 import FlowModel
 import GRDB
 
-/// The tables of the store (`docs/store.md` describes them for people).
+/// The tables of the store; `docs/store.md` documents them for users.
 enum StoreSchema {
     /// The version of the tables (`PRAGMA user_version`).
     static let version = 2
-    /// The mark of Weir's files (`PRAGMA application_id`): "weir" in ASCII.
+    /// The identifier of Weir's files (`PRAGMA application_id`): "weir" in ASCII.
     static let applicationID = 0x7765_6972
 
     /// Returns the configuration of connections.
@@ -17,7 +17,7 @@ enum StoreSchema {
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA cache_size = -16000")
             guard !isReadOnly else { return }
-            // One writer that also checkpoints: readers never do, because they open the file read-only.
+            // Only the writer checkpoints: readers open the file read-only.
             try db.execute(sql: "PRAGMA page_size = 8192")
             try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             try db.execute(sql: "PRAGMA journal_mode = WAL")
@@ -27,12 +27,12 @@ enum StoreSchema {
         return configuration
     }
 
-    /// The state of a file.
+    /// The kind of a database file.
     enum Kind {
         case empty, ours, foreign
     }
 
-    /// Determines the state of a file.
+    /// Determines the kind of a database file.
     static func kind(_ db: Database) throws -> Kind {
         let id = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         if id == applicationID { return .ours }
@@ -40,9 +40,7 @@ enum StoreSchema {
         return objects == 0 && id == 0 ? .empty : .foreign
     }
 
-    /// Creates the tables of an empty file, and migrates tables of an older version.
-    ///
-    /// The first version of all is 1.
+    /// Creates the tables of an empty file, and migrates tables of older versions; the first version is 1.
     static func prepare(_ db: Database) throws {
         if try kind(db) == .empty { try create(db) }
         try check(db)
@@ -50,9 +48,9 @@ enum StoreSchema {
         if found < 2 { try addChanges(db) }
     }
 
-    /// Checks that the tables are of a version that is known.
+    /// Checks that the version of the tables is supported.
     ///
-    /// - Throws: `StoreError.newer`, or `StoreError.corrupt` for a version that no program of Weir's has written.
+    /// - Throws: `StoreError.newer`, or `StoreError.corrupt` for a version that Weir has never written.
     static func check(_ db: Database) throws {
         let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         guard found <= version else { throw StoreError.newer(version: found) }

@@ -5,21 +5,21 @@ package import Records
 
 /// The limits of the store.
 package struct StoreLimits: Sendable {
-    /// The maximum size of the used part of the file, in bytes; the oldest data is removed first, records before sums.
+    /// The maximum number of used bytes of the file; the oldest data is deleted first, records before sums.
     package var bytes = 1 << 30
-    /// The time for which single records are kept, seconds.
+    /// The retention time of single records, seconds.
     package var recordAge: Int64 = 7 * 86_400
-    /// The time for which sums of five minutes are kept, seconds.
+    /// The retention time of five-minute sums, seconds.
     package var fiveMinuteAge: Int64 = 60 * 86_400
-    /// The time for which sums of an hour are kept, seconds.
+    /// The retention time of hourly sums, seconds.
     package var hourAge: Int64 = 2 * 366 * 86_400
-    /// The time for which changes of the cluster are kept, seconds.
+    /// The retention time of cluster changes, seconds.
     package var changeAge: Int64 = 91 * 86_400
 
     /// The defaults.
     package init() {}
 
-    /// No limits: nothing is removed.
+    /// No limits: nothing is deleted.
     package static let none: StoreLimits = {
         var limits = StoreLimits()
         limits.bytes = .max
@@ -29,32 +29,30 @@ package struct StoreLimits: Sendable {
     }()
 }
 
-/// The outcome of records for the store.
+/// The outcome of records that were given to the store.
 package struct StoreStatistics: Sendable, Hashable {
     /// Records that are stored.
     package var stored = 0
-    /// Lines that are no records.
+    /// Lines that are not records.
     package var unreadable = 0
     /// Records that are older than the retention time.
     package var tooOld = 0
     /// Records that could not be written.
     package var failed = 0
-    /// Records whose endpoints are not kept, because there are too many flow keys.
+    /// Records whose flow key was not stored because there are too many.
     package var withoutKey = 0
 
     /// Creates an empty value.
     package init() {}
 }
 
-/// Writes records into the store: lines in, blocks out.
-///
-/// One thread at a time uses it.
+/// Writes records, given as lines, into blocks of the store; used by one thread at a time.
 package final class StoreWriter {
     /// The outcome of records so far.
     package private(set) var statistics = StoreStatistics()
     /// The path to which an unusable file was moved.
     package let setAside: String?
-    /// The queue that readers of this process use: the database of a store in memory.
+    /// The database queue, which readers of this process use for a store in memory.
     let queue: DatabaseQueue
     private let lock: Int32
     private let limits: StoreLimits
@@ -63,24 +61,24 @@ package final class StoreWriter {
     private var newKeys: [Int] = []
     private var pending: [Int64: BlockRows] = [:]
     private var pendingRows = 0
-    /// Minutes with more than one block, buckets whose sums are to be made.
+    /// The blocks of minutes to join, and the buckets to sum.
     private var maintenance = StoreMaintenance()
     private var changes = ChangeTable()
 
-    /// The maximum number of flow keys; records of further ones are stored under one that says nothing.
+    /// The maximum number of flow keys; further records are stored with a key of empty values.
     private static let keyLimit = 500_000
-    /// Rows that are written at once at the latest.
+    /// The maximum number of rows before they are written.
     private static let batchRows = 200_000
 
-    /// Opens the store of a path, or makes it.
+    /// Opens the store at a path, and creates it if necessary.
     ///
-    /// - Throws: `StoreError` if that is not possible.
+    /// - Throws: `StoreError` if that fails.
     package convenience init(path: String, limits: StoreLimits = StoreLimits()) throws {
         let (queue, lock, setAside) = try StoreDatabase.openForWriting(path)
         try self.init(queue, lock: lock, limits, setAside: setAside)
     }
 
-    /// Makes a store in memory.
+    /// Creates a store in memory.
     package static func inMemory(_ limits: StoreLimits = .none) throws -> StoreWriter {
         try StoreWriter(StoreDatabase.inMemory(), lock: -1, limits, setAside: nil)
     }
@@ -101,7 +99,7 @@ package final class StoreWriter {
         if lock >= 0 { close(lock) }
     }
 
-    /// Takes whole lines; what has come together is written when it is much.
+    /// Takes complete lines; writes all taken records once there are many.
     package func take(_ lines: [UInt8]) {
         var start = 0
         while start < lines.count {
@@ -138,7 +136,7 @@ package final class StoreWriter {
 
     /// Writes the taken records in one transaction: all of them are stored, or none.
     ///
-    /// - Returns: why it could not be written; its records are then counted as failed and gone.
+    /// - Returns: the error if they could not be written; the records are then discarded and counted as failed.
     @discardableResult
     package func commit() -> StoreError? {
         guard pendingRows > 0 else { return nil }
@@ -162,10 +160,10 @@ package final class StoreWriter {
         }
     }
 
-    /// Writes changes of the cluster in one transaction; one that is there already stays as it is.
+    /// Writes cluster changes in one transaction; existing changes are not modified.
     ///
     /// - Parameter added: the changes.
-    /// - Returns: why none of them could be written.
+    /// - Returns: the error if they could not be written.
     package func add(_ added: [ChangeRecord]) -> StoreError? {
         do {
             try queue.write { db in try changes.add(added, StoreAccess(db), limits) }
@@ -176,13 +174,13 @@ package final class StoreWriter {
         }
     }
 
-    /// Notes which verdicts a change changed; without effect where the change is not kept.
+    /// Sets the verdicts that a change changed; no effect if the change is not stored.
     ///
     /// - Parameters:
-    ///   - verdicts: all of them, also those that were noted before.
-    ///   - auditID: the change's request.
-    ///   - receivedAt: when that was received, as in the change's record.
-    /// - Returns: why they could not be written.
+    ///   - verdicts: all verdicts, including those that were set before.
+    ///   - auditID: the audit ID of the change's request.
+    ///   - receivedAt: the time of reception, as in the change's record.
+    /// - Returns: the error if they could not be written.
     package func set(_ verdicts: [VerdictChange], auditID: String, receivedAt: Double?) -> StoreError? {
         do {
             try queue.write { try StoreAccess($0).set(verdicts: verdicts, auditID: auditID, receivedAt: receivedAt) }
@@ -204,7 +202,7 @@ package final class StoreWriter {
             return known.number
         }
         statistics.withoutKey += 1
-        // All such records are one key, which exists from the first time on.
+        // All such records share one key, which is created on first use.
         guard let unknown = keys.number(of: Self.unknownKey) else { return 0 }
         if unknown.isNew { newKeys.append(unknown.number) }
         return unknown.number

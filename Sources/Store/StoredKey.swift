@@ -1,14 +1,14 @@
 import FlowModel
 package import Records
 
-/// A flow key that was stored: the values of ``StoreFields/key``.
+/// A stored flow key: the values of ``StoreFields/key``.
 package struct StoredKey: Sendable {
     /// The values with separators between them.
     let bytes: [UInt8]
-    /// The key as a record that has nothing else.
+    /// The key as a record without other values.
     package let record: ReadRecord
 
-    /// Reads the JSON object of the database.
+    /// Decodes the JSON object in the database.
     init(json: String) throws(StoreError) {
         do throws(RecordError) {
             record = try ReadRecord(Array(json.utf8))
@@ -23,7 +23,7 @@ package struct StoredKey: Sendable {
         self.bytes = bytes
     }
 
-    /// The key as a JSON object with the names of the fields.
+    /// Encodes the key as a JSON object with field names.
     static func json(_ key: [UInt8]) -> String {
         let values = key.split(separator: StoreFields.separator, omittingEmptySubsequences: false)
         let members = zip(StoreFields.key, values).map { field, value in
