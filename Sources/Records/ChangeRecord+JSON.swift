@@ -1,7 +1,7 @@
 extension ChangeRecord {
-    /// The record as a JSON object, as `JSONEncoder` writes it with its members in order, and many times as fast.
+    /// The record as a JSON object, in the form of `JSONEncoder` with ordered members, but many times faster.
     ///
-    /// Without ``verdictsChanged``, which are kept beside it.
+    /// It does not contain ``verdictsChanged``, which is stored separately.
     package var json: String {
         var object = JSONMembers()
         object.add("auditID", auditID)
@@ -35,7 +35,7 @@ extension ChangeRecord {
     }
 }
 
-/// Writes the members of a JSON object one after the other; those that are nil are left out.
+/// Writes the members of a JSON object in sequence; members that are nil are left out.
 private struct JSONMembers {
     private var bytes = [UInt8(ascii: "{")]
 
@@ -43,7 +43,7 @@ private struct JSONMembers {
         bytes.reserveCapacity(1024)
     }
 
-    /// Ends the object, and returns the whole of it.
+    /// Ends the object and returns its text.
     mutating func end() -> String {
         bytes.append(UInt8(ascii: "}"))
         return String(decoding: bytes, as: UTF8.self)
@@ -115,7 +115,7 @@ private struct JSONMembers {
         var text = text
         text.withUTF8 { source in
             guard let first = source.firstIndex(where: Self.isSpecial) else { return bytes.append(contentsOf: source) }
-            // A byte becomes six at most; what is not written of that is never touched.
+            // A byte becomes at most six bytes; the unused part is not initialized.
             bytes += [UInt8](unsafeUninitializedCapacity: 6 * source.count) { target, count in
                 _ = target[..<first].initialize(fromContentsOf: source[..<first])
                 count = first
@@ -129,13 +129,13 @@ private struct JSONMembers {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Whether a byte is escaped in a text of JSON.
+    /// Whether a byte must be escaped in a JSON text.
     @inline(__always)
     private static func isSpecial(_ byte: UInt8) -> Bool {
         byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
-    /// Writes an escape, and returns the place behind it.
+    /// Writes an escape and returns the place after it.
     private static func escape(_ byte: UInt8, _ target: UnsafeMutableBufferPointer<UInt8>, _ place: Int) -> Int {
         target[place] = UInt8(ascii: "\\")
         let letter: UInt8? =

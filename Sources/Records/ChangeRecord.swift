@@ -1,16 +1,16 @@
 package import FlowModel
 
-/// A request that changed an object, or tried to, as `weir audit changes -o json` prints it and the store keeps it.
+/// A write request, successful or not, in the form of `weir audit changes -o json` and of the store.
 ///
 /// Members have the names of the JSON object.
 package struct ChangeRecord: Sendable, Hashable, Codable {
     /// A difference between the object before and after.
     package struct Difference: Sendable, Hashable, Codable {
-        /// The field that changed, as `ingress[0].ports`.
+        /// The field that changed, such as `ingress[0].ports`.
         package var path: String
-        /// The value before, in words; nil if it did not exist.
+        /// The value before as text; nil if it did not exist.
         package var before: String?
-        /// The value after, in words; nil if it was removed.
+        /// The value after as text; nil if it was removed.
         package var after: String?
 
         /// Takes all members.
@@ -19,7 +19,7 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         }
     }
 
-    /// The subject of a change, as far as policies go.
+    /// The relation of the changed object to policies.
     package enum Role: String, Sendable, Hashable, Codable, CaseIterable {
         /// The object is a policy or a tier.
         case policy
@@ -33,58 +33,59 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
 
     /// The time of the change, Unix seconds with a fraction.
     package var time: Double
-    /// The request.
+    /// The audit ID of the request.
     package var auditID: String
-    /// The time when the request was received, Unix seconds with a fraction: together with ``auditID`` no two requests have the
-    /// same.
+    /// The time when the request was received, Unix seconds with a fraction.
+    ///
+    /// Together with ``auditID`` it identifies a request.
     package var receivedAt: Double?
-    /// The subject of the change.
+    /// The relation of the object to policies.
     package var role: Role?
     /// The user.
     package var user: String
-    /// The impersonated user; nil for a user's own requests.
+    /// The impersonated user; nil for none.
     package var impersonatedUser: String?
-    /// The verb: `create`, `patch` and so on.
+    /// The verb, such as `create` or `patch`.
     package var verb: String
-    /// The object's kind, for people.
+    /// The object's kind as text for users.
     package var kind: String
     /// The resource in the plural.
     package var resource: String?
     /// The API group; nil for the core group.
     package var group: String?
-    /// The object's namespace; nil for one that is in none.
+    /// The object's namespace; nil if it has none.
     package var namespace: String?
-    /// The object's name; nil where the request is for several.
+    /// The object's name; nil for a request for several objects.
     package var name: String?
-    /// The objects of a request for several.
+    /// The objects of a request for several objects.
     package var names: [String]?
-    /// The objects that the request deletes only when their finalizers are removed.
+    /// The objects that the request deletes only after their finalizers are removed.
     package var remaining: [String]?
-    /// The finalizers of those.
+    /// The finalizers of the remaining objects.
     package var finalizers: [String]?
-    /// Whether an update or a patch removed the last finalizer of the object, and the object with it.
+    /// Whether an update or a patch removed the object's last finalizer, and so the object.
     package var isRemoval: Bool?
-    /// The part of the object, as `status`; nil for the object itself.
+    /// The subresource, such as `status`; nil for the object itself.
     package var subresource: String?
-    /// The outcome: `done`, `denied` and so on.
+    /// The outcome, such as `done` or `denied`.
     package var outcome: String
-    /// The status code of HTTP.
+    /// The HTTP status code.
     package var code: Int?
-    /// The object's version that the request left, or that it deleted.
+    /// The object's version after the request, or at its deletion.
     package var resourceVersion: String?
-    /// The reason why it failed, in the API server's words.
+    /// The API server's message about a failure.
     package var message: String?
-    /// Whether it was a trial run.
+    /// Whether the request was a dry run.
     package var dryRun: Bool
     /// The source of the differences: `compared`, `sent`, `nothing`.
     package var basis: String
     /// The differences.
     package var changes: [Difference]
-    /// The number of further differences.
+    /// The number of differences that are not listed.
     package var moreChanges: Int?
     /// The change in one line.
     package var summary: String
-    /// The object as it was then, JSON, of policies, tiers and network sets: reports evaluate it.
+    /// The object after the request as JSON, for policies, tiers and network sets; reports evaluate it.
     package var state: String?
     /// The effect on connections, as far as observed.
     package var verdictsChanged: [VerdictChange]?
@@ -106,10 +107,10 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         changes = []
     }
 
-    /// Whether the object was made: by a `create`, or by an update or a patch of what was not there (201).
+    /// Whether the request created the object: a `create`, or an update or a patch of a missing object (201).
     package var isCreation: Bool { verb == "create" || (verb == "update" || verb == "patch") && code == 201 }
 
-    /// The objects that are gone since; those that wait for their finalizers are none.
+    /// The objects that the request deleted, without those that remain until their finalizers are removed.
     package var deleted: [String] {
         let named = names ?? [name].compactMap(\.self)
         if isRemoval == true { return named }
@@ -123,12 +124,12 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
         Int64((min(max(seconds, 0), 1e12) * 1e6).rounded())
     }
 
-    /// A time in µs as records have it; nil for 0.
+    /// Converts a time in µs to the form of records; nil for 0.
     package static func seconds(_ microseconds: Int64) -> Double? {
         microseconds > 0 ? Double(microseconds) / 1e6 : nil
     }
 
-    /// The object in words, as `NetworkPolicy shop/db-allow`.
+    /// The object as text, such as `NetworkPolicy shop/db-allow`.
     package var object: String {
         let place = [namespace, name].compactMap(\.self).joined(separator: "/")
         return place.isEmpty ? kind : "\(kind) \(place)"
@@ -137,7 +138,7 @@ package struct ChangeRecord: Sendable, Hashable, Codable {
     /// The user, and the impersonated user.
     package var who: String { impersonatedUser.map { "\(user) as \($0)" } ?? user }
 
-    /// The differences, a line each.
+    /// The differences, one per line.
     package var difference: String {
         var lines = changes.map { change in
             switch (change.before, change.after) {

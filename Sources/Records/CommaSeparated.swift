@@ -1,11 +1,11 @@
 import FlowModel
 
-/// Lines of comma-separated values (RFC 4180) that spreadsheets show and do not compute.
+/// Lines of comma-separated values (RFC 4180) that are safe for spreadsheets.
 ///
-/// Names in records are chosen by whoever may create a pod. A cell that a spreadsheet would take for a formula gets an apostrophe
-/// in front, as OWASP's "CSV Injection" advises. A cell that is `-`, the format's word for no value, stays as it is.
+/// Names in records are chosen by users who may create pods. A cell that a spreadsheet would interpret as a formula gets a
+/// leading apostrophe, as OWASP's "CSV Injection" advises. A cell with `-`, the format's text for no value, is not changed.
 package enum CommaSeparated {
-    /// The line of some cells, without a line end.
+    /// Returns the line of some cells, without a line end.
     package static func line(_ cells: some Sequence<String>) -> String {
         cells.map(cell).joined(separator: ",")
     }
@@ -16,7 +16,7 @@ package enum CommaSeparated {
         return "\"\(text.replacing("\"", with: "\"\""))\""
     }
 
-    /// Whether a text begins as formulas do: also with a full-width character, which some languages' versions take for one.
+    /// Whether a text begins like a formula; some languages' versions of spreadsheets also accept full-width characters.
     private static func beginsFormula(_ text: String) -> Bool {
         switch text.unicodeScalars.first {
         case "=", "+", "@", "\t", "\n", "\r", "\u{ff1d}", "\u{ff0b}", "\u{ff0d}", "\u{ff20}": true
@@ -30,7 +30,7 @@ extension CommaSeparated {
     /// The names of the columns of ``cells(of:)``.
     package static var names: [String] { FlowField.standard.map(\.description.name) }
 
-    /// The cells of a record: texts as they are, other values as JSON, and nothing for null.
+    /// The cells of a record: texts unchanged, other values as JSON, and empty cells for null.
     package static func cells(of record: ReadRecord) -> [String] {
         FlowField.standard.map { field in
             if let text = record.text(field) { return text }

@@ -1,7 +1,7 @@
 package import FlowModel
 
 extension ReadRecord: FieldSource {
-    /// The value of a field as the line has it.
+    /// Returns the value of a field in the line.
     package borrowing func value(of field: FlowField) -> FieldValue {
         switch field.description.type {
         case .integer, .port: number(field).map { .number($0) } ?? .absent
@@ -18,7 +18,7 @@ extension ReadRecord: FieldSource {
 
     private static func list(_ texts: [String]) -> FieldValue { texts.isEmpty ? .absent : .texts(texts) }
 
-    /// The numbers of `[1,2,3]`.
+    /// Parses the numbers of a list such as `[1,2,3]`.
     private static func ports(_ json: String) -> FieldValue {
         let ports = json.split { !$0.isNumber }.compactMap { UInt16($0) }
         return ports.isEmpty ? .absent : .ports(ports)

@@ -1,17 +1,17 @@
 import ClusterModel
 package import FlowModel
 
-/// A flow record that was read back from a line of JSON: Weir's own, or Calico's.
+/// A flow record that was read from a line of JSON, written by Weir or by Calico.
 ///
-/// A field that the line does not have, or has with a value of another type, has its empty value (``FlowField``).
+/// A field that the line lacks, or whose value has another type, has its empty value (``FlowField``).
 package struct ReadRecord: Sendable {
     /// The line, without its end.
     package let bytes: [UInt8]
     private let places: RecordPlaces
 
-    /// Reads a line.
+    /// Parses a line.
     ///
-    /// - Throws: why the line is not a record.
+    /// - Throws: the reason why the line is not a record.
     package init(_ bytes: some Collection<UInt8>) throws(RecordError) {
         let line = Array(bytes)
         var places = RecordPlaces()
@@ -20,18 +20,18 @@ package struct ReadRecord: Sendable {
         self.places = places
     }
 
-    /// The JSON value of a field in the line; its empty value if the line does not have the field.
+    /// Returns the JSON value of a field; its empty value if the line does not have the field.
     package func json(_ field: FlowField) -> String {
         guard let place = places[field] else { return field.description.emptyJSON }
         return String(decoding: bytes[place], as: UTF8.self)
     }
 
-    /// The bytes of ``json(_:)``.
+    /// Returns the bytes of ``json(_:)``.
     package func jsonBytes(_ field: FlowField) -> ArraySlice<UInt8> {
         places[field].map { bytes[$0] } ?? Array(field.description.emptyJSON.utf8)[...]
     }
 
-    /// The text of a field; nil where it is null or no text.
+    /// Returns the text of a field; nil if it is null or not a text.
     package func text(_ field: FlowField) -> String? {
         guard let place = places[field] else {
             let empty = field.description.emptyJSON
@@ -41,18 +41,18 @@ package struct ReadRecord: Sendable {
         return try? reader.string()
     }
 
-    /// The text of a field, unless it is null or `-`.
+    /// Returns the text of a field; nil if it is null or `-`.
     package func name(_ field: FlowField) -> String? {
         guard let text = text(field), text != "-", !text.isEmpty else { return nil }
         return text
     }
 
-    /// The whole number of a field; 0 where it is none, or negative.
+    /// Returns the integer of a field; 0 if it is not an integer, or negative.
     package func integer(_ field: FlowField) -> UInt64 {
         number(field) ?? 0
     }
 
-    /// The whole number of a field; nil where it is null or none.
+    /// Returns the integer of a field; nil if it is null or not an integer.
     package func number(_ field: FlowField) -> UInt64? {
         guard let place = places[field], !place.isEmpty else { return nil }
         var value: UInt64 = 0
@@ -66,24 +66,24 @@ package struct ReadRecord: Sendable {
         return value
     }
 
-    /// The address of a field.
+    /// Returns the address of a field; nil if it has none.
     package func address(_ field: FlowField) -> IPAddress? {
         text(field).flatMap { IPAddress($0) }
     }
 
-    /// The texts of a list; none where it is null.
+    /// Returns the texts of a list; empty if it is null.
     package func texts(_ field: FlowField) -> [String] {
         guard let place = places[field] else { return [] }
         var reader = JSONReader(bytes.span, at: place.lowerBound)
         return (try? reader.strings()) ?? []
     }
 
-    /// The `key=value` texts of the labels of an end.
+    /// Returns the `key=value` texts of the labels of an end.
     package func labels(_ field: FlowField) -> [String] {
         lists(field)["labels"] ?? []
     }
 
-    /// The lists of an object of lists (`policies`, labels) by their names.
+    /// Returns the lists of an object of lists (`policies`, labels) by name.
     package func lists(_ field: FlowField) -> [String: [String]] {
         guard let place = places[field] else { return [:] }
         var reader = JSONReader(bytes.span, at: place.lowerBound)
@@ -102,28 +102,28 @@ package struct ReadRecord: Sendable {
 }
 
 extension ReadRecord {
-    /// Hits of the policies that were in force.
+    /// The hits of the enforced policies.
     package var enforcedHits: [String] { lists(.policies)["enforced_policies"] ?? [] }
 
-    /// Hits if staged policies were enforced.
+    /// The hits as if staged policies were enforced.
     package var pendingHits: [String] { lists(.policies)["pending_policies"] ?? [] }
 
-    /// Whether the record is of denied packets.
+    /// Whether the packets were denied.
     package var isDenied: Bool { text(.action) == FlowAction.deny.rawValue }
 
-    /// Whether it is the destination that reports.
+    /// Whether the destination is the reporter.
     package var isDestinationReported: Bool { text(.reporter) == FlowReporter.destination.rawValue }
 
-    /// Whether a host endpoint reports that it forwards the connections: what they carried is counted for their ends, too.
+    /// Whether a host endpoint is the reporter of forwarded connections; their traffic is also counted at their ends.
     package var isForwarded: Bool { text(.reporter) == FlowReporter.forward.rawValue }
 
-    /// Hits of host endpoints' policies for forwarded traffic.
+    /// The hits of host endpoints' policies for forwarded traffic.
     package var transitHits: [String] { lists(.policies)["transit_policies"] ?? [] }
 
-    /// The verdict if staged policies were enforced; nil where no policies are known.
+    /// The verdict as if staged policies were enforced; nil if no policies are known.
     package var pendingAction: FlowAction? { pendingHits.last.flatMap(Self.action(ofHit:)) }
 
-    /// Whether staged policies would decide otherwise.
+    /// Whether staged policies would change the verdict.
     package var isPendingDifferent: Bool {
         guard let pending = pendingAction, let enforced = enforcedHits.last.flatMap(Self.action(ofHit:)) else {
             return false
@@ -131,7 +131,7 @@ extension ReadRecord {
         return pending != enforced
     }
 
-    /// Returns the action of a hit, from its text (`index|tier|policy|action|rule`); nil where it passed, or is not readable.
+    /// Returns the action of a hit's text (`index|tier|policy|action|rule`); nil if it does not decide or is malformed.
     package static func action(ofHit text: String) -> FlowAction? {
         let parts = text.split(separator: "|", omittingEmptySubsequences: false)
         return parts.count >= 4 ? FlowAction(rawValue: String(parts[3])) : nil

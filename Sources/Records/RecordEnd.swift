@@ -2,9 +2,9 @@ package import FlowModel
 
 /// An end of a record, and the fields that describe it.
 package enum RecordEnd: Sendable, CaseIterable {
-    /// The end that began.
+    /// The initiator.
     case source
-    /// The end that was called.
+    /// The responder.
     case destination
 
     /// `…_type`.

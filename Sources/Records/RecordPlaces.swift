@@ -1,18 +1,19 @@
 import ClusterModel
 package import FlowModel
 
-/// The places of the values of a record's fields in its JSON object; made once and filled anew for each record.
+/// The places of the values of a record's fields in its JSON object; one value is reused for all records.
 package struct RecordPlaces: Sendable {
-    /// The longest record that is read, in bytes.
+    /// The maximum size of a record, in bytes.
     package static let maximumBytes = 1 << 20
 
     private var starts = [Int32](repeating: -1, count: FlowField.allCases.count)
     private var ends = [Int32](repeating: -1, count: FlowField.allCases.count)
-    /// The field that followed each field the last time (the first one has the first place): whatever the order of a
-    /// producer, its names are compared with one name each.
+    /// The field that followed each field in the last record; the first entry is the first field.
+    ///
+    /// For any constant order of members, each name is compared with one field name only.
     private var followers = RecordPlaces.formatOrder
     private static let formatOrder = FlowField.allCases.indices.map { Int32($0) } + [-1]
-    /// Members of the last record that are no fields.
+    /// The number of members of the last record that are not fields.
     package private(set) var unknownMembers = 0
 
     /// Creates an empty value.
@@ -24,13 +25,12 @@ package struct RecordPlaces: Sendable {
         return start < 0 ? nil : start..<Int(ends[field.rawValue])
     }
 
-    /// Finds the fields of the object that a text is; the order of members does not matter, and of a member that is there
-    /// twice the last one counts.
+    /// Finds the fields of a JSON object; members may be in any order, and the last of several equal members counts.
     ///
     /// - Parameters:
-    ///   - bytes: the text.
-    ///   - range: where in the text the object is, white space around it.
-    /// - Throws: where the text is not JSON, or is no object with at least one field of a record.
+    ///   - bytes: the buffer that contains the object.
+    ///   - range: the range of the object in the buffer, with white space around it.
+    /// - Throws: an error if the text is not JSON, or is not an object with at least one field of a record.
     package mutating func find(in bytes: Span<UInt8>, _ range: Range<Int>) throws(RecordError) {
         for index in starts.indices { starts[index] = -1 }
         unknownMembers = 0
@@ -74,9 +74,9 @@ package struct RecordPlaces: Sendable {
 
 /// The reason why a text is not a record.
 package struct RecordError: Error, Hashable, CustomStringConvertible {
-    /// The place, in bytes from the beginning of the text.
+    /// The place of the error, in bytes from the beginning of the text.
     package let offset: Int
-    /// The fault.
+    /// The reason.
     package let reason: String
 
     /// Takes both members.
@@ -84,7 +84,7 @@ package struct RecordError: Error, Hashable, CustomStringConvertible {
         (self.offset, self.reason) = (offset, reason)
     }
 
-    /// Place and reason.
+    /// The place and the reason.
     package var description: String { "column \(offset + 1): \(reason)" }
 }
 
@@ -95,7 +95,7 @@ enum RecordFieldNames {
         uniqueKeysWithValues: names.enumerated().map { ($0.element, $0.offset) }
     )
 
-    /// The field of a key; the one that is expected is compared first, if any is.
+    /// Returns the field of a key; compares the expected field first, if there is one.
     static func field(_ key: Span<UInt8>, expected: Int) -> Int? {
         if names.indices.contains(expected), isEqual(key, names[expected]) { return expected }
         var text: [UInt8] = []

@@ -1,13 +1,13 @@
 import FoundationEssentials
 
-/// A point in time as people write it: a span back from now (`15m`, `24h`, `7d`), Unix seconds, or RFC 3339.
+/// Parses points in time as users write them: a span back from now (`15m`, `24h`, `7d`), Unix seconds, or RFC 3339.
 package enum TimePoint {
-    /// Reads a text.
+    /// Parses a text.
     ///
     /// - Parameters:
-    ///   - text: `90s`, `15m`, `6h`, `7d`, `2w`; `1764338400`; `2026-11-28T14:00:00Z`, with an offset if need be.
-    ///   - now: Unix seconds.
-    /// - Returns: Unix seconds; nil if it is none of these.
+    ///   - text: `90s`, `15m`, `6h`, `7d`, `2w`; `1764338400`; `2026-11-28T14:00:00Z`, possibly with an offset.
+    ///   - now: the current time, Unix seconds.
+    /// - Returns: Unix seconds; nil for other text.
     package static func parse(_ text: String, now: Int64) -> Int64? {
         if let span = span(text) { return now - span }
         if let seconds = Int64(text), seconds >= 0, seconds <= 1 << 40 { return seconds }
@@ -15,9 +15,9 @@ package enum TimePoint {
         return Int64(date.timeIntervalSince1970)
     }
 
-    /// Reads a span of time with a unit; at most ten thousand days.
+    /// Parses a span of time with a unit, at most ten thousand days.
     ///
-    /// - Returns: seconds; nil if it is none.
+    /// - Returns: seconds; nil for other text.
     package static func span(_ text: String) -> Int64? {
         guard let unit = text.last, let number = Int64(text.dropLast()), number > 0, number <= 1_000_000_000 else {
             return nil

@@ -1,14 +1,15 @@
 import FlowModel
 import Policy
 
-/// The reason why a record is allowed or denied, in words, from the record's own fields.
+/// The reason for a record's verdict as text, from the record's own fields.
 package struct VerdictWords: Sendable {
-    /// The current verdict, in a sentence.
+    /// The current verdict as a sentence.
     package var now: String
-    /// The verdict with staged policies enforced; nil if it is the same, or not known.
+    /// The verdict as if staged policies were enforced; nil if it is the same or not known.
     package var pending: String?
-    /// The policy and rule that decided, in short: `application.allow-customer 0`, `application default`; empty where
-    /// nothing is known.
+    /// The policy and rule that decided, in short form: `application.allow-customer 0`, `application default`.
+    ///
+    /// It is empty if nothing is known.
     package var decidedBy: String
 
     /// Reads the hits of a record.
