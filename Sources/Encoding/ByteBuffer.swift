@@ -1,21 +1,21 @@
-/// Bytes that grow at the end: what encoders write into.
+/// A growing byte buffer into which encoders write.
 ///
-/// Reused from batch to batch: ``take()`` and ``removeAll()`` keep the storage. Room is reserved once per record, and
-/// the record is then written through a ``ByteCursor`` without further checks.
+/// It is reused for all batches: ``take()`` and ``removeAll()`` keep the storage. Space is reserved once per record, and the
+/// record is then written through a ``ByteCursor`` without further checks.
 ///
-/// `@safe`: the pointer is private to this file, is allocated in `init`, replaced only in `grow(by:)` and freed in
-/// `deinit`; the type cannot be copied. `@unchecked Sendable` for the same reason: it has one owner.
+/// `@safe`: the pointer is private to this file, is allocated in `init`, replaced only in `grow(by:)` and freed in `deinit`;
+/// the type cannot be copied. `@unchecked Sendable` for the same reason: it has one owner.
 @safe
 public struct ByteBuffer: ~Copyable, @unchecked Sendable {
-    /// Bytes behind the capacity that exist but hold nothing, so that copies may go in steps of 16.
+    /// The number of unused bytes after the capacity, so that copies can use steps of 16 bytes.
     static let slack = 16
 
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
-    /// The number of bytes that were written.
+    /// The number of written bytes.
     public private(set) var count = 0
 
-    /// Makes an empty buffer with room for a number of bytes.
+    /// Creates an empty buffer with space for a number of bytes.
     public init(capacity: Int = 64 * 1024) {
         self.capacity = max(capacity, 64)
         unsafe base = .allocate(capacity: self.capacity + Self.slack)
@@ -25,7 +25,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
         unsafe base.deallocate()
     }
 
-    /// Whether nothing was written.
+    /// Whether no bytes were written.
     public var isEmpty: Bool { count == 0 }
 
     /// The written bytes, without a copy.
@@ -48,9 +48,9 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
         count = length
     }
 
-    /// Returns a copy of the written bytes, and starts again with the same storage.
+    /// Returns a copy of the written bytes, and removes them from the buffer.
     ///
-    /// - Returns: a copy; O(count).
+    /// - Returns: the bytes; O(count).
     public mutating func take() -> [UInt8] {
         let taken = unsafe [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
             if let start = target.baseAddress { unsafe start.initialize(from: base, count: count) }
@@ -60,7 +60,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
         return taken
     }
 
-    /// Makes room for a number of bytes behind those that were written.
+    /// Reserves space for a number of bytes after the written ones.
     public mutating func reserve(_ additional: Int) {
         if capacity - count < additional { grow(by: additional) }
     }
@@ -104,19 +104,19 @@ extension ByteBuffer {
         count += length
     }
 
-    /// A cursor after the last byte; the caller must have reserved the room that it writes to.
+    /// Returns a cursor after the last byte; the caller must have reserved the space that it writes to.
     func cursor() -> ByteCursor {
         unsafe ByteCursor(at: base.advanced(by: count))
     }
 
-    /// Adopts the bytes that were written through a cursor of this buffer.
+    /// Adds the bytes that were written through a cursor of this buffer.
     mutating func advance(to cursor: ByteCursor) {
         let written = unsafe cursor.next - base
         precondition(written >= count && written <= capacity, "a cursor of this buffer, within the reserved room")
         count = written
     }
 
-    /// The place of a written byte; at least ``slack`` bytes may be read from anywhere up to the last one.
+    /// Returns the address of a written byte; at least ``slack`` bytes after any written byte are readable.
     @unsafe
     func address(of offset: Int) -> UnsafePointer<UInt8> {
         unsafe UnsafePointer(base.advanced(by: offset))

@@ -1,15 +1,15 @@
 import FlowModel
 
-/// A place in reserved memory that moves on with every write; nothing is checked.
+/// A position in reserved memory that moves on with every write, without checks.
 ///
-/// `@safe` to hold; its writes are only as good as the reservation behind it: an encoder reserves the most that a
-/// record can take, and ``ByteBuffer/advance(to:)`` stops the program when it was wrong.
+/// `@safe` to hold; the writes are safe only if enough space is reserved. An encoder reserves the maximum size of a record, and
+/// ``ByteBuffer/advance(to:)`` stops the program if that was not enough.
 @safe
 struct ByteCursor {
-    /// The place of the next byte.
+    /// The address of the next byte.
     private(set) var next: UnsafeMutablePointer<UInt8>
 
-    /// Begins at a place with enough room behind it.
+    /// Starts at an address with enough space after it.
     init(at start: UnsafeMutablePointer<UInt8>) {
         unsafe next = start
     }
@@ -20,10 +20,10 @@ struct ByteCursor {
         unsafe next += 1
     }
 
-    /// Writes bytes that lie in a ``ByteBuffer``.
+    /// Writes bytes of a ``ByteBuffer``.
     ///
-    /// Short runs go in steps of 16 and may touch ``ByteBuffer/slack`` bytes too many on both sides: keys and names are
-    /// about that long, and a call of `memcpy` costs more than two such steps.
+    /// Short runs use steps of 16 bytes and may touch up to ``ByteBuffer/slack`` more bytes on both sides: keys and names have
+    /// about that length, and a call of `memcpy` costs more than two such steps.
     mutating func copy(_ source: UnsafePointer<UInt8>, count: Int) {
         if count <= 64 {
             let from = unsafe UnsafeRawPointer(source)
@@ -77,7 +77,8 @@ struct ByteCursor {
             unsafe place.storeBytes(of: digitPair, as: UInt16.self)
             rest = quotient
         }
-        // An odd digit is left; an even number ended exactly at the start, and a zero is no digit.
+        // One digit remains if their number is odd; if it is even, all digits are written, and the remaining zero is not a
+        // digit.
         if digits & 1 == 1 { unsafe next.pointee = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest) }
         unsafe next += digits
     }
@@ -94,11 +95,11 @@ struct ByteCursor {
     }
 }
 
-/// A text of at most eight bytes in a register.
+/// A text of at most eight bytes, in a register.
 struct ShortText {
-    /// The bytes, the first one in the lowest place in memory.
+    /// The bytes, in memory order.
     let word: UInt64
-    /// The number of bytes that count.
+    /// The number of used bytes.
     let count: Int
 
     /// Takes the text's UTF-8, at most eight bytes.

@@ -2,13 +2,13 @@ public import FlowModel
 
 /// Writes records of the DNS log as lines: one compact JSON object with all fields of the format, then a newline.
 ///
-/// Times are Unix seconds, as in the flow log; latencies are nanoseconds. A text that is too long is cut off and ends in `…`, and
-/// lists have an end, so that a line has less than ``maximumLineBytes``.
+/// Times are Unix seconds, as in the flow log; latencies are nanoseconds. Texts and lists that are too long are truncated,
+/// texts with `…` at the end, so that a line is shorter than ``maximumLineBytes``.
 public struct DNSLineEncoder: Sendable {
-    /// The most bytes of one line.
+    /// The maximum size of a line, in bytes.
     public static let maximumLineBytes = 32 << 10
 
-    /// The most bytes of all labels of a line, of the answer, and of one text.
+    /// The maximum number of bytes of all labels of a line, of the answer, and of one text.
     private static let labelBytes = 4096
     private static let answerBytes = 12_288
     private static let textBytes = 1024
@@ -16,7 +16,7 @@ public struct DNSLineEncoder: Sendable {
     /// Makes an encoder.
     public init() {}
 
-    /// Appends one record as a line.
+    /// Appends a record as a line.
     public func encode(_ record: DNSRecord, into buffer: inout ByteBuffer) {
         var line = Line()
         line.number("start_time", record.startTime)
@@ -79,7 +79,7 @@ public struct DNSLineEncoder: Sendable {
         }
     }
 
-    /// A line in the making.
+    /// A line under construction.
     private struct Line: ~Copyable {
         var buffer = ByteBuffer(capacity: 1024)
         private var needsComma = false
@@ -109,7 +109,7 @@ public struct DNSLineEncoder: Sendable {
             key(name, raw: value.map { "\"\($0)\"" } ?? "null")
         }
 
-        /// Labels as in the flow log.
+        /// Appends labels as in the flow log.
         mutating func labels(_ name: String, _ labels: LabelSet?, limit: Int) {
             guard let labels else { return key(name, raw: "null") }
             key(name, raw: "{\"labels\":[")

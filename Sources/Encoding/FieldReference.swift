@@ -1,6 +1,6 @@
 import FlowModel
 
-/// The reference of the record's fields for people, from the same catalogue that the encoders follow.
+/// The reference of the record's fields for users, generated from the catalogue that the encoders use.
 public enum FieldReference {
     /// The reference as Markdown: `docs/fields.md`.
     public static func markdown() -> String {
@@ -188,7 +188,7 @@ public enum FieldReference {
         return "| \(cells.joined(separator: " | ")) |\n"
     }
 
-    /// The lowest level at which a field is folded away, nil for one that every level keeps.
+    /// The lowest level at which a field is folded away; nil if every level keeps it.
     private static func foldingLevel(of field: FlowField) -> AggregationLevel? {
         switch field {
         case .sourcePort: .sourcePort

@@ -1,45 +1,47 @@
 import FlowModel
 
-/// The longest texts of a record, in bytes of JSON without quotes and brackets.
+/// The maximum lengths of a record's texts, in bytes of JSON without quotes and brackets.
 ///
-/// Kubernetes bounds a name, and the number of a pod's labels not at all: without a limit, one workload's labels make
-/// records that no datagram takes, and that fill the queues of outputs.
+/// Kubernetes limits the length of names, but not the number of a pod's labels. Without a limit, the labels of one workload
+/// could make records that do not fit into datagrams and fill the queues of outputs.
 public struct RecordLimits: Sendable, Hashable {
-    /// The default of ``labelBytes``: some eighty labels of usual length.
+    /// The default of ``labelBytes``: about eighty labels of usual length.
     public static let defaultLabelBytes = 4096
-    /// The largest ``labelBytes``: with it, the longest record fits into a datagram.
+    /// The maximum of ``labelBytes``, with which the longest record fits into a datagram.
     public static let maximumLabelBytes = 16_384
 
-    /// The most bytes of the labels of one end; 0 leaves all labels out.
+    /// The maximum number of bytes of the labels of one end; 0 leaves all labels out.
     ///
-    /// Labels that do not fit are left out whole; an additional label has their number (``omittedLabelsKey``).
+    /// Labels that do not fit are left out whole; an additional label contains their number (``omittedLabelsKey``).
     public let labelBytes: Int
 
     /// The key of the label with the number of omitted labels: `_weir_omitted_labels=37`.
     ///
-    /// A key of Kubernetes begins with a letter or a digit, so no object has it.
+    /// A label key in Kubernetes begins with a letter or a digit, so no object has this key.
     public static let omittedLabelsKey = "_weir_omitted_labels"
 
-    /// The maximum size of a name or a namespace in bytes, as in Kubernetes; a longer one is cut off and ends in `…`.
+    /// The maximum size of a name or a namespace in bytes, as in Kubernetes; longer names are truncated and end in `…`.
     static let nameBytes = 253
-    /// The most bytes of each text that names the change behind a verdict.
+    /// The maximum number of bytes of each text about the change behind a verdict.
     static let causeBytes = 512
-    /// The most bytes of the arguments of a process.
+    /// The maximum number of bytes of a process's arguments.
     static let argumentBytes = 512
-    /// The most bytes of all domain names, without brackets; names that do not fit, with many escapes, are left out whole.
+    /// The maximum number of bytes of all domain names, without brackets.
+    ///
+    /// Names that do not fit, because of many escapes, are left out whole.
     static let domainBytes = FlowRecord.domainLimit * (nameBytes + 3)
-    /// The most bytes of the hits of one list of policies; the first ones and the last are kept.
+    /// The maximum number of bytes of the hits in one list of policies; the first hits and the last one are kept.
     static let policyBytes = 8192
 
-    /// Takes the most bytes of the labels of one end, from 0 to ``maximumLabelBytes``.
+    /// Takes the maximum number of bytes of the labels of one end, from 0 to ``maximumLabelBytes``.
     public init(labelBytes: Int = RecordLimits.defaultLabelBytes) {
         precondition((0...Self.maximumLabelBytes).contains(labelBytes), "labels within the limit of a datagram")
         self.labelBytes = labelBytes
     }
 
-    /// The most bytes that lie ready as text for one record.
+    /// The maximum number of bytes of cached texts in one record.
     var maximumTextBytes: Int {
-        // Commas and quotes between labels count as their bytes; brackets, keys and the last label come on top.
+        // The label limit includes commas and quotes between labels; brackets, keys and the additional label need extra space.
         let labels = labelBytes + 64
         let names = 3 * (Self.nameBytes + 2)
         let service = names + 128
@@ -50,11 +52,11 @@ public struct RecordLimits: Sendable, Hashable {
     }
 }
 
-/// The numbers of texts that were shortened for records, each counted when it was rendered.
+/// The numbers of texts that were shortened for records; each text counts when it is rendered.
 public struct ShortenedTexts: Sendable, Hashable {
     /// Label sets with omitted labels.
     public var labelSets: UInt64 = 0
-    /// Endpoints and services with a name that was cut off.
+    /// Endpoints and services with a truncated name.
     public var names: UInt64 = 0
     /// Policy traces with omitted hits.
     public var policyTraces: UInt64 = 0

@@ -3,9 +3,9 @@ public import FlowModel
 /// Writes flow records as the lines of a Calico flow log: one compact JSON object with all fields of the format, then a
 /// newline.
 ///
-/// The catalogue (``FlowField``) determines the order of fields, and the values of unknown ones. A record costs a few dozen
-/// copies and number conversions; names, labels, services and policy traces are rendered once per object and kept until
-/// ``forgetUnused()`` finds that no record named the object any more.
+/// The catalogue (``FlowField``) determines the order of fields and the values of unknown ones. A record costs a few dozen
+/// copies and number conversions. Names, labels, services and policy traces are rendered once per object, and cached until
+/// ``forgetUnused()`` finds that no recent record used the object.
 public struct JSONLineEncoder: ~Copyable {
     private let plan: JSONPlan
     private let isExtended: Bool
@@ -14,18 +14,18 @@ public struct JSONLineEncoder: ~Copyable {
     private var services: TextCache<ServicePort>
     private var policyTraces: TextCache<PolicyTrace>
     private let limits: RecordLimits
-    /// The endpoint whose labels were shortened last.
+    /// The last endpoint whose labels were shortened.
     public private(set) var lastShortened: Endpoint?
-    /// The drop reason of the record at hand: so rare that it is rendered each time.
+    /// The drop reason of the current record; it is so rare that it is not cached.
     private var dropReason = ByteBuffer(capacity: 64)
-    /// The change behind the verdict of the record at hand: rare as well.
+    /// The change behind the current record's verdict; it is rare as well.
     private var cause = ByteBuffer(capacity: 64)
-    /// Domain names of the record at hand.
+    /// The domain names of the current record.
     private var domains = ByteBuffer(capacity: 64)
-    /// The name of the process of the record at hand, and its arguments; empty if none are known.
+    /// The process name of the current record, and the arguments; empty if none are known.
     private var processName = ByteBuffer(capacity: 64)
     private var processArguments = ByteBuffer(capacity: 64)
-    /// The container of the record at hand, and its name; empty if they are not known.
+    /// The container of the current record, and its name; empty if they are not known.
     private var containerID = ByteBuffer(capacity: 80)
     private var containerName = ByteBuffer(capacity: 80)
     private let protocols = (0...255).map { ShortText("\"\(IPProtocol(rawValue: UInt8($0)).name)\"") }
@@ -44,8 +44,8 @@ public struct JSONLineEncoder: ~Copyable {
     /// Makes an encoder with an empty cache of endpoints.
     ///
     /// - Parameters:
-    ///   - extendedFields: whether lines have Weir's own fields too, behind those of the format.
-    ///   - limits: the longest texts.
+    ///   - extendedFields: whether lines also have Weir's own fields, after those of the format.
+    ///   - limits: the maximum lengths of texts.
     public init(extendedFields: Bool = false, limits: RecordLimits = RecordLimits()) {
         isExtended = extendedFields
         self.limits = limits
@@ -56,22 +56,22 @@ public struct JSONLineEncoder: ~Copyable {
         plan = JSONPlan(extendedFields ? FlowField.standard + FlowField.extensions : FlowField.standard)
     }
 
-    /// The number of endpoints that are held as text.
+    /// The number of endpoints with cached text.
     public var cachedEndpoints: Int { endpoints.count }
 
-    /// The number of label sets that are held as text.
+    /// The number of label sets with cached text.
     public var cachedLabelSets: Int { labelSets.count }
 
-    /// The number of service ports that are held as text.
+    /// The number of service ports with cached text.
     public var cachedServices: Int { services.count }
 
-    /// The number of policy traces that are held as text.
+    /// The number of policy traces with cached text.
     public var cachedPolicyTraces: Int { policyTraces.count }
 
-    /// The most bytes of one line.
+    /// The maximum size of a line, in bytes.
     public var maximumLineBytes: Int { plan.maximumSize + limits.maximumTextBytes }
 
-    /// The number of texts that were too long, so far.
+    /// The number of texts that were shortened so far.
     public var shortened: ShortenedTexts {
         var texts = ShortenedTexts()
         texts.labelSets = labelSets.shortened
@@ -80,7 +80,7 @@ public struct JSONLineEncoder: ~Copyable {
         return texts
     }
 
-    /// Evicts the texts of objects that no record named since the last call; to be called once per flush.
+    /// Evicts the texts of objects that no record used since the last call; must be called once per flush.
     public mutating func forgetUnused() {
         endpoints.forgetUnused()
         labelSets.forgetUnused()
@@ -88,7 +88,7 @@ public struct JSONLineEncoder: ~Copyable {
         policyTraces.forgetUnused()
     }
 
-    /// Appends one record as a line.
+    /// Appends a record as a line.
     public mutating func encode(_ record: borrowing FlowRecord, into buffer: inout ByteBuffer) {
         let sourceText = endpointText(of: record.source)
         let destinationText = endpointText(of: record.destination)
@@ -149,8 +149,8 @@ public struct JSONLineEncoder: ~Copyable {
 // MARK: - Cached texts
 
 extension JSONLineEncoder {
-    // Objects are looked up by number, and touched only if they are to be rendered: counting their references would cost as
-    // much as the rest of the lookup.
+    // Objects are looked up by number, and accessed only to be rendered: reference counting would cost as much as the rest of
+    // the lookup.
 
     private mutating func endpointText(of end: borrowing FlowRecord.End) -> CachedText {
         endpoints.text(of: end.endpoint.id) ?? endpoints.render(end.endpoint)
@@ -213,7 +213,7 @@ extension JSONLineEncoder {
 }
 
 extension JSONLineEncoder {
-    // Asking for `processes` as a whole would copy it.
+    // Reading `processes` as a whole would copy it.
 
     private mutating func renderProcesses(of record: borrowing FlowRecord) {
         processName.removeAll()
@@ -241,11 +241,11 @@ extension JSONLineEncoder {
     }
 }
 
-/// The places of the halves of the object of policies, which may be of different traces.
+/// The places of the two halves of the policies object, which may be from different traces.
 private struct PolicyText {
     /// The beginning of the object, with the enforced hits.
     let enforced: Range<Int>
-    /// The end of it, with the pending hits.
+    /// The end of the object, with the pending hits.
     let pending: Range<Int>
 
     /// The bytes of the object.
@@ -318,7 +318,7 @@ extension JSONLineEncoder {
         cursor.byte(UInt8(ascii: "]"))
     }
 
-    /// Writes as many ports as a record may have: there is no room for more.
+    /// Writes at most as many ports as a record may have; there is no space for more.
     private func write(_ ports: [UInt16], to cursor: inout ByteCursor) {
         var separator = UInt8(ascii: "[")
         for port in ports.prefix(FlowRecord.natOutgoingPortLimit) {
@@ -371,7 +371,7 @@ extension JSONLineEncoder {
         unsafe cursor.copy(policyTraces.bytes.address(of: pending.lowerBound), count: pending.count)
     }
 
-    /// Writes a text that was rendered for this record, or null.
+    /// Writes a text of the current record, or null if it is empty.
     private func write(_ text: borrowing ByteBuffer, to cursor: inout ByteCursor) {
         write(text, to: &cursor, insteadOfNone: null)
     }
@@ -383,7 +383,7 @@ extension JSONLineEncoder {
 }
 
 extension ByteBuffer {
-    /// Appends a list of texts, at least one, each cut off at so many bytes of JSON.
+    /// Appends a list of texts, at least one; each is truncated to a number of bytes of JSON.
     fileprivate mutating func appendList(_ texts: ArraySlice<String>, limit: Int) {
         var separator = UInt8(ascii: "[")
         for text in texts {

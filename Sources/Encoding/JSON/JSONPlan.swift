@@ -1,27 +1,27 @@
 import FlowModel
 
-/// The plan by which a record becomes a line: constant texts with values between them, worked out once from the catalogue.
+/// The plan for writing a record as a line: constant texts with values between them, made once from the catalogue.
 ///
-/// Keys, separators and the values of fields that are never filled are joined into the longest possible constants.
+/// Keys, separators and the values of fields that are never filled are joined into constants that are as long as possible.
 struct JSONPlan: ~Copyable {
-    /// A constant text and the value behind it.
+    /// A constant text and the value after it.
     struct Step {
         /// The start of the text in ``JSONPlan/texts``.
         let offset: Int
-        /// The text's bytes.
+        /// The number of the text's bytes.
         let count: Int
-        /// The value behind the text; ``JSONRule/empty`` behind the last one: nothing.
+        /// The value after the text; ``JSONRule/empty`` after the last text.
         let value: JSONRule
     }
 
-    /// All constant texts, one behind the other.
+    /// All constant texts, concatenated.
     private(set) var texts = ByteBuffer(capacity: 2048)
-    /// The line, from left to right.
+    /// The steps of the line, in order.
     private(set) var steps: [Step] = []
-    /// The most bytes of a line, apart from texts of the caches.
+    /// The maximum size of a line, without cached texts.
     private(set) var maximumSize = 0
 
-    /// Works out the plan for fields of the catalogue, in their order; those of a service must be neighbours.
+    /// Makes the plan for fields of the catalogue, in their order; the fields of a service must be adjacent.
     init(_ fields: [FlowField]) {
         var begin = 0
         var former = JSONRule.empty
@@ -56,7 +56,7 @@ struct JSONPlan: ~Copyable {
 }
 
 extension JSONRule {
-    /// The most bytes of the value, apart from texts of the caches, which are counted there.
+    /// The maximum size of the value, without cached texts, which are counted separately.
     fileprivate var maximumSize: Int {
         switch self {
         case .empty: 0

@@ -2,7 +2,7 @@ import FlowModel
 
 /// The source of a field's JSON value.
 enum JSONRule: Equatable {
-    /// No source: the record has no member for the field, and the catalogue's empty value is written.
+    /// The record has no member for the field; the empty value of the catalogue is written.
     case empty
     /// A number of the record.
     case integer(IntegerMember)
@@ -14,7 +14,7 @@ enum JSONRule: Equatable {
     case endpoint(RecordEnd, EndpointMember)
     /// The labels that the endpoints of an end share, or null.
     case labels(RecordEnd)
-    /// All fields of the service with their keys, in place of the first one.
+    /// All fields of the service with their keys, at the place of the first one.
     case service
     /// Source ports after source NAT, or null.
     case natPorts
@@ -30,19 +30,19 @@ enum JSONRule: Equatable {
     case dropReason
     /// The change of the cluster behind a verdict, or null.
     case causedBy
-    /// Names of the destination, or null.
+    /// Domain names of the destination, or null.
     case domains
-    /// The name of the process, * for several, or -.
+    /// The name of the process, `*` for several, or `-`.
     case processName
-    /// The arguments of the processes, or ["-"].
+    /// The arguments of the processes, or `["-"]`.
     case processArguments
-    /// The number of the process, * for several, or -.
+    /// The PID of the process, `*` for several, or `-`.
     case processID
-    /// The flags of TCP, or null.
+    /// The TCP flags, or null.
     case tcpFlags
-    /// The identifier of the container, * for several, or -.
+    /// The identifier of the container, `*` for several, or `-`.
     case containerID
-    /// The name of the container, * for several, or -.
+    /// The name of the container, `*` for several, or `-`.
     case containerName
 }
 
@@ -97,7 +97,7 @@ enum EndpointMember {
 }
 
 extension JSONRule {
-    /// The rule of a field; without a default, so that a new field does not compile until it has one.
+    /// The rule of a field; the switch has no default, so that a new field without a rule does not compile.
     init(_ field: FlowField) {
         self =
             switch field {

@@ -1,7 +1,7 @@
 extension ByteBuffer {
     /// Appends a text as a JSON string (RFC 8259 section 7), with quotes.
     ///
-    /// Escaped are the quote, the backslash and the control characters; everything else stays UTF-8.
+    /// The quote, the backslash and the control characters are escaped; all other characters stay UTF-8.
     package mutating func appendJSON(_ text: String) {
         reserve(text.utf8.count + 2)
         append(UInt8(ascii: "\""))
@@ -19,10 +19,11 @@ extension ByteBuffer {
         append(UInt8(ascii: "\""))
     }
 
-    /// Appends a text as a JSON string of a number of bytes at most, quotes not counted; a longer one is cut off between
-    /// characters and ends in `…`.
+    /// Appends a text as a JSON string with a maximum number of bytes, without counting quotes.
     ///
-    /// - Returns: whether it was cut off.
+    /// A longer text is truncated between characters and ends in `…`.
+    ///
+    /// - Returns: whether it was truncated.
     mutating func appendJSON(_ text: String, limit: Int) -> Bool {
         let begin = count
         if text.utf8.count <= limit {
@@ -40,9 +41,9 @@ extension ByteBuffer {
         return true
     }
 
-    /// Appends policy hits as a JSON array of strings that has a number of bytes at most, brackets not counted.
+    /// Appends policy hits as a JSON array of strings with a maximum number of bytes, without counting brackets.
     ///
-    /// If not all fit, the first ones are kept, and the last one, which decided; their own numbers show the gap.
+    /// If not all hits fit, the first ones and the last one, which decided, are kept; the indices in the hits show the gap.
     ///
     /// - Returns: the number of hits that were left out.
     mutating func appendHits(_ hits: [String], limit: Int) -> Int {
@@ -62,8 +63,9 @@ extension ByteBuffer {
         return others
     }
 
-    /// Appends texts as the elements of a JSON array, without its brackets, of a number of bytes at most: texts that do not
-    /// fit are left out whole.
+    /// Appends texts as the elements of a JSON array, without its brackets, with a maximum number of bytes.
+    ///
+    /// Texts that do not fit are left out whole.
     ///
     /// - Returns: the number of texts that were left out.
     mutating func appendElements(_ texts: some Sequence<String>, limit: Int) -> Int {
@@ -71,7 +73,7 @@ extension ByteBuffer {
         var omitted = 0
         for text in texts {
             let before = count
-            // A text that cannot fit is not even read.
+            // A text that cannot fit is skipped without being read.
             if before - begin + text.utf8.count + 2 <= limit {
                 if before > begin { append(UInt8(ascii: ",")) }
                 appendJSON(text)
@@ -99,7 +101,7 @@ extension ByteBuffer {
 }
 
 extension Unicode.Scalar {
-    /// The number of bytes that it takes in a JSON string.
+    /// The number of bytes of the character in a JSON string.
     fileprivate var lengthInJSON: Int {
         switch value {
         case 0x22, 0x5c, 0x08, 0x09, 0x0a, 0x0c, 0x0d: 2

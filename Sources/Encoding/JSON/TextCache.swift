@@ -4,15 +4,15 @@ import FlowModel
 struct CachedText {
     /// The start of the first part.
     fileprivate(set) var offset = 0
-    /// A short value that is not in the bytes.
+    /// A short value that is stored here and not in the bytes.
     let short: ShortText
-    /// Whether the text was shortened, because it was too long.
+    /// Whether the text was shortened because it was too long.
     let isShortened: Bool
-    /// The start of the second part, behind the offset.
+    /// The start of the second part, relative to the offset.
     private let secondOffset: UInt32
-    /// The start of the third part, behind the offset.
+    /// The start of the third part, relative to the offset.
     private let thirdOffset: UInt32
-    /// All bytes that the cache holds for the object.
+    /// The number of bytes of all parts.
     private let totalCount: UInt32
 
     /// Takes the lengths of up to three parts and a short value.
@@ -30,7 +30,7 @@ struct CachedText {
         self.isShortened = isShortened
     }
 
-    /// All bytes that the cache holds for the object.
+    /// The number of bytes of all parts.
     var count: Int { Int(totalCount) }
 
     /// The range of the first part.
@@ -52,18 +52,18 @@ protocol TextSource: AnyObject {
     /// A number that no other object of this type has or had.
     var id: UInt64 { get }
 
-    /// Appends the text of up to three parts, and returns their lengths.
+    /// Appends the text in up to three parts, and returns their lengths.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText
 }
 
-/// The texts of the recently seen objects of one type: rendered once per object, found by its number.
+/// A cache of the texts of recently used objects of one type, rendered once per object and found by its number.
 ///
-/// An open hash table of indexes (linear probing, at most half full). An entry is never removed alone: ``forgetUnused()``
-/// rebuilds the cache from the entries that were used, so that its size is bounded by the objects that one flush names.
+/// An open hash table of indices (linear probing, at most half full). Entries are never removed individually:
+/// ``forgetUnused()`` rebuilds the cache from the used entries, so the objects in one flush bound its size.
 struct TextCache<Source: TextSource>: ~Copyable {
     private struct Entry {
         let id: UInt64
-        /// The round in which the entry was used last.
+        /// The number of the last round in which the entry was used.
         var lastUse: UInt32
         var text: CachedText
     }
@@ -74,14 +74,14 @@ struct TextCache<Source: TextSource>: ~Copyable {
     private(set) var shortened: UInt64 = 0
     private var limits = RecordLimits()
     private var entries: [Entry] = []
-    /// Index of an entry plus one, or 0; a power of two of them.
+    /// The index of an entry plus one, or 0; the number of slots is a power of two.
     private var slots = [UInt32](repeating: 0, count: 1024)
     private var turn: UInt32 = 0
 
     /// The number of cached objects.
     var count: Int { entries.count }
 
-    /// The texts of the object with a number, or nil if they are not held; valid until ``forgetUnused()``.
+    /// Returns the texts of an object by its number; nil if they are not cached; valid until ``forgetUnused()``.
     mutating func text(of id: UInt64) -> CachedText? {
         var slot = Self.slot(of: id, among: slots.count)
         while slots[slot] != 0 {
@@ -95,7 +95,7 @@ struct TextCache<Source: TextSource>: ~Copyable {
         return nil
     }
 
-    /// Renders an object that is not held; its texts are valid until ``forgetUnused()``.
+    /// Renders and caches an object; its texts are valid until ``forgetUnused()``.
     mutating func render(_ source: Source) -> CachedText {
         let offset = bytes.count
         var text = source.render(into: &bytes, limits)
@@ -105,7 +105,7 @@ struct TextCache<Source: TextSource>: ~Copyable {
         return text
     }
 
-    /// Evicts entries that were not used since the last call; to be called once per flush.
+    /// Evicts entries that were not used since the last call; must be called once per flush.
     mutating func forgetUnused() {
         let ended = turn
         turn &+= 1
@@ -119,12 +119,12 @@ struct TextCache<Source: TextSource>: ~Copyable {
         }
     }
 
-    /// Makes an empty cache of texts within limits.
+    /// Creates an empty cache for texts within limits.
     init(_ limits: RecordLimits) {
         self.limits = limits
     }
 
-    /// Takes the content of a cache, which is empty afterwards and in the same round.
+    /// Takes the content of another cache, which is then empty and in the same round.
     private init(replacing other: inout TextCache) {
         let turn = other.turn
         let shortened = other.shortened
@@ -155,7 +155,7 @@ extension TextCache {
         slots[slot] = UInt32(index + 1)
     }
 
-    /// The slot where the search for a number begins (Fibonacci hashing: numbers in a row do not collide).
+    /// The slot where the search for a number begins (Fibonacci hashing: consecutive numbers do not collide).
     private static func slot(of id: UInt64, among count: Int) -> Int {
         let mixed = id &* 0x9e37_79b9_7f4a_7c15
         return Int(truncatingIfNeeded: mixed >> 32) & (count - 1)

@@ -15,9 +15,9 @@ extension Endpoint: TextSource {
 }
 
 extension LabelSet: TextSource {
-    /// The object of the format's label fields, all in the first part.
+    /// The value of the format's label fields, all in the first part.
     ///
-    /// Labels that do not fit are left out; an additional label has their number.
+    /// Labels that do not fit are left out; an additional label contains their number.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
         bytes.append("{\"labels\":[")
@@ -32,9 +32,10 @@ extension LabelSet: TextSource {
 }
 
 extension PolicyTrace: TextSource {
-    /// The enforced hits, and the pending hits and those of forwarded traffic, each with its key: the beginning and the end of the format's object.
+    /// The two halves of the format's policies object: the enforced hits, then the pending hits and the hits of forwarded
+    /// traffic.
     ///
-    /// The two halves of a record's object may be of different traces.
+    /// The halves in a record may be from different traces.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
         bytes.append("{\"enforced_policies\":")
@@ -52,7 +53,7 @@ extension PolicyTrace: TextSource {
 }
 
 extension ServicePort: TextSource {
-    /// All fields of a service with their keys, separated by commas; in the second part without the name of the port.
+    /// All fields of a service with their keys, separated by commas; the second part has no port name.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
         let isShortened = bytes.appendService(namespace, name, portName ?? "-", port)
@@ -61,7 +62,7 @@ extension ServicePort: TextSource {
         return CachedText(end - begin, bytes.count - end, isShortened: isShortened)
     }
 
-    /// The same where no service is known.
+    /// The text for an unknown service.
     static let noneText: [UInt8] = {
         var bytes = ByteBuffer()
         _ = bytes.appendService("-", "-", "-", 0)
@@ -70,7 +71,7 @@ extension ServicePort: TextSource {
 }
 
 extension ByteBuffer {
-    /// Appends the fields of a service; returns whether a name was cut off.
+    /// Appends the fields of a service; returns whether a name was truncated.
     fileprivate mutating func appendService(
         _ namespace: String,
         _ name: String,
