@@ -7,29 +7,29 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Answers HTTP requests on a TCP address and on a Unix socket, independently of the threads of a run.
+/// Serves HTTP on a TCP address and on a Unix socket, independently of the threads of a run.
 ///
-/// It has one thread for connections; handlers run on Swift's pool. At most 64 connections are served at a time on
-/// each; the oldest one without an admitted request makes room for a new one.
+/// One thread serves the connections; handlers run on Swift's pool. Each of the two accepts at most 64 connections at a time;
+/// for a new one, it closes the oldest connection without an admitted request.
 package final class HTTPServer: Sendable {
     private let listeners: [Listener]
     private let refusals: Refusals
     private let logger: Logger
 
-    /// The event loop of all connections, which lives as long as the process.
+    /// The event loop of all connections, which exists as long as the process.
     ///
     /// swift-nio reports a fault if a loop ends at the same time as its connections.
     private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     private static let idleTimeout = TimeAmount.seconds(60)
 
-    /// Starts to listen; returns when the sockets listen.
+    /// Starts to listen; returns when all sockets listen.
     ///
     /// - Parameters:
     ///   - configuration: the addresses and their protection.
     ///   - routes: the providers of routes.
     ///   - logger: logs events.
-    /// - Throws: why a required address cannot be used, or a file cannot be read.
+    /// - Throws: an error if a required address cannot be used, or a file cannot be read.
     package init(
         _ configuration: HTTPServerConfiguration,
         routes: [any RouteProvider],
@@ -64,13 +64,13 @@ package final class HTTPServer: Sendable {
         self.listeners = listeners
     }
 
-    /// The addresses, as texts.
+    /// The addresses as texts.
     package var places: [String] { listeners.map(\.name) }
 
-    /// The TCP port, as the system chose it; nil if there is none.
+    /// The TCP port, which the system may have chosen; nil if there is none.
     package var port: Int? { listeners.lazy.compactMap(\.port).first }
 
-    /// TLS handshakes that failed, and requests without the token.
+    /// The numbers of failed TLS handshakes, and of requests without the token.
     package var refused: (handshakes: Int, requests: Int) { (refusals.handshakes, refusals.requests) }
 
     /// Stops the server and removes its sockets; returns immediately.
@@ -146,7 +146,7 @@ package final class HTTPServer: Sendable {
             configuration.minimumTLSVersion = .tlsv12
             if let authorities {
                 configuration.trustRoots = .certificates(authorities)
-                // A client has no name to compare; that it has a certificate is demanded.
+                // Client certificates are required, but their names are not checked, because a client has no host name.
                 configuration.certificateVerification = .noHostnameVerification
             }
             _ = try NIOSSLContext(configuration: configuration)
@@ -156,7 +156,7 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// The certificates of a file.
+    /// Reads the certificates in a file.
     static func certificates(_ path: String) throws(ServerError) -> [NIOSSLCertificate] {
         let bytes = try SecretFile.readPublic(path)
         guard let certificates = try? NIOSSLCertificate.fromPEMBytes(bytes), !certificates.isEmpty else {

@@ -3,10 +3,10 @@ import NIOCore
 
 /// A part of the agent that answers HTTP requests.
 ///
-/// A provider adds its routes once, when the server is made, and answers on the server's tasks for as long as the run
-/// lasts. Handlers never run on the threads that read the kernel or make records: they read values that those threads
-/// publish, and may not hold a lock that those threads wait for longer than a copy takes. Bodies of requests are
-/// bounded (``RequestContext/maxUploadSize``); a handler bounds what it answers.
+/// A provider adds its routes once, when the server is created, and its handlers run on the server's tasks until the run ends.
+/// Handlers never run on the threads that read the kernel or make records. They read values that those threads publish, and may
+/// hold a lock that those threads use only for the time of a copy. The sizes of request bodies are limited
+/// (``RequestContext/maxUploadSize``); a handler must limit the size of its responses.
 ///
 /// ```swift
 /// struct ClockRoutes: RouteProvider {
@@ -16,13 +16,13 @@ import NIOCore
 /// }
 /// ```
 ///
-/// `/healthz`, `/readyz` and ``openPaths`` are open; every other route needs the bearer token where one is configured,
-/// except on the Unix socket, which its file mode protects.
+/// `/healthz`, `/readyz` and ``openPaths`` need no token. If a bearer token is configured, all other routes need it, except on
+/// the Unix socket, which its file mode protects.
 package protocol RouteProvider: Sendable {
     /// Paths that need no token, because their content is the same on every host.
     var openPaths: Set<String> { get }
 
-    /// Adds the provider's routes; paths of two providers may not be the same.
+    /// Adds the provider's routes; two providers must not have the same path.
     func addRoutes(to router: ServerRouter)
 }
 
@@ -38,7 +38,7 @@ package typealias ServerRouter = Router<ServerRequestContext>
 package struct ServerRequestContext: RequestContext {
     /// The framework's part of the context.
     package var coreContext: CoreRequestContextStorage
-    /// Whether the request came over the Unix socket.
+    /// Whether the request arrived over the Unix socket.
     package let isLocal: Bool
 
     /// The maximum size of a decoded request body, in bytes.
@@ -53,10 +53,10 @@ package struct ServerRequestContext: RequestContext {
         isLocal = source.channel.localAddress?.protocol == .unix
     }
 
-    /// The address of the client; nil where it has none.
+    /// The address of the client; nil if it has none.
     var client: String? { channel.remoteAddress?.ipAddress }
 
-    /// Notes that the client of the connection may send requests: the connection does not make room for others.
+    /// Marks the connection as having an admitted request, so that it is not closed for a new one.
     func admitConnection() {
         channel.triggerUserOutboundEvent(ConnectionAdmission(), promise: nil)
     }

@@ -2,11 +2,11 @@
 package struct HTTPServerConfiguration: Sendable {
     /// The TCP address; nil for none.
     package var address: ListenAddress?
-    /// Whether the run fails if the TCP address cannot be used; otherwise that is logged.
+    /// Whether the run fails if the TCP address cannot be used; otherwise the error is logged.
     package var isAddressRequired = false
     /// The path of the Unix socket; nil for none.
     package var socketPath: String?
-    /// Whether the run fails if the socket cannot be created; otherwise that is logged.
+    /// Whether the run fails if the socket cannot be created; otherwise the error is logged.
     package var isSocketRequired = false
     /// A file with the bearer token that TCP requests need; nil for none.
     package var tokenPath: String?
@@ -14,13 +14,14 @@ package struct HTTPServerConfiguration: Sendable {
     package var certificatePath: String?
     /// A file with the private key in PEM; nil for no TLS.
     package var keyPath: String?
-    /// A file with certificates in PEM: clients must show one that one of them has signed; nil to ask for none.
+    /// A file with CA certificates in PEM, one of which must have signed the client's certificate; nil to require none.
     package var clientAuthorityPath: String?
-    /// The most connections that one remote address may have at a time.
+    /// The maximum number of simultaneous connections of one remote address.
     ///
-    /// An address is an IPv4 address, or the first 64 bits of one of IPv6; those of this host have no such bound.
+    /// An IPv6 address counts by its first 64 bits; addresses of this host have no limit.
     package var connectionsPerAddress = 48
-    /// The time from the beginning of a TCP connection to the end of its first request's head, the TLS handshake included.
+    /// The maximum time from the start of a TCP connection to the end of its first request's headers, including the TLS
+    /// handshake.
     var headLimit = Duration.seconds(10)
 
     /// No address and no socket.
@@ -36,16 +37,16 @@ package struct HTTPServerConfiguration: Sendable {
 package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// An IPv4 or IPv6 address, or a host name.
     package var host: String
-    /// The port; 0 for one that the system chooses.
+    /// The port; 0 if the system chooses it.
     package var port: UInt16
 
-    /// Takes both.
+    /// Takes both members.
     package init(host: String, port: UInt16) {
         self.host = host
         self.port = port
     }
 
-    /// Reads `127.0.0.1:9464`, `[::1]:9464`, `:9464` (all addresses) or `9464` (this host only).
+    /// Parses `127.0.0.1:9464`, `[::1]:9464`, `:9464` (all addresses) or `9464` (this host only).
     ///
     /// - Throws: ``ServerError/address(_:reason:)``.
     package init(parsing text: String) throws(ServerError) {
@@ -70,9 +71,9 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         self.init(host: host.isEmpty ? "::" : host, port: port)
     }
 
-    /// The form that ``init(parsing:)`` reads.
+    /// The form that ``init(parsing:)`` accepts.
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    /// Whether only programs of this host reach the address.
+    /// Whether only programs on this host can reach the address.
     package var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" || host == "localhost" }
 }

@@ -7,7 +7,7 @@ package enum ServerError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A file with a secret or a certificate cannot be used.
     case file(String, reason: String)
 
-    /// The message for the operator, one line.
+    /// The message for the operator, in one line.
     package var description: String {
         switch self {
         case .address(let text, let reason):

@@ -1,16 +1,16 @@
 import Hummingbird
 import Synchronization
 
-/// The token that TCP requests need; read again when a request has another one, because tokens are renewed in place.
+/// The token that TCP requests need; the file is read again when a request has another token, because it may have been renewed.
 final class BearerToken: Sendable {
-    /// The shortest token, in bytes: 16 random ones in base64 have more.
+    /// The minimum length of a token, in bytes; 16 random bytes in base64 are longer.
     static let shortest = 16
 
     private let path: String
     private let token: Mutex<[UInt8]>
     /// The time of the last read.
     private let readAt = Mutex(ContinuousClock.now)
-    /// The minimum time between two reads, so that wrong tokens cost nothing.
+    /// The minimum time between two reads, so that wrong tokens do not cause work.
     private static let pause = Duration.seconds(1)
 
     /// Reads the file.
@@ -30,8 +30,9 @@ final class BearerToken: Sendable {
         return bytes
     }
 
-    /// Whether a request has the token: in `Authorization`, or in `X-Weir-Token`, which the API server's proxies pass
-    /// on.
+    /// Whether a request has the token, in `Authorization` or in `X-Weir-Token`.
+    ///
+    /// The API server's proxies pass on the latter.
     func admits(_ headers: HTTPFields) -> Bool {
         admits(headers[.authorization]) || admits(headers[Self.proxiedField].map { "Bearer \($0)" })
     }
@@ -60,7 +61,7 @@ final class BearerToken: Sendable {
         }
     }
 
-    /// Compares in constant time for tokens of the same length.
+    /// Compares in constant time if both tokens have the same length.
     private static func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
         guard left.count == right.count else { return false }
         return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
@@ -71,9 +72,9 @@ final class BearerToken: Sendable {
 struct Gatekeeper: RouterMiddleware {
     typealias Context = ServerRequestContext
 
-    /// The paths that need no token: probes have none.
+    /// The paths that need no token, because probes have none.
     static let probePaths: Set<String> = ["/healthz", "/readyz"]
-    /// The accepted methods; they are metric labels, so their number must be bounded.
+    /// The accepted methods; they are metric labels, so their number must be limited.
     private static let methods: Set<HTTPRequest.Method> = [.get, .head, .post, .options]
 
     let token: BearerToken?

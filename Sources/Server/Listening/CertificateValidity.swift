@@ -1,9 +1,9 @@
 import NIOSSL
 
 extension HTTPServerConfiguration {
-    /// The first and the last second in which all certificates that the server shows are valid, Unix time; nil without TLS.
+    /// The first and the last second, Unix time, in which all of the server's certificates are valid; nil without TLS.
     ///
-    /// - Throws: ``ServerError/file(_:reason:)`` if there are none.
+    /// - Throws: ``ServerError/file(_:reason:)`` if there are no certificates.
     package func certificateValidity() throws(ServerError) -> (first: Int64, last: Int64)? {
         guard let certificatePath else { return nil }
         let shown = try HTTPServer.certificates(certificatePath)

@@ -4,12 +4,12 @@ import Synchronization
 
 /// The connections of a listening address.
 ///
-/// A client that sends nothing, or sends slowly, cannot keep others out: of one remote address there are only so many connections,
-/// and when all are taken the oldest one without an admitted request is closed for a new one.
+/// A client that sends nothing, or sends slowly, cannot exclude others: the number of connections of one remote address is
+/// limited. At the total limit, a new connection replaces the oldest one without an admitted request.
 final class ConnectionTable: Sendable {
-    /// The most connections at a time.
+    /// The maximum number of simultaneous connections.
     static let limit = 64
-    /// Further ones that are accepted while others are being closed for them.
+    /// The number of further connections that are accepted while others are being closed for them.
     static let closing = 16
 
     private struct Entry {
@@ -20,7 +20,7 @@ final class ConnectionTable: Sendable {
     }
 
     private struct State {
-        /// Connections in the order of their beginning.
+        /// The connections, ordered by their start.
         var entries: [Entry] = []
         var closed = 0
         var warnedAt = 1
@@ -30,11 +30,11 @@ final class ConnectionTable: Sendable {
     private let perAddress: Int
     private let logger: Logger
 
-    /// Has no connections.
+    /// Creates a table without connections.
     ///
     /// - Parameters:
-    ///   - perAddress: the most connections of one remote address.
-    ///   - logger: logs connections that are closed for lack of room: the first, and then each time that their number has doubled.
+    ///   - perAddress: the maximum number of connections of one remote address.
+    ///   - logger: logs connections that are closed for new ones: the first, and then whenever their number has doubled.
     init(perAddress: Int, logger: Logger) {
         (self.perAddress, self.logger) = (perAddress, logger)
     }
@@ -43,9 +43,9 @@ final class ConnectionTable: Sendable {
     ///
     /// - Parameters:
     ///   - id: the connection.
-    ///   - origin: the bytes that identify the remote host; nil for this one.
+    ///   - origin: the bytes that identify the remote host; nil for this host.
     ///   - close: closes the connection, to make room for another one.
-    /// - Returns: false if there is no room for it; it is not added.
+    /// - Returns: false if there is no room, and the connection is not added.
     func open(_ id: ObjectIdentifier, from origin: [UInt8]?, close: @escaping @Sendable () -> Void) -> Bool {
         let (isOpen, evicted, warning) = state.withLock { state -> (Bool, Entry?, Int?) in
             let known = origin.map { origin in state.entries.count { $0.origin == origin } } ?? 0
@@ -77,7 +77,7 @@ final class ConnectionTable: Sendable {
         return state.closed
     }
 
-    /// Notes that a request of a connection was admitted.
+    /// Marks a connection as having an admitted request.
     func admit(_ id: ObjectIdentifier) {
         state.withLock { state in
             guard let index = state.entries.firstIndex(where: { $0.id == id }) else { return }
@@ -90,14 +90,16 @@ final class ConnectionTable: Sendable {
         for entry in state.withLock({ $0.entries }) { entry.close() }
     }
 
-    /// Removes a connection that has ended.
+    /// Removes a closed connection.
     func remove(_ id: ObjectIdentifier) {
         state.withLock { state in state.entries.removeAll { $0.id == id } }
     }
 
-    /// The bytes that identify a remote host: an IPv4 address, or the first 64 bits of one of IPv6, of which a host has them all.
+    /// Returns the bytes that identify a remote host: its IPv4 address, or the first 64 bits of its IPv6 address.
     ///
-    /// - Returns: nil for this host and for Unix sockets.
+    /// A host can use all addresses of a 64-bit prefix.
+    ///
+    /// - Returns: the bytes; nil for this host and for Unix sockets.
     static func origin(of address: SocketAddress?) -> [UInt8]? {
         switch address {
         case .v4(let address):
@@ -106,7 +108,7 @@ final class ConnectionTable: Sendable {
         case .v6(let address):
             let bytes = withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
             if bytes == Array(repeating: 0, count: 15) + [1] { return nil }
-            // An IPv4 address within IPv6 (RFC 4291 section 2.5.5.2).
+            // An IPv4-mapped address (RFC 4291 section 2.5.5.2).
             guard bytes[..<12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] else { return Array(bytes[..<8]) }
             return bytes[12] == 127 ? nil : Array(bytes[12...])
         default: return nil
@@ -114,12 +116,12 @@ final class ConnectionTable: Sendable {
     }
 }
 
-/// A request of the connection was admitted: an event that handlers pass on outbound.
+/// An outbound event: a request of the connection was admitted.
 struct ConnectionAdmission: Sendable {}
 
-/// Keeps a connection in the table of its listener, and closes it if its first request's head is late.
+/// Keeps a connection in its listener's table, and closes it if the headers of its first request are late.
 final class ConnectionGate: ChannelDuplexHandler, RemovableChannelHandler {
-    // Whatever comes is passed on.
+    // All inbound data is passed on unchanged.
     typealias InboundIn = Never
     typealias OutboundIn = Never
 
@@ -129,12 +131,12 @@ final class ConnectionGate: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var isOpen = false
 
-    /// Belongs to one connection.
+    /// Creates the handler of one connection.
     init(_ connections: ConnectionTable, _ refusals: Refusals, headLimit: TimeAmount) {
         (self.connections, self.refusals, self.headLimit) = (connections, refusals, headLimit)
     }
 
-    /// Begins before the TLS handshake.
+    /// Starts before the TLS handshake.
     func handlerAdded(context: ChannelHandlerContext) {
         let channel = context.channel
         timer = context.eventLoop.scheduleTask(in: headLimit) { channel.close(promise: nil) }
@@ -157,20 +159,20 @@ final class ConnectionGate: ChannelDuplexHandler, RemovableChannelHandler {
         channel.close(promise: nil)
     }
 
-    /// A part of a request: the first one is a head.
+    /// Receives a part of a request; the first part is the request head.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         timer?.cancel()
         timer = nil
         context.fireChannelRead(data)
     }
 
-    /// The handshake failed, or something else went wrong.
+    /// Handles a failed handshake or another error.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         refusals.note(error, from: context.channel.remoteAddress?.ipAddress)
         context.fireErrorCaught(error)
     }
 
-    /// An event from the tasks that answer requests.
+    /// Receives events from the tasks that handle requests.
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
         guard event is ConnectionAdmission else {
             context.triggerUserOutboundEvent(event, promise: promise)
@@ -186,7 +188,7 @@ final class ConnectionGate: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
-    /// The connection has ended, or never began.
+    /// Handles a connection that ends or never starts.
     func handlerRemoved(context: ChannelHandlerContext) { end(context) }
 
     private func end(_ context: ChannelHandlerContext) {

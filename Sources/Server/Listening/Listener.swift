@@ -17,7 +17,7 @@ final class Listener: Sendable {
         case unix(String)
     }
 
-    /// The address as a text, with the actual port.
+    /// The address as text, with the actual port.
     let name: String
     /// The TCP port; nil for a Unix socket.
     let port: Int?
@@ -25,7 +25,7 @@ final class Listener: Sendable {
     private let channel: any Channel
     private let connections: ConnectionTable
     private let socketPath: String?
-    /// The file at the path when listening began.
+    /// The file of the Unix socket when listening began.
     private let socketFile: SocketFile?
 
     /// A file, identified by device and inode.
@@ -33,7 +33,7 @@ final class Listener: Sendable {
         let device: dev_t
         let number: ino_t
 
-        /// The file at a path, without following a symbolic link; nil if there is none.
+        /// Reads the identity of the file at a path, without following a symbolic link; nil if there is none.
         init?(_ path: String) {
             var status = stat()
             guard lstat(path, &status) == 0 else { return nil }
@@ -42,7 +42,7 @@ final class Listener: Sendable {
     }
 
     private static let patience = TimeAmount.seconds(20)
-    /// The mask of the socket's mode: only owner and group may connect.
+    /// The umask for the socket: only owner and group may connect.
     private static let socketMask: mode_t = 0o117
 
     /// Starts to listen.
@@ -59,7 +59,7 @@ final class Listener: Sendable {
         _ idleTimeout: TimeAmount
     ) async throws(ServerError) {
         if case .unix(let path) = place { try UnixSocketPlace.prepare(path) }
-        // The library's log lines add nothing to ours.
+        // The library's messages have no additional information.
         var quiet = logger
         if quiet.logLevel > .debug { quiet.logLevel = .critical }
         let loop = group.next()
@@ -76,7 +76,7 @@ final class Listener: Sendable {
                 beginning.fail(error)
             }
         }
-        // The first value counts.
+        // The promise takes the first result: the address, or the timeout.
         let limit = loop.scheduleTask(in: Self.patience) {
             beginning.fail(ServerError.listen("", reason: "no answer within 20 s"))
         }
@@ -98,13 +98,13 @@ final class Listener: Sendable {
 
     /// Stops listening, closes the connections, and removes the socket unless another process has replaced it.
     ///
-    /// The library's task ends by itself. To cancel it, or to close its channel while a connection is being accepted, would end
-    /// the process: swift-nio takes a connection that nothing handles for a fault.
+    /// The library's task ends by itself. Cancelling it, or closing its channel while a connection is being accepted, would
+    /// crash the process: swift-nio treats a connection without a handler as a fault.
     func cancel() {
         if let socketPath, let socketFile, SocketFile(socketPath) == socketFile { unlink(socketPath) }
         let loop = channel.eventLoop
         channel.setOption(.autoRead, value: false)
-            .flatMap { loop.submit {} }  // behind the connections that were accepted before
+            .flatMap { loop.submit {} }  // runs after the connections that were accepted before
             .flatMap { [channel] in channel.close() }
             .whenComplete { [connections] _ in connections.closeAll() }
     }

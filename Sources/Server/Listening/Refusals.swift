@@ -2,15 +2,15 @@ import Logging
 import NIOSSL
 import Synchronization
 
-/// Counts the clients that are not let in, and logs the first one and then each time that their number has doubled.
+/// Counts rejected clients, and logs the first one, and then whenever their number has doubled.
 final class Refusals: Sendable {
     private struct Count {
         var total = 0
         var loggedAt = 1
 
-        /// Adds one.
+        /// Counts one rejection.
         ///
-        /// - Returns: the number, if it is to be logged.
+        /// - Returns: the number if it must be logged; else nil.
         mutating func add() -> Int? {
             total += 1
             guard total >= loggedAt else { return nil }
@@ -25,17 +25,17 @@ final class Refusals: Sendable {
 
     /// Creates counts without refusals.
     ///
-    /// - Parameter logger: gets the lines.
+    /// - Parameter logger: logs the rejections.
     init(logger: Logger) {
         self.logger = logger
     }
 
-    /// TLS handshakes that failed.
+    /// The number of failed TLS handshakes.
     var handshakes: Int { handshakeCount.withLock { $0.total } }
-    /// Requests without the token that is asked for.
+    /// The number of requests without the required token.
     var requests: Int { requestCount.withLock { $0.total } }
 
-    /// Notes an error of a connection, if it is one of its TLS handshake.
+    /// Counts a connection error if it is a TLS handshake error.
     ///
     /// - Parameters:
     ///   - error: the error.
@@ -48,7 +48,7 @@ final class Refusals: Sendable {
         )
     }
 
-    /// Notes a request without the token.
+    /// Counts a request without the required token.
     ///
     /// - Parameter client: the address of the client.
     func noteRequest(from client: String?) {
@@ -59,7 +59,7 @@ final class Refusals: Sendable {
         )
     }
 
-    /// Names of errors in BoringSSL, and what they say of the client.
+    /// BoringSSL's names of errors, and their meaning as text.
     private static let words = [
         ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "the client showed no certificate"),
         ("CERTIFICATE_VERIFY_FAILED", "none of the given authorities has signed the client's certificate"),
@@ -70,7 +70,7 @@ final class Refusals: Sendable {
         ("BAD_CERTIFICATE", "the client does not accept the server's certificate"),
     ]
 
-    /// Returns the reason why a handshake failed, in words; nil for other errors.
+    /// Returns the reason of a failed handshake as text; nil for other errors.
     static func reason(_ error: any Error) -> String? {
         guard case .handshakeFailed(let cause)? = error as? NIOSSLError else { return nil }
         let text = "\(cause)"

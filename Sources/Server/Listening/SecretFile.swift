@@ -1,7 +1,7 @@
 import Glibc
 import Posix
 
-/// A file with a secret: owned by root or this user, and not readable by others.
+/// Reads files with secrets, which must belong to root or this user and not be readable by others.
 package enum SecretFile {
     private static let largest = 1 << 20
 

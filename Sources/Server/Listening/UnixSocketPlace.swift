@@ -2,14 +2,14 @@ import Foundation
 import Glibc
 import Posix
 
-/// The place of the Unix socket in the file system.
+/// Prepares the path of the Unix socket.
 enum UnixSocketPlace {
-    /// The longest path of a Unix socket in bytes (`sun_path` without the final zero).
+    /// The maximum length of a Unix socket's path in bytes (`sun_path` without the final zero).
     private static let longestPath = 107
 
-    /// Creates the folder (mode 0750) and removes the socket of an agent that has ended.
+    /// Creates the folder (mode 0750), and removes the socket of an earlier agent.
     ///
-    /// - Throws: ``ServerError/listen(_:reason:)`` if another agent listens there, or the place is not a socket's.
+    /// - Throws: ``ServerError/listen(_:reason:)`` if another agent is listening there, or the path is not a socket.
     static func prepare(_ path: String) throws(ServerError) {
         guard path.hasPrefix("/"), path.utf8.count <= longestPath else {
             throw .listen(path, reason: "an absolute path of at most \(longestPath) bytes is needed")
@@ -32,7 +32,7 @@ enum UnixSocketPlace {
         }
     }
 
-    /// Whether a program listens at the path.
+    /// Whether a program is listening at the path.
     private static func isAnswered(_ path: String) -> Bool {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return false }

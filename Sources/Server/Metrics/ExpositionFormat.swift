@@ -5,7 +5,7 @@ package enum ExpositionFormat: Sendable, Hashable {
     /// OpenMetrics text, version 1.0.0.
     case openMetrics
 
-    /// The `Content-Type` of an answer.
+    /// The `Content-Type` of a response.
     package var contentType: String {
         switch self {
         case .prometheus: "text/plain; version=0.0.4; charset=utf-8"
@@ -13,10 +13,11 @@ package enum ExpositionFormat: Sendable, Hashable {
         }
     }
 
-    /// Chooses by the `Accept` field of a request (RFC 9110, section 12.5.1): OpenMetrics only where it is asked for by
-    /// name, in a version that is written, and not less liked than plain text.
+    /// Chooses the format for the `Accept` field of a request (RFC 9110, section 12.5.1).
     ///
-    /// - Parameter accept: the field's value; nil if there is none.
+    /// OpenMetrics is chosen only if the field names it in a supported version, with a quality not below that of plain text.
+    ///
+    /// - Parameter accept: the value of the field; nil if there is none.
     package init(accept: String?) {
         var openMetrics = 0.0
         var prometheus = 0.0

@@ -1,15 +1,15 @@
-/// The labels of a sample, escaped once and written many times.
+/// The labels of a sample, which are escaped once for many samples.
 package struct MetricLabels: Sendable, Hashable {
     /// `name="value",name="value"`, without braces.
     let bytes: [UInt8]
 
-    /// The longest value, in characters; a longer one is cut off and ends in `…`.
+    /// The maximum length of a value, in characters; a longer one is truncated and ends in `…`.
     package static let longestValue = 256
 
     /// No labels.
     package static let none = MetricLabels([:])
 
-    /// Takes names and values; names have ASCII letters, digits and underscores only (others become underscores).
+    /// Takes names and values; characters of names that are not ASCII letters, digits or underscores become underscores.
     package init(_ pairs: KeyValuePairs<String, String>) {
         self.init(pairs.map { ($0.key, $0.value) })
     }
@@ -42,14 +42,15 @@ package struct MetricLabels: Sendable, Hashable {
     }
 }
 
-/// Names as Prometheus allows them.
+/// Makes names that Prometheus accepts.
 enum MetricName {
-    /// A metric's name: letters, digits, underscores and colons, no digit first; all else becomes an underscore.
+    /// Makes the name of a metric: letters, digits, underscores and colons, without a leading digit; other characters become
+    /// underscores.
     static func sanitized(metric name: String) -> String {
         sanitized(name, allowsColon: true)
     }
 
-    /// A label's name.
+    /// Makes the name of a label.
     static func sanitized(label name: String) -> String {
         sanitized(name, allowsColon: false)
     }

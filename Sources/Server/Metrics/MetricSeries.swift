@@ -1,13 +1,13 @@
 import CoreMetrics
 import Synchronization
 
-/// A series of a library.
+/// A metric series that a library created.
 protocol Series: AnyObject, Sendable {
     static var kind: MetricsWriter.Kind { get }
     func write(_ labels: MetricLabels, to writer: inout MetricsWriter)
 }
 
-/// Counts whole numbers.
+/// A counter of integers.
 final class CounterSeries: Series, CounterHandler {
     static let kind = MetricsWriter.Kind.counter
     private let value = Atomic<UInt64>(0)
@@ -24,7 +24,7 @@ final class CounterSeries: Series, CounterHandler {
     }
 }
 
-/// Counts numbers that are not whole.
+/// A counter of floating-point numbers.
 final class FloatingCounterSeries: Series, FloatingPointCounterHandler {
     static let kind = MetricsWriter.Kind.counter
     private let value = Mutex(0.0)
@@ -41,7 +41,7 @@ final class FloatingCounterSeries: Series, FloatingPointCounterHandler {
     }
 }
 
-/// Keeps the last value.
+/// A gauge, which has the last value.
 final class GaugeSeries: Series, MeterHandler, RecorderHandler {
     static let kind = MetricsWriter.Kind.gauge
     private let value = Mutex(0.0)
@@ -58,7 +58,7 @@ final class GaugeSeries: Series, MeterHandler, RecorderHandler {
     }
 }
 
-/// Adds values up.
+/// A sum of values, and their count.
 final class SummarySeries: Series, RecorderHandler {
     static let kind = MetricsWriter.Kind.summary
     private let value = Mutex((sum: 0.0, count: UInt64(0)))
@@ -76,7 +76,7 @@ final class SummarySeries: Series, RecorderHandler {
     }
 }
 
-/// Counts durations by length.
+/// A histogram of durations.
 final class TimerSeries: Series, TimerHandler {
     static let kind = MetricsWriter.Kind.histogram
     private let value = Mutex(MetricHistogram.durations)

@@ -1,10 +1,10 @@
 package import CoreMetrics
 import Synchronization
 
-/// A registry of the metrics of libraries: a backend of swift-metrics.
+/// A registry of metrics that libraries create: a backend of swift-metrics.
 ///
-/// The number of series is bounded; what comes beyond is counted and not kept. A name has one kind: a library that uses
-/// it for another one is not kept either.
+/// The number of series is limited; further ones are counted and not kept. A name has one kind: a series of another kind with
+/// the same name is not kept.
 package final class MetricsRegistry: MetricsFactory, MetricsSource {
     /// The maximum number of series.
     package static let defaultLimit = 2000
@@ -28,7 +28,7 @@ package final class MetricsRegistry: MetricsFactory, MetricsSource {
         self.limit = limit
     }
 
-    /// The number of series that were not kept: too many, or a name that has another kind.
+    /// The number of series that were not kept: beyond the limit, or of another kind than the series with the same name.
     package var refused: UInt64 { state.withLock { $0.refused } }
 
     private func series<Kept: Series>(
@@ -55,7 +55,7 @@ package final class MetricsRegistry: MetricsFactory, MetricsSource {
         }
     }
 
-    /// Writes all series, by name.
+    /// Writes all series, ordered by name.
     package func write(to writer: inout MetricsWriter) {
         let (series, refused) = state.withLock { ($0.series, $0.refused) }
         let families = Dictionary(grouping: series, by: \.key.name)
@@ -96,7 +96,7 @@ extension MetricsRegistry {
         series(label, dimensions) { GaugeSeries() }
     }
 
-    /// Makes a recorder: a summary, or a gauge where values are not to be added up.
+    /// Makes a recorder: a summary, or a gauge if values must not be summed.
     package func makeRecorder(
         label: String,
         dimensions: [(String, String)],
@@ -111,14 +111,14 @@ extension MetricsRegistry {
         series(label, dimensions, suffix: "_seconds") { TimerSeries() }
     }
 
-    /// Series stay: a counter that comes back goes on.
+    /// Does nothing: series are kept, and a counter with the same name continues.
     package func destroyCounter(_ handler: any CounterHandler) {}
-    /// Series stay.
+    /// Does nothing: series are kept.
     package func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
-    /// Series stay.
+    /// Does nothing: series are kept.
     package func destroyMeter(_ handler: any MeterHandler) {}
-    /// Series stay.
+    /// Does nothing: series are kept.
     package func destroyRecorder(_ handler: any RecorderHandler) {}
-    /// Series stay.
+    /// Does nothing: series are kept.
     package func destroyTimer(_ handler: any TimerHandler) {}
 }

@@ -1,11 +1,11 @@
-/// Writes metrics in one of the text formats: a family's head, then its samples.
+/// Writes metrics in one of the text formats: a family's header, then its samples.
 ///
-/// Samples of a family stand together, and no two have the same labels; that is the caller's part. Nothing is kept of a
-/// sample but its bytes.
+/// The caller must write the samples of a family together, and no two samples with the same labels. Only the bytes of a sample
+/// are kept.
 package struct MetricsWriter: ~Copyable {
     /// The type of a family.
     package enum Kind: String, Sendable {
-        /// A counter; its name is given without `_total`, which is appended.
+        /// A counter; the writer appends `_total` to its name.
         case counter
         /// A gauge.
         case gauge
@@ -13,23 +13,23 @@ package struct MetricsWriter: ~Copyable {
         case histogram
         /// A summary without quantiles: sum and count.
         case summary
-        /// The constant 1, whose labels carry the information.
+        /// The constant 1, with information in its labels.
         case info
     }
 
     private var buffer: TextBuffer
     private let format: ExpositionFormat
-    /// The name of the samples of the current family, with its opening brace.
+    /// The name of the current family's samples, with the opening brace.
     private var prefix: [UInt8] = []
     private var name = ""
 
     private static let close: [UInt8] = Array("} ".utf8)
 
-    /// Makes a writer of a format.
+    /// Creates a writer for a format.
     ///
     /// - Parameters:
     ///   - format: the format.
-    ///   - size: how many bytes are expected.
+    ///   - size: the expected number of bytes.
     package init(_ format: ExpositionFormat, expecting size: Int = 0) {
         self.format = format
         buffer = TextBuffer(capacity: max(size, 64 << 10))
@@ -40,7 +40,7 @@ package struct MetricsWriter: ~Copyable {
     /// - Parameters:
     ///   - name: the name, without `_total` (counters), `_info` or `_bucket`.
     ///   - kind: the type.
-    ///   - help: the meaning, in a sentence.
+    ///   - help: the help text, a sentence.
     package mutating func family(_ name: String, _ kind: Kind, _ help: String) {
         self.name = name
         let sample =
@@ -50,32 +50,32 @@ package struct MetricsWriter: ~Copyable {
             case .gauge, .histogram, .summary: name
             }
         prefix = Array("\(sample){".utf8)
-        // Prometheus text uses the name of samples, OpenMetrics the name of the family.
+        // Prometheus text uses the name of the samples in headers, OpenMetrics the name of the family.
         let head = format == .openMetrics ? name : sample
         let type = format == .prometheus && kind == .info ? "gauge" : kind.rawValue
         buffer.append("# HELP \(head) \(Self.escapedHelp(help, format))\n# TYPE \(head) \(type)\n")
     }
 
-    /// Writes a sample of the family.
+    /// Writes an integer sample of the family.
     package mutating func sample(_ labels: MetricLabels, _ value: UInt64) {
         begin(labels)
         buffer.append(value)
         buffer.append(byte: 0x0a)
     }
 
-    /// Writes a sample with two sets of labels, neither of them empty.
+    /// Writes a sample with two sets of labels, both not empty.
     package mutating func sample(_ thing: MetricLabels, _ aspect: MetricLabels, _ value: UInt64) {
         buffer.appendSample(head: prefix, thing.bytes, aspect.bytes, value)
     }
 
-    /// Writes a sample that is not a whole number.
+    /// Writes a floating-point sample.
     package mutating func sample(_ labels: MetricLabels, _ value: Double) {
         begin(labels)
         buffer.append(Self.text(value))
         buffer.append(byte: 0x0a)
     }
 
-    /// Writes a histogram's samples.
+    /// Writes the samples of a histogram.
     package mutating func sample(_ labels: MetricLabels, _ histogram: MetricHistogram) {
         let lead = labels.bytes.isEmpty ? "" : String(decoding: labels.bytes, as: UTF8.self) + ","
         var count: UInt64 = 0
@@ -88,13 +88,13 @@ package struct MetricsWriter: ~Copyable {
         sum(labels, histogram.sum, count: count)
     }
 
-    /// Writes the samples of a summary without quantiles, or the last ones of a histogram.
+    /// Writes sum and count of a summary or a histogram.
     package mutating func sum(_ labels: MetricLabels, _ sum: Double, count: UInt64) {
         let set = labels.bytes.isEmpty ? "" : "{\(String(decoding: labels.bytes, as: UTF8.self))}"
         buffer.append("\(name)_sum\(set) \(Self.text(sum))\n\(name)_count\(set) \(count)\n")
     }
 
-    /// Ends the text and gives it to a body.
+    /// Ends the text, and passes it to a body.
     package consuming func finish<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         if format == .openMetrics { buffer.append("# EOF\n") }
         return buffer.withBytes(body)
@@ -109,7 +109,7 @@ package struct MetricsWriter: ~Copyable {
     private static func text(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
-        // OpenMetrics requires floats as bounds of buckets: 1.0 and not 1.
+        // OpenMetrics requires floats as bucket bounds: 1.0 instead of 1.
         return "\(value)"
     }
 
@@ -129,7 +129,7 @@ package struct MetricsWriter: ~Copyable {
 
 /// A histogram's buckets.
 package struct MetricHistogram: Sendable, Equatable {
-    /// The upper bounds, rising; values beyond the last are counted, too.
+    /// The upper bounds, ascending; values above the last one are counted, too.
     package let bounds: [Double]
     /// The number of values in each bucket; the last bucket has no upper bound.
     package private(set) var counts: [UInt64]
@@ -141,7 +141,7 @@ package struct MetricHistogram: Sendable, Equatable {
         bounds: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
     )
 
-    /// Makes an empty one.
+    /// Creates an empty histogram.
     package init(bounds: [Double]) {
         self.bounds = bounds
         counts = Array(repeating: 0, count: bounds.count + 1)

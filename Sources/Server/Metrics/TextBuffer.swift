@@ -1,13 +1,13 @@
 import Glibc
 
-/// Bytes that grow at their end; a scrape writes some megabytes in small pieces.
+/// A growing byte buffer; a scrape writes some megabytes in small pieces.
 struct TextBuffer: ~Copyable {
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
     /// The number of bytes.
     private(set) var count = 0
 
-    /// Makes an empty buffer.
+    /// Creates an empty buffer.
     init(capacity: Int) {
         self.capacity = capacity
         base = .allocate(capacity: capacity)
@@ -17,12 +17,12 @@ struct TextBuffer: ~Copyable {
         base.deallocate()
     }
 
-    /// Gives the bytes to a body.
+    /// Passes the bytes to a body.
     func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         body(UnsafeRawBufferPointer(start: base, count: count))
     }
 
-    /// Makes room for `more` bytes.
+    /// Reserves space for `more` bytes.
     @inline(__always)
     mutating func reserve(_ more: Int) {
         if count + more > capacity { grow(more) }
@@ -56,7 +56,7 @@ struct TextBuffer: ~Copyable {
         }
     }
 
-    /// Appends `head{first,second} number` and a line's end; the head has the brace.
+    /// Appends `head{first,second} number` and a newline; the head includes the opening brace.
     @inline(__always)
     mutating func appendSample(head: [UInt8], _ first: [UInt8], _ second: [UInt8], _ number: UInt64) {
         reserve(head.count + first.count + second.count + 24)
@@ -72,7 +72,7 @@ struct TextBuffer: ~Copyable {
         append(byte: 0x0a)
     }
 
-    /// Copies bytes for which there is room.
+    /// Copies bytes into reserved space.
     @inline(__always)
     private mutating func copy(_ bytes: [UInt8]) {
         bytes.withUnsafeBufferPointer { source in

@@ -1,17 +1,17 @@
 import Hummingbird
 
-/// Answers probes: `/healthz` for the process, `/readyz` for all of its functions.
+/// Handles probes: `/healthz` for the process, `/readyz` for all of its functions.
 ///
-/// Both answer 200 with `ok`, or 503 with a line for each thing that is wrong or missing.
+/// Both respond with 200 and `ok`, or with 503 and a line for each problem.
 package struct HealthRoutes: RouteProvider {
     private let ailments: @Sendable () -> [String]
     private let missing: @Sendable () -> [String]
 
-    /// Makes the routes.
+    /// Creates the routes.
     ///
     /// - Parameters:
-    ///   - ailments: the faults that a restart would fix, one line each; called for each probe.
-    ///   - missing: what is not available, one line each; called for each probe.
+    ///   - ailments: returns the faults that a restart would fix, one line each; called for each probe.
+    ///   - missing: returns what is not available, one line each; called for each probe.
     package init(ailments: @escaping @Sendable () -> [String], missing: @escaping @Sendable () -> [String]) {
         self.ailments = ailments
         self.missing = missing

@@ -3,15 +3,16 @@ import Synchronization
 
 /// A source of metrics.
 package protocol MetricsSource: Sendable {
-    /// Writes its families, each once; their names are no other source's. Called for each scrape, on a task of the
-    /// server.
+    /// Writes each family of the source once; called for each scrape, on a task of the server.
+    ///
+    /// No two sources may have a family with the same name.
     func write(to writer: inout MetricsWriter)
 }
 
-/// Answers `/metrics`, in Prometheus text or OpenMetrics.
+/// Serves `/metrics`, in Prometheus text or OpenMetrics.
 package final class MetricsRoutes: RouteProvider {
     private let sources: [any MetricsSource]
-    /// The size of the last answer, in bytes: the next one is about as long.
+    /// The size of the last response, in bytes; the next one has a similar size.
     private let lastSize = Atomic(0)
 
     /// Takes the sources.
@@ -31,7 +32,7 @@ package final class MetricsRoutes: RouteProvider {
         }
     }
 
-    /// All current metrics.
+    /// Returns all current metrics.
     package func exposition(in format: ExpositionFormat) -> ByteBuffer {
         let expected = lastSize.load(ordering: .relaxed)
         var writer = MetricsWriter(format, expecting: expected + expected / 16)
