@@ -4,7 +4,7 @@ import Hummingbird
 extension APIRoutes {
     /// The interval between polls for new records.
     private static let pause = Duration.milliseconds(200)
-    /// The number of polls without records after which a heartbeat line is sent: 5 s.
+    /// The number of polls without records after which a heartbeat line is sent (5 s).
     private static let silence = 25
 
     /// Streams new records until the client disconnects or the run ends.

@@ -4,7 +4,7 @@ import Hummingbird
 package import Server
 import Synchronization
 
-/// Serves `/api/v1`: answers from a store, and a live stream of a run's records.
+/// Serves `/api/v1`: responses from a store, and a live stream of a run's records.
 package struct APIRoutes: RouteProvider {
     let api: API?
     let feed: LiveFeed?
@@ -31,13 +31,13 @@ package struct APIRoutes: RouteProvider {
     /// Creates the routes.
     ///
     /// - Parameters:
-    ///   - api: answers requests from a store; nil without a store: then only `/api/v1/live` is served.
+    ///   - api: handles requests with a store; nil without a store: then only `/api/v1/live` is served.
     ///   - feed: the records of a run as they are created; nil to stream new records of the store.
     ///   - isLoopbackOnly: whether the host name of a request must refer to this host; this rejects pages of other
     ///     sites that reach this address by DNS rebinding.
-    ///   - isOpen: whether other hosts can reach the address without a token; stored records are then served only
-    ///     on this host's socket.
-    ///   - now: a fixed current time for requests, Unix seconds, for records of a file; nil to use the clock.
+    ///   - isOpen: whether other hosts can reach the address without a token; stored records are then served only on this
+    ///     host's socket.
+    ///   - now: a fixed current time for requests, Unix seconds, for the records of a file; nil to use the clock.
     package init(
         _ api: API?,
         feed: LiveFeed? = nil,

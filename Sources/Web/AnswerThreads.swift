@@ -3,17 +3,17 @@ import Glibc
 import Posix
 import Synchronization
 
-/// Computes answers on threads of their own, a bounded number at a time.
+/// Computes responses on threads of their own, whose number is limited.
 ///
-/// An answer can take seconds of a processor. Swift's pool, which serves connections, health probes and the API server's
-/// watches, has no thread for that; and the threads of a run go first: these have a lower priority.
+/// A response can take seconds of processor time. Swift's pool serves connections, health probes and the API server's watches,
+/// and has no threads for that. The threads have a lower priority than the threads of a run.
 final class AnswerThreads: Sendable {
     private struct State {
         var waiting: [Job] = []
         var threads = 0
     }
 
-    /// Work for a thread; called with false where there is none for it.
+    /// Work for a thread; called with false if it is refused.
     private typealias Job = @Sendable (_ runs: Bool) -> Void
 
     private let state = Mutex(State())
@@ -23,7 +23,7 @@ final class AnswerThreads: Sendable {
     /// The nice value of the threads; those of a run have 0.
     private static let niceness: Int32 = 10
 
-    /// The answer when too many requests wait already.
+    /// The response if too many requests are waiting.
     static let busy = APIError(
         429,
         "too_many_requests",
@@ -31,26 +31,26 @@ final class AnswerThreads: Sendable {
         "too many answers are being computed already: try again in some seconds"
     )
 
-    /// Makes a pool; threads begin with work, and end without.
+    /// Creates a pool, which starts threads for work and ends them without work.
     ///
     /// - Parameters:
-    ///   - threads: the most threads.
-    ///   - waiting: the most requests that wait for one.
+    ///   - threads: the maximum number of threads.
+    ///   - waiting: the maximum number of waiting requests.
     init(threads: Int = 3, waiting: Int = 32) {
         (threadLimit, waitingLimit) = (threads, waiting)
     }
 
-    /// Computes an answer.
+    /// Computes a response.
     ///
-    /// - Parameter body: computes it, on one of the threads.
-    /// - Returns: the answer, or error 429 if too many requests wait.
+    /// - Parameter body: computes the response, on one of the threads.
+    /// - Returns: the response; error 429 if too many requests are waiting.
     func answer(_ body: @escaping @Sendable () -> APIAnswer) async -> APIAnswer {
         await run(body) ?? API.answer(Self.busy)
     }
 
     /// Runs a body on one of the threads.
     ///
-    /// - Returns: its result; nil if too many wait.
+    /// - Returns: its result; nil if too many requests are waiting.
     func run<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result? {
         await withCheckedContinuation { continuation in
             add { runs in continuation.resume(returning: runs ? body() : nil) }
@@ -73,7 +73,7 @@ final class AnswerThreads: Sendable {
         do throws(SystemError) {
             try WorkerThread.start("weir-answers") { self.work() }
         } catch {
-            // The system allows no more threads: those that there are do the work, and without any it is refused.
+            // The system allows no more threads: existing threads do the work; without any, it is refused.
             let refused = state.withLock { state -> [Job] in
                 state.threads -= 1
                 guard state.threads == 0 else { return [] }
@@ -85,7 +85,7 @@ final class AnswerThreads: Sendable {
     }
 
     private func work() {
-        // Of this thread only; 0 stands for it.
+        // Sets the priority of this thread only: 0 means the calling thread.
         setpriority(Int32(PRIO_PROCESS.rawValue), 0, Self.niceness)
         while let job = next() { job(true) }
     }

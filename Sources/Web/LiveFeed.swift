@@ -4,8 +4,8 @@ import Synchronization
 
 /// Delivers the records of a run to clients of the live HTTP stream.
 ///
-/// Without clients, no record is encoded for it (``isWanted``). A client that reads too slowly loses records and gets
-/// the number of lost ones; other clients and the run are not delayed.
+/// Without clients, no record is encoded for the feed (``isWanted``). A client that reads too slowly loses records and receives
+/// the number of lost ones; it does not delay other clients or the run.
 package final class LiveFeed: RecordTap {
     /// The data that a client has not read yet.
     struct Piece: Sendable {
@@ -55,7 +55,7 @@ package final class LiveFeed: RecordTap {
         }
     }
 
-    /// Does nothing: no data is held back until the end of an interval.
+    /// Does nothing: all data is delivered immediately.
     package func endFlush() {}
 
     /// Ends the feed, and waits up to one second until all clients have read their data.
