@@ -1,26 +1,26 @@
 /// Formats times of day without Foundation's formatters, which cost more than the rest of a line.
 package enum ClockText {
-    /// `14:03:20` of a Unix time.
+    /// Formats a Unix time as `14:03:20`.
     package static func time(_ seconds: Int64, offset: Int64) -> String {
         let day = ((seconds &+ offset) % 86_400 + 86_400) % 86_400
         return "\(two(day / 3600)):\(two(day / 60 % 60)):\(two(day % 60))"
     }
 
-    /// `2026-11-28 14:03:20` of a Unix time.
+    /// Formats a Unix time as `2026-11-28 14:03:20`.
     package static func full(_ seconds: Int64, offset: Int64) -> String {
         let local = seconds &+ offset
         let days = (local >= 0 ? local : local - 86_399) / 86_400
         return "\(date(days)) \(time(seconds, offset: offset))"
     }
 
-    /// `+00`, `-05`, `+05:30`.
+    /// Formats an offset as `+00`, `-05` or `+05:30`.
     package static func offset(_ seconds: Int64) -> String {
         let minutes = abs(seconds) / 60
         let sign = seconds < 0 ? "-" : "+"
         return sign + two(minutes / 60) + (minutes % 60 == 0 ? "" : ":\(two(minutes % 60))")
     }
 
-    /// The date of a day counted from 1970-01-01 (proleptic Gregorian calendar).
+    /// Returns the date of a day since 1970-01-01 (proleptic Gregorian calendar).
     ///
     /// Source: Howard Hinnant, `civil_from_days`.
     private static func date(_ days: Int64) -> String {

@@ -5,7 +5,7 @@ package import Records
 package struct EndName: Sendable, Hashable {
     /// The namespace before the name; nil if there is none.
     package var namespace: String?
-    /// The neutralized name: the endpoint's name, an address with its class, or what else identifies the endpoint.
+    /// The neutralized name: the endpoint's name, an address with its class, or another identifier of the endpoint.
     package var name: String
     /// The address; nil if the record has none or the name is the address.
     package var address: String?
@@ -39,7 +39,7 @@ package struct EndName: Sendable, Hashable {
         return "\(address) (\(name))"
     }
 
-    /// The whole name.
+    /// The complete name.
     package var text: String { namespace.map { "\($0)/\(name)" } ?? name }
 
     /// Fits the name to a width.

@@ -1,6 +1,6 @@
 import Records
 
-/// The table of records on a screen; the columns depend on its width, and no line is longer.
+/// A table of records for terminals; its columns depend on the width, and no line is longer than that.
 package struct RecordTable: Sendable {
     /// The content of a cell.
     enum Column {
@@ -75,7 +75,9 @@ package struct RecordTable: Sendable {
         return lines
     }
 
-    /// By how much the numbers of a row are wider than their columns: ports are never cut, and the destination gives way.
+    /// By how much the numbers of a row are wider than their columns.
+    ///
+    /// Ports are never truncated; the destination gets less space instead.
     private func excess(_ row: RecordRow) -> Int {
         guard style.width != nil else { return 0 }
         return columns.filter { Self.isNumber($0.column) }.reduce(0) { sum, one in
@@ -119,7 +121,7 @@ package struct RecordTable: Sendable {
         return fixed
     }
 
-    /// The least width that has room for the time.
+    /// The minimum width for the time column.
     private static let widthWithTime = 50
 
     private static func isNumber(_ column: Column) -> Bool {

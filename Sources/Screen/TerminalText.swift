@@ -92,7 +92,7 @@ package enum TerminalText {
             return false
         default: break
         }
-        // Fillers and selectors of variants are letters and marks, and show nothing.
+        // Fillers and variation selectors are letters and marks that are invisible.
         if scalar.properties.isDefaultIgnorableCodePoint { return false }
         switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
