@@ -13,7 +13,7 @@ public enum FileCompression: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// The bytes that begin a file of this format.
+    /// The magic bytes at the beginning of a file in this format.
     public var beginning: [UInt8] {
         switch self {
         case .gzip: [0x1f, 0x8b]
@@ -36,14 +36,14 @@ public protocol Compressor: AnyObject {
 
 /// Decompresses a stream of bytes piece by piece.
 ///
-/// The output of a step is bounded by the caller's buffer, whatever the input promises. Streams that follow each other
-/// are one, as for `zcat`.
+/// The caller's buffer limits the output of a step, whatever size the input declares. Consecutive streams are decompressed as
+/// one, as `zcat` does.
 public protocol Decompressor: AnyObject {
     /// Whether the input so far ends with a complete stream.
     var isComplete: Bool { get }
     /// Decompresses bytes from the beginning of `input`.
     ///
-    /// - Returns: how many bytes were read and how many written; both are 0 if more input is needed.
+    /// - Returns: the numbers of bytes read and written; both are 0 if more input is needed.
     /// - Throws: ``CompressionError`` if the input is damaged.
     func step(
         _ input: UnsafeRawBufferPointer,

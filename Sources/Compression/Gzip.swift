@@ -70,7 +70,7 @@ final class GzipDecompressor: Decompressor {
     ) throws(CompressionError) -> (read: Int, written: Int) {
         guard !input.isEmpty || !isComplete else { return (0, 0) }
         let (most, room) = (min(input.count, 1 << 30), min(output.count, 1 << 30))
-        // zlib's declarations lack const.
+        // zlib's declarations lack `const`.
         let start = input.baseAddress.map { UnsafeMutableRawPointer(mutating: $0).assumingMemoryBound(to: UInt8.self) }
         stream.next_in = start
         stream.avail_in = UInt32(most)
