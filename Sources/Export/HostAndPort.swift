@@ -1,15 +1,15 @@
 import Glibc
 
-/// A host and a port as an operator writes them: `HOST:PORT`, with an IPv6 address in brackets.
+/// A host and a port in the form `HOST:PORT`, with an IPv6 address in brackets.
 struct HostAndPort {
-    /// A name that can be looked up, or an address; an IPv6 address is without brackets.
+    /// A host name or an address; an IPv6 address is without brackets.
     let host: String
     /// The port; nil if there is none.
     let port: UInt16?
 
     /// Parses a text.
     ///
-    /// - Parameters:
+    ///   - mayHaveEmptyPort: whether an empty text after the colon means no port, as in URLs (RFC 3986, 3.2.3).
     ///   - text: the text.
     ///   - mayHaveEmptyPort: whether nothing behind the colon means no port, as in URLs (RFC 3986, 3.2.3).
     /// - Throws: the reason why it is malformed.
@@ -52,8 +52,9 @@ struct HostAndPort {
         return String(inner)
     }
 
-    /// Returns the fault of a host name or an IPv4 address (RFC 1123, 2.1; underscores are in names of containers); nil if
-    /// there is none.
+    /// Returns the error in a host name or an IPv4 address; nil if there is none.
+    ///
+    /// The rules are those of RFC 1123, 2.1; underscores are allowed because names of containers have them.
     private static func flaw(inName name: Substring) -> String? {
         if name.isEmpty { return "the host is empty" }
         let allowed = { (byte: UInt8) in
@@ -68,7 +69,7 @@ struct HostAndPort {
         guard whole.utf8.count <= 253, labels.allSatisfy({ 1...63 ~= $0.utf8.count }) else {
             return "the host \"\(name)\" is no host name: labels between dots have 1 to 63 characters, all together 253"
         }
-        // As in URLs: what ends in a number is no name, and resolvers take short forms for other addresses.
+        // As in URLs, a name that ends in a number must be an IPv4 address; resolvers accept short forms for other addresses.
         if let last = labels.last, last.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), !isAddress(AF_INET, name) {
             return "\"\(name)\" is no IPv4 address"
         }
@@ -85,7 +86,7 @@ struct HostAndPort {
 struct AddressFlaw: Error {
     let reason: String
 
-    /// Texts of outputs are in logs and lists of processes.
+    /// The texts of outputs appear in logs and in lists of processes.
     static let credentials = AddressFlaw(
         reason: "credentials do not belong into an address: use user= and password-file=, or token-file="
     )

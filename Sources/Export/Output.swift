@@ -3,15 +3,16 @@ import Posix
 
 /// Delivers batches of records to one destination, through a bounded queue and on its own thread.
 ///
-/// ``submit(_:)`` never waits. A slow or absent reader fills the queue. A full queue evicts batches of higher ranks for
-/// batches of lower ranks (``RecordBatch/rank``) and refuses others whole; every dropped record is counted.
+/// ``submit(_:)`` never waits. With a slow or absent reader, the queue becomes full. A full queue evicts batches of higher
+/// ranks for batches of lower ranks (``RecordBatch/rank``), and rejects other batches completely; every dropped record is
+/// counted.
 package final class Output: Sendable {
     /// The queue's limit when none is given, in bytes.
     package static let defaultQueueLimit = 64 << 20
 
     /// The destination of the records.
     package let specification: OutputSpecification
-    /// Whether records wait on disk, and outlive the process.
+    /// Whether queued records are stored on disk, and survive the process.
     package let hasSpool: Bool
     private let channel: OutputChannel
 
@@ -21,16 +22,16 @@ package final class Output: Sendable {
     /// growing pauses of 100 ms to 10 s.
     ///
     /// - Parameters:
-    ///   - specification: where the records go.
+    ///   - specification: the destination.
     ///   - options: the options of the output.
     ///   - queueLimit: the maximum size of the queue, in bytes.
-    ///   - lastFlush: the last flush that a run before has committed: what its spool has of later ones is discarded. Nil to
-    ///     discard nothing.
-    ///   - logger: logs when the output becomes unusable, when it is usable again, and when it closes. Dropped records
-    ///     are in ``statistics``.
-    ///   - onClosed: called on the output's thread if the output ends without ``finish(within:)``: standard output
-    ///     whose reader is gone.
-    /// - Throws: an error with what could not be opened, the reason, and what to do.
+    ///   - lastFlush: the last flush that an earlier run committed: later batches in its spool are discarded. Nil to discard
+    ///     nothing.
+    ///   - logger: logs when the output becomes unusable, becomes usable again, and closes. Dropped records are in
+    ///     ``statistics``.
+    ///   - onClosed: called on the output's thread if the output ends without ``finish(within:)``, because standard output has
+    ///     no reader any more.
+    /// - Throws: an error with the operation, the reason and the remedy.
     package init(
         _ specification: OutputSpecification,
         options: OutputOptions = OutputOptions(),
@@ -82,25 +83,25 @@ package final class Output: Sendable {
     /// The outcome of the records so far.
     package var statistics: OutputStatistics { channel.statistics }
 
-    /// Whether the output accepts no more records: it was finished, or it ended by itself.
+    /// Whether the output accepts no more records, because it was finished or ended by itself.
     package var isClosed: Bool { channel.isClosed }
 
     /// Queues a batch; never waits.
     ///
-    /// - Returns: false if the queue is full or the output closed; the batch's records are then counted as dropped.
+    /// - Returns: false if the queue is full or the output is closed; the batch's records are then counted as dropped.
     @discardableResult
     package func submit(_ batch: RecordBatch) -> Bool {
         guard batch.records > 0 else { return true }
         return channel.submit(batch)
     }
 
-    /// Queues a batch, and waits for room while the output's reader is connected and reads.
+    /// Queues a batch, and waits for space while the output's reader is connected and reads.
     ///
-    /// For a producer that is faster than any reader, as a flush of many records, and that may wait.
+    /// For producers that may wait and are faster than the reader, such as a flush with many records.
     ///
     /// - Parameters:
-    ///   - batch: whole lines.
-    ///   - deadline: when waiting ends at the latest.
+    ///   - batch: complete lines.
+    ///   - deadline: the end of the wait.
     /// - Returns: as ``submit(_:)``.
     @discardableResult
     package func submit(_ batch: RecordBatch, waitingUntil deadline: ContinuousClock.Instant) -> Bool {
@@ -108,29 +109,29 @@ package final class Output: Sendable {
         return submit(batch)
     }
 
-    /// Sets the last flush before the batches that are submitted from now on.
+    /// Sets the last flush before the batches that are submitted next.
     package func note(origin: BatchOrigin) {
         channel.note(origin: origin)
     }
 
-    /// Lets a spool deliver the batches of a flush that is committed, and of those before.
+    /// Marks a flush and all earlier ones as committed, so that a spool delivers their batches.
     package func note(committed flush: BatchOrigin) {
         channel.note(committed: flush)
     }
 
-    /// Reopens a file before the next line, in case that it was moved.
+    /// Reopens a file before the next line, because it may have been moved.
     ///
-    /// No effect on other outputs.
+    /// It has no effect on other outputs.
     package func reopen() {
         channel.reopen()
     }
 
-    /// Counts records that the output's selection leaves out; they are not submitted.
+    /// Counts records that the output's filters leave out; they are not submitted.
     package func notePassedOver(_ records: Int) {
         channel.notePassedOver(records)
     }
 
-    /// The bytes of records that wait in the queue and in the spool.
+    /// The number of bytes of records in the queue and in the spool.
     package var waitingBytes: Int { channel.waitingBytes }
 
     /// Sets by how many levels the aggregation is raised above the configured level.
@@ -138,16 +139,15 @@ package final class Output: Sendable {
         channel.note(raisedLevels: raisedLevels)
     }
 
-    /// Requests a call, on the output's thread, when all records that are queued now are settled.
+    /// Requests a call on the output's thread when all currently queued records are settled.
     ///
-    /// Settled means: written, dropped and counted, or on the disk of the output's spool.
-    ///
-    /// Nothing is written while `body` runs. It is never called if the output closes before.
+    /// Settled records are written, or dropped and counted, or in the output's spool on disk. Nothing is written while `body`
+    /// runs. It is not called if the output closes before.
     package func mark(_ body: @escaping @Sendable () -> Void) {
         channel.mark(body)
     }
 
-    /// Accepts no more batches, writes the waiting ones within a time limit, and closes.
+    /// Accepts no more batches, writes queued ones within a time limit, and closes.
     ///
     /// - Parameter limit: the maximum time; records that are not delivered by then are dropped and counted.
     /// - Returns: the outcome of all records.
@@ -162,11 +162,11 @@ package final class Output: Sendable {
         return channel.statistics
     }
 
-    /// Accepts no more batches, and writes the waiting ones until a deadline; returns immediately.
+    /// Accepts no more batches, and writes queued ones until a deadline; returns immediately.
     package func stop(by deadline: ContinuousClock.Instant) {
         channel.stop(by: deadline)
     }
 
-    /// The time after the deadline within which the thread must close: a write to a file may hang in the kernel.
+    /// The time limit for closing after the deadline, because a write to a file may hang in the kernel.
     private static let closingLimit = Duration.milliseconds(500)
 }

@@ -2,14 +2,14 @@ import Foundation
 import Glibc
 import Posix
 
-/// Tries whether an output could be opened, without writing anything.
+/// Checks whether an output can be opened, without writing anything.
 package enum OutputProbe {
-    /// Looks whether an output can be opened now.
+    /// Checks whether an output can be opened now.
     ///
     /// - Parameters:
     ///   - specification: the output.
-    ///   - limit: how long a connection may take.
-    /// - Returns: the fault; nil if there is none.
+    ///   - limit: the time limit for a connection.
+    /// - Returns: the error; nil if there is none.
     package static func failure(_ specification: OutputSpecification, within limit: Duration) -> String? {
         switch specification {
         case .standardOutput: fcntl(STDOUT_FILENO, F_GETFL) < 0 ? "standard output is closed" : nil
@@ -46,7 +46,7 @@ package enum OutputProbe {
         return access(folder, W_OK | X_OK) == 0 ? nil : "\(folder): \(String(cString: strerror(errno)))"
     }
 
-    /// The bytes that are free where a file output writes; nil for other outputs, and where that cannot be asked.
+    /// The number of free bytes in the file system of a file output; nil for other outputs, and if it cannot be determined.
     package static func freeBytes(for specification: OutputSpecification) -> Int? {
         guard case .file(let path) = specification else { return nil }
         let isThere = access(path, F_OK) == 0
@@ -54,7 +54,7 @@ package enum OutputProbe {
         guard statvfs(isThere ? path : TrustedFile.folder(of: path), &status) == 0, status.f_blocks > 0 else {
             return nil
         }
-        // A new file needs an inode, where the file system counts them.
+        // A new file needs an inode, if the file system counts inodes.
         if !isThere, status.f_files > 0, status.f_favail == 0 { return 0 }
         let blocks = geteuid() == 0 ? status.f_bfree : status.f_bavail
         return Int(clamping: UInt64(blocks) * UInt64(status.f_frsize))

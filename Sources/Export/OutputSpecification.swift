@@ -1,10 +1,10 @@
 import Posix
 
-/// The destination of records, as an operator writes it.
+/// The destination of records, in the form that an operator writes.
 package enum OutputSpecification: Sendable, Hashable {
     /// Standard output.
     case standardOutput
-    /// A file that is appended to.
+    /// A file to which records are appended.
     case file(path: String)
     /// A Unix stream socket on which a reader listens.
     case unix(path: String)
@@ -16,12 +16,12 @@ package enum OutputSpecification: Sendable, Hashable {
     case udp(host: String, port: UInt16)
     /// A receiver of syslog.
     case syslog(SyslogTransport, host: String, port: UInt16)
-    /// A server that takes records over HTTP.
+    /// A server that accepts records over HTTP.
     case http(HTTPDestination)
 }
 
 extension OutputSpecification: CustomStringConvertible {
-    /// The form that ``init(parsing:)`` reads.
+    /// The form that ``init(parsing:)`` accepts.
     package var description: String {
         switch self {
         case .standardOutput: "stdout"
@@ -41,7 +41,7 @@ extension OutputSpecification: CustomStringConvertible {
     }
 }
 
-/// The reason why a text does not name an output.
+/// The reason why a text is not an output.
 package struct OutputSpecificationError: Error, Hashable, CustomStringConvertible {
     /// The text.
     package let text: String
@@ -56,7 +56,7 @@ package struct OutputSpecificationError: Error, Hashable, CustomStringConvertibl
             + "loki:URL and splunk:URL"
     }
 
-    /// The text without what may be a secret in a URL: user and password, and what follows `?`.
+    /// The text without parts of a URL that may be secret: user and password, and the query.
     private var shownText: String {
         guard let colon = text.firstIndex(of: ":"), !["file", "unix"].contains(text[..<colon]) else { return text }
         guard text[colon...].contains("//") else {
@@ -66,7 +66,7 @@ package struct OutputSpecificationError: Error, Hashable, CustomStringConvertibl
         guard let at = text.lastIndex(of: "@"), let slash = text.firstIndex(of: "/"), slash < at else {
             return question == text.endIndex ? text : "\(text[..<question])?redacted"
         }
-        // A password may have a question mark, and a query an at sign.
+        // A password may contain a question mark, and a query an at sign.
         guard at < question else { return "\(text[...slash])/redacted" }
         return "\(text[...slash])/redacted\(text[at..<question])" + (question == text.endIndex ? "" : "?redacted")
     }
@@ -97,7 +97,7 @@ extension OutputSpecification {
         let rest = String(text[text.index(after: colon)...])
         switch text[..<colon] {
         case "file":
-            // A file under this name would be opened again, and standard output's other text be overwritten.
+            // A file under this name would be opened a second time, and overwrite other text of standard output.
             return TextFile.isStandardOutput(rest) ? .standardOutput : .file(path: try path(rest))
         case "unix": return .unix(path: try socketPath(rest))
         case "tcp":

@@ -6,7 +6,7 @@ package struct OutputStatistics: Sendable, Equatable {
     package var delivered = 0
     /// Dropped records, by reason.
     package var drops = OutputDrops()
-    /// Records that wait, including those being written.
+    /// Records in the queue, in the spool, or being written.
     package var queued = 0
     /// Records that the output's filters left out; they are not submitted.
     package var passedOver = 0
@@ -35,18 +35,17 @@ package struct OutputStatistics: Sendable, Equatable {
 
 /// Records that an output did not deliver, by reason.
 package struct OutputDrops: Sendable, Hashable {
-    /// The queue or the spool was full, or they were evicted for endpoints with fewer records.
+    /// The queue or the spool was full, or the records were evicted for endpoints with fewer records.
     package var queueFull: Int
     /// The record is too long for a datagram.
     package var tooLong: Int
-    /// An error of the network came back for their datagram, or for another one within seconds: they did not arrive, or
-    /// may not have.
+    /// A network error was returned for their datagram, or for another one within seconds; they did not, or may not, arrive.
     package var refused: Int
-    /// The server rejects them permanently.
+    /// The server rejected the records permanently.
     package var rejected: Int
-    /// The output ended before they were written, or its reader before it read them.
+    /// The output ended before the records were written, or its reader closed before it read them.
     package var unsent: Int
-    /// The disk has changed their place in the spool.
+    /// The records were damaged in the spool on disk.
     package var damaged: Int
 
     /// Takes the number for each reason.
@@ -66,7 +65,7 @@ package struct OutputDrops: Sendable, Hashable {
         self.damaged = damaged
     }
 
-    /// All of them.
+    /// The sum of all reasons.
     package var total: Int { queueFull + tooLong + refused + rejected + unsent + damaged }
 
     /// Adds the drops of others.

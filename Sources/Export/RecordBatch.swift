@@ -1,29 +1,29 @@
 import Synchronization
 
-/// Encoded records on their way to an output: whole lines, each ended by a newline.
+/// Encoded records for an output: complete lines, each with a newline.
 package struct RecordBatch: Sendable {
     /// The number of ranks.
     package static let ranks = 5
 
-    /// An identifier that is unique across processes, by which receivers recognise records that are sent again.
+    /// An identifier, unique across processes, by which receivers recognize repeated records.
     package let number: UInt64
     /// The lines.
     package let bytes: [UInt8]
     /// The number of lines.
     package let records: Int
-    /// The rank by the number of records that the endpoints of this batch produce, from 0 for few to ``ranks`` - 1.
+    /// The rank: it increases with the number of records of the batch's endpoints, from 0 to ``ranks`` - 1.
     ///
     /// A full queue evicts batches of higher ranks for batches of lower ranks.
     package let rank: Int
-    /// The last flush before it.
+    /// The last flush before the batch was submitted.
     var origin = BatchOrigin.none
 
-    /// Takes whole lines, their number and their rank.
+    /// Takes complete lines, their number and their rank.
     package init(bytes: [UInt8], records: Int, rank: Int = 0) {
         self.init(bytes: bytes, records: records, rank: rank, number: Self.nextNumber())
     }
 
-    /// Takes all members, for a batch that was read back, or that is made again.
+    /// Takes all members, for a batch that was read from disk or is made again.
     package init(
         bytes: [UInt8],
         records: Int,
@@ -39,7 +39,7 @@ package struct RecordBatch: Sendable {
         self.rank = rank
     }
 
-    /// Random, drawn once for the process; the low 24 bits are left for counting.
+    /// A random number, chosen once per process; the low 24 bits are the counter.
     private static let run = UInt64.random(in: 1...(.max >> 24)) << 24
     private static let counter = Atomic<UInt64>(0)
 

@@ -5,21 +5,21 @@ import Synchronization
 
 /// A consumer of record lines besides the outputs: the store, the live view, a screen.
 package protocol RecordTap: Sendable {
-    /// Whether the consumer takes records now; read at the start of each flush.
+    /// Whether the consumer accepts records now; read at the start of each flush.
     var isWanted: Bool { get }
 
-    /// Takes a batch, on the pipeline's thread; never waits.
+    /// Receives a batch on the pipeline's thread; must not wait.
     func take(_ batch: RecordBatch)
 
-    /// Ends a flush: all its records were handed over.
+    /// Ends a flush: all of its records were passed.
     func endFlush()
 
-    /// Closes the consumer, and waits until everything is processed, until an instant at most.
+    /// Closes the consumer, and waits until it has processed everything, at most until a deadline.
     func finish(by deadline: ContinuousClock.Instant)
 }
 
 extension RecordTap {
-    /// True: most consumers take all records.
+    /// True by default.
     package var isWanted: Bool { true }
 }
 
@@ -27,7 +27,7 @@ extension RecordTap {
 ///
 /// Records that do not fit into the queue are dropped and counted (``lostRecords``).
 package final class QueuedTap: RecordTap {
-    /// An event for the thread, in order.
+    /// An event in the queue.
     package enum Event: Sendable {
         /// Lines of records.
         case batch(RecordBatch)
@@ -50,19 +50,18 @@ package final class QueuedTap: RecordTap {
     private let lost = Atomic<Int>(0)
 
     /// Starts the thread.
-    ///
     /// - Parameters:
-    ///   - name: of the thread, at most 15 bytes.
-    ///   - limit: the most bytes that may wait.
-    ///   - consumer: called on the thread, an event at a time.
-    /// - Throws: when the system allows no more threads.
+    ///   - name: the name of the thread, at most 15 bytes.
+    ///   - limit: the maximum number of queued bytes.
+    ///   - consumer: called on the thread for each event.
+    /// - Throws: an error if the system allows no more threads.
     package init(
         _ name: String,
         limit: Int,
         consumer: @escaping @Sendable (Event) -> Void
     ) throws(SystemError) {
         self.limit = limit
-        // The thread keeps the tap until its end.
+        // The thread retains the tap until its end.
         try WorkerThread.start(name) { [self] in
             var isRunning = true
             while isRunning {
@@ -76,7 +75,7 @@ package final class QueuedTap: RecordTap {
         }
     }
 
-    /// The number of records that found no room.
+    /// The number of records that did not fit into the queue.
     package var lostRecords: Int { lost.load(ordering: .relaxed) }
 
     /// Queues a batch, or counts it as lost if it does not fit.
@@ -93,7 +92,7 @@ package final class QueuedTap: RecordTap {
     /// Queues the end of an interval.
     package func endFlush() { add(.flush) }
 
-    /// Queues the end, and waits for it.
+    /// Queues the end, and waits until it is processed.
     package func finish(by deadline: ContinuousClock.Instant) {
         add(.end)
         while !state.withLock({ $0.isDone }), ContinuousClock.now < deadline { usleep(1_000) }

@@ -1,7 +1,7 @@
 import Glibc
 package import Posix
 
-/// A text that is written once and whole: to a file, a FIFO, or standard output.
+/// A destination for a text that is written once and completely: a file, a FIFO, or standard output.
 package struct TextFile: Sendable {
     private let path: String
 
@@ -10,20 +10,20 @@ package struct TextFile: Sendable {
         self.path = Self.isStandardOutput(path) ? "-" : path
     }
 
-    /// Whether a path names the standard output of this process: what is written there goes behind what already is.
+    /// Whether a path names this process's standard output; text is then appended to earlier output.
     static func isStandardOutput(_ path: String) -> Bool {
         ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(path)
     }
 
-    /// Checks that it can be written, and makes an empty file if there is none.
+    /// Checks that the file can be written, and creates an empty file if there is none.
     ///
-    /// The reader of a FIFO may come later.
+    /// A FIFO is not checked, because its reader may open it later.
     package func check() throws(FileError) {
         guard path != "-", !isFIFO else { return }
         _ = try TrustedFile.open(path)
     }
 
-    /// Replaces the file's content with a text; waits for the reader of a FIFO or a pipe, within a limit.
+    /// Replaces the file's content with a text; waits for the reader of a FIFO or a pipe, up to a time limit.
     package func write(_ text: String, within limit: Duration) throws(FileError) {
         let deadline = ContinuousClock.now + limit
         let file = try open(until: deadline)
@@ -65,7 +65,7 @@ package struct TextFile: Sendable {
     ) throws(SystemError) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            // A pipe that can be written to takes this much without a wait, whatever its flags are.
+            // A writable pipe accepts this number of bytes without blocking, regardless of its flags.
             let piece = rest.prefix(4096)
             guard file.waitUntilWritable(by: deadline) else { throw SystemError("write", code: ETIMEDOUT) }
             do throws(SystemError) {

@@ -3,13 +3,13 @@ import Posix
 
 /// A file and its committed length.
 ///
-/// A later run cuts back to this length what a killed run has written after its last commit.
+/// After a run was killed, a later run truncates the file to this length, to remove lines after the last commit.
 package struct WrittenFile: Sendable, Hashable {
-    /// The number of the file system.
+    /// The device number of the file system.
     package var device: UInt64
-    /// The number of the file there.
+    /// The inode number.
     package var inode: UInt64
-    /// Bytes.
+    /// The committed length in bytes.
     package var length: UInt64
 
     /// Takes all members.
@@ -19,7 +19,7 @@ package struct WrittenFile: Sendable, Hashable {
         self.length = length
     }
 
-    /// The file that is at a path now; nil if it is not a regular file.
+    /// Takes the file that is currently at a path; nil if it is not a regular file.
     package init?(at path: String) {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
@@ -38,22 +38,22 @@ package struct WrittenFile: Sendable, Hashable {
 
     /// Truncates files to their committed lengths.
     ///
-    /// If the file at the path was moved since, by its output's rotation or to a name that begins with its own, the
-    /// moved file is truncated. The files that were begun after it were written after the commit: rotated ones are
-    /// removed, and the one that is at the path now is cut completely.
+    /// If the file at the path was moved since, by its output's rotation or to a name that begins with its own, the moved file
+    /// is truncated. Later files were written after the commit: rotated ones are removed, and the file that is now at the path
+    /// is emptied.
     ///
-    /// Nothing is written to a file again of which nothing is left: a reader that has half of a line that was cut off would join
-    /// it with the next one (rsyslog does). Such a file gets a rotated name, or another one takes its place.
+    /// An emptied file is not written again: a reader that has read half of a removed line would join it with the next line
+    /// (rsyslog does). Such a file is renamed to a rotated name, or replaced by a new file.
     ///
     /// - Parameters:
-    ///   - path: of an output.
-    ///   - written: of all outputs of the run that died.
-    /// - Returns: how many bytes were cut off.
+    ///   - path: the path of an output.
+    ///   - written: the files of all outputs of the killed run.
+    /// - Returns: the number of removed bytes.
     package static func cutBack(_ path: String, to written: [WrittenFile]) -> UInt64 {
         let current = WrittenFile(at: path)
         if let current, let mark = written.first(where: { $0.isSame(as: current) }) {
             let bytes = cut(path, mark)
-            // A later run looks for the file of the mark.
+            // Rotates a file that is now empty; a later run finds it by its identity.
             if bytes > 0, mark.length == 0 { try? RotatedFiles(path: path, rotation: FileRotation()).add(path) }
             return bytes
         }
@@ -80,7 +80,7 @@ package struct WrittenFile: Sendable, Hashable {
         return 0
     }
 
-    /// Puts another empty file in the place of an empty one.
+    /// Replaces an empty file with a new empty file.
     private static func renew(_ path: String) {
         let new = path + ".new"
         try? FolderEntry.remove(new)
@@ -93,7 +93,7 @@ package struct WrittenFile: Sendable, Hashable {
         try? FolderEntry.rename(new, to: path)
     }
 
-    /// Removes a rotated file that was written after the commit, and returns its size.
+    /// Removes a rotated file that was written after the commit; returns its size.
     private static func remove(_ path: String) -> UInt64 {
         guard var file = WrittenFile(at: path) else { return 0 }
         let bytes = file.length
@@ -102,7 +102,7 @@ package struct WrittenFile: Sendable, Hashable {
         return bytes
     }
 
-    /// Cuts the file at a path to the length of a mark, if it is the same file and longer.
+    /// Truncates the file at a path to the committed length, if it is the same file and longer.
     private static func cut(_ path: String, _ mark: WrittenFile) -> UInt64 {
         let flags = O_WRONLY | O_NONBLOCK | O_NOCTTY
         guard let file = try? TrustedFile.open(path, flags, mode: 0, followsLinks: false),

@@ -1,23 +1,23 @@
-/// Growing pauses between attempts, each up to twice as long as the previous one.
+/// Pauses between attempts; the upper limit doubles with each pause.
 ///
-/// Each is shortened at random, so that many agents do not reconnect at the same instant.
+/// Each pause is randomly shortened, so that many agents do not reconnect at the same time.
 struct Backoff {
-    /// The longest first pause.
+    /// The upper limit of the first pause.
     let minimum: Duration
-    /// The longest pause of all.
+    /// The upper limit of all pauses.
     let maximum: Duration
     private var ceiling: Duration
 
-    /// Begins with pauses of at most `minimum`.
+    /// Starts with pauses of at most `minimum`.
     init(minimum: Duration = .milliseconds(100), maximum: Duration = .seconds(10)) {
         self.minimum = minimum
         self.maximum = maximum
         ceiling = minimum
     }
 
-    /// Takes the next pause, between half of the ceiling and the ceiling, and doubles the ceiling.
+    /// Returns the next pause, between half of the ceiling and the ceiling, and doubles the ceiling.
     ///
-    /// - Parameter chance: where in that range, from 0 to 1.
+    /// - Parameter chance: the position in that range, from 0 to 1.
     /// - Returns: the pause.
     mutating func next(chance: Double) -> Duration {
         let pause = ceiling / 2 + ceiling / 2 * chance

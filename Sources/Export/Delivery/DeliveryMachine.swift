@@ -6,7 +6,7 @@ struct DeliveryMachine {
     /// Instants of the clock that the driver passes in.
     typealias Instant = ContinuousClock.Instant
 
-    /// An action for the driver.
+    /// An action that the driver must perform.
     enum Action: Equatable {
         /// Take the next batch from the queue, and report ``took(_:)``.
         case take
@@ -24,9 +24,9 @@ struct DeliveryMachine {
 
     /// The event of the sink that ends a wait.
     enum Interest: Equatable {
-        /// None: the sink is closed, or paused.
+        /// None: the sink is closed or paused.
         case nothing
-        /// Opening can continue.
+        /// The sink can continue to open.
         case opening
         /// The sink accepts bytes again.
         case writing
@@ -36,13 +36,13 @@ struct DeliveryMachine {
 
     /// An event to log once for the operator.
     enum Notice: Equatable {
-        /// Open for the first time.
+        /// The sink is open for the first time.
         case opened
-        /// Not usable, with the reason; attempts continue.
+        /// The sink is not usable, for a reason; attempts continue.
         case away(String)
-        /// Usable again, after this outage.
+        /// The sink is usable again, after an outage of this duration.
         case back(after: Duration)
-        /// Ended permanently, with the reason.
+        /// The sink has ended permanently, for a reason.
         case ended(String)
     }
 
@@ -50,7 +50,7 @@ struct DeliveryMachine {
     struct Settlement: Equatable {
         /// The batch's size.
         var bytes: Int
-        /// Records that the kernel accepted completely.
+        /// Records that were delivered completely.
         var delivered: Int
         /// Records that were dropped, by reason.
         var drops = OutputDrops()
@@ -67,18 +67,18 @@ struct DeliveryMachine {
     /// The maximum time for opening a sink.
     static let openingLimit = Duration.seconds(10)
 
-    /// Longer than any stop takes.
+    /// A duration that is longer than any stop.
     private static let longestStop = Duration.seconds(3600)
 
     private let resumption: SinkResumption
-    /// Whether only a write shows that the sink works again.
+    /// Whether only a successful write shows that the sink works again.
     private let isOpenWhenWritten: Bool
     private let chance: () -> Double
     private var backoff: Backoff
     private var link: Link
     private var outgoing: Outgoing?
     private var queueMayHaveMore = true
-    /// The time when the queue is read again in any case.
+    /// The time when the queue is checked again in any case.
     private var lookAgain: Instant?
     private var stopBy: Instant?
     private var openedAt: Instant?
@@ -86,9 +86,9 @@ struct DeliveryMachine {
     /// The number of times that the sink was reopened.
     private(set) var reconnects = 0
 
-    /// Whether the sink is open and accepts bytes, now or as soon as its reader has read some.
+    /// Whether the sink is open and accepts bytes, now or when its reader has read some.
     ///
-    /// After a failure it counts as closed until it is reopened or has accepted bytes again.
+    /// After a failure, it counts as closed until it is reopened or has accepted bytes again.
     var isOpen: Bool {
         if case .open = link { return awaySince == nil }
         return false
@@ -141,7 +141,7 @@ struct DeliveryMachine {
 // MARK: - Queue
 
 extension DeliveryMachine {
-    /// The batch being written, and the progress.
+    /// The batch that is being written, and its progress.
     private struct Outgoing {
         let batch: RecordBatch
         var offset = 0
@@ -161,28 +161,29 @@ extension DeliveryMachine {
     /// The current batch; nil without one.
     var batch: RecordBatch? { outgoing?.batch }
 
-    /// Records that the driver took a batch from the queue, or found none to deliver now.
+    /// Reports that the driver took a batch from the queue, or that there was none to deliver.
     ///
     /// - Parameters:
     ///   - batch: the batch.
-    ///   - lookAgain: when there is one in any case; nil if that is not known.
+    ///   - lookAgain: the time when there will be a batch in any case; nil if that is not known.
     mutating func took(_ batch: RecordBatch?, lookAgain: Instant? = nil) {
         queueMayHaveMore = batch != nil
         self.lookAgain = lookAgain
         outgoing = batch.map { Outgoing(batch: $0) }
     }
 
-    /// Records a wake-up: the queue may have more batches.
+    /// Reports a wake-up: the queue may have more batches.
     mutating func woken() {
         queueMayHaveMore = true
     }
 
-    /// Ends submission; the batches that are held may be written until an instant.
+    /// Ends submission; queued batches may be written until a deadline.
     ///
-    /// A sink that is away is tried once more at once, whatever pause it is in: the reader may be back.
+    /// If the sink is not usable, it is tried again immediately, without waiting for the end of the pause, because its reader
+    /// may have returned.
     mutating func stop(by instant: Instant) {
         if stopBy == nil {
-            // A batch may have been submitted since the queue was found empty.
+            // A batch may have been submitted after the queue was found empty.
             queueMayHaveMore = true
             endPause(before: instant)
         }
@@ -198,7 +199,7 @@ extension DeliveryMachine {
         }
     }
 
-    /// Abandons the current batch; nil without one.
+    /// Abandons the current batch; returns nil if there is none.
     mutating func abandon() -> Settlement? {
         guard let given = outgoing else { return nil }
         outgoing = nil
@@ -221,7 +222,7 @@ private let newline = UInt8(ascii: "\n")
 // MARK: - Sink
 
 extension DeliveryMachine {
-    /// Records that the sink began to open; poll it for progress.
+    /// Reports that the sink is opening; it is polled for progress.
     mutating func openIsPending(now: Instant) {
         if case .opening(let giveUpAt, _) = link {
             link = .opening(giveUpAt: giveUpAt, ready: false)
@@ -230,7 +231,7 @@ extension DeliveryMachine {
         }
     }
 
-    /// Records that the sink is open.
+    /// Reports that the sink is open.
     mutating func opened(now: Instant) -> Notice? {
         if openedAt != nil { reconnects += 1 }
         let first = openedAt == nil
@@ -239,13 +240,13 @@ extension DeliveryMachine {
         return (isOpenWhenWritten ? nil : back(now: now)) ?? (first ? .opened : nil)
     }
 
-    /// Records that the sink did not open.
+    /// Reports that the sink could not be opened.
     mutating func openFailed(_ reason: String, now: Instant) -> Notice? {
         link = .down(retryAt: now + backoff.next(chance: chance()))
         return away(reason, now: now)
     }
 
-    /// Records that the awaited event of the sink occurred.
+    /// Reports that the awaited event of the sink occurred.
     mutating func sinkIsReady() {
         switch link {
         case .opening(let giveUpAt, _): link = .opening(giveUpAt: giveUpAt, ready: true)
@@ -254,7 +255,7 @@ extension DeliveryMachine {
         }
     }
 
-    /// Records that the sink accepted bytes, and dropped some of their records.
+    /// Reports that the sink accepted bytes, and dropped some of their records.
     ///
     /// - Returns: the batch's settlement if it is complete, and a notice.
     mutating func wrote(_ count: Int, drops: OutputDrops, now: Instant) -> (Settlement?, Notice?) {
@@ -276,17 +277,17 @@ extension DeliveryMachine {
         return (settlement, notice)
     }
 
-    /// Records that the written part of the current line is lost.
+    /// Reports that the written part of the current line is lost.
     mutating func restartLine() {
         if let current = outgoing { outgoing?.offset = current.startOfLine }
     }
 
-    /// Records that the sink accepts no bytes now.
+    /// Reports that the sink accepts no bytes now.
     mutating func blocked() {
         link = .open(blocked: true)
     }
 
-    /// Records that a write failed, or that the reader disconnected.
+    /// Reports that a write failed, or that the reader disconnected.
     mutating func failed(_ failure: SinkFailure, now: Instant) -> Notice? {
         switch failure.recovery {
         case .never:
@@ -295,7 +296,7 @@ extension DeliveryMachine {
         case .retry:
             link = .stalled(retryAt: now + max(backoff.next(chance: chance()), failure.pause ?? .zero))
         case .reopen:
-            // A connection that ends early must not be made again in a tight loop.
+            // Connections that end soon must not be reopened in a tight loop.
             if let openedAt, now - openedAt >= backoff.maximum { backoff.reset() }
             if let current = outgoing, resumption == .wholeLine { outgoing?.offset = current.startOfLine }
             link = .down(retryAt: now + backoff.next(chance: chance()))

@@ -1,41 +1,41 @@
-/// What an output's log says of its outages: each begin and end, and each other reason, as long as they are few.
+/// Decides which messages about an output's outages are logged: begin and end of each, and changes of the reason.
 ///
-/// An output that fails and works again by turns would fill the log.
+/// The number of messages is limited, because an output that repeatedly fails and recovers would fill the log.
 struct OutageLog {
     /// A message to log.
     struct Message: Equatable {
-        /// Whether nothing of this outage was logged yet.
+        /// Whether this is the first logged message of the outage.
         let isFirst: Bool
         /// The reason of the last failure.
         let reason: String
-        /// How many messages were not logged since the last one.
+        /// The number of suppressed messages since the last logged one.
         let heldBack: Int
     }
 
     private var limit = RepetitionLimit()
-    /// The reason that was logged last in this outage; nil if nothing was.
+    /// The reason that was last logged for this outage; nil if none was.
     private var logged: String?
 
-    /// Notes a failure.
+    /// Records a failure.
     ///
-    /// - Returns: the message to log; nil if it was logged, or there were too many. The beginning of an outage that was
-    ///   held back is logged with one of its later failures.
+    /// - Returns: the message to log; nil if it repeats the last one, or if there were too many. If the first message of an
+    ///   outage is suppressed, a later failure is logged as its first one.
     mutating func failed(_ reason: String, now: ContinuousClock.Instant) -> Message? {
         guard reason != logged, let heldBack = limit.admit(now: now) else { return nil }
         defer { logged = reason }
         return Message(isFirst: logged == nil, reason: reason, heldBack: heldBack)
     }
 
-    /// Notes that the output works again.
+    /// Records that the output works again.
     ///
-    /// - Returns: whether its outage was logged, so that its end is logged too.
+    /// - Returns: whether the outage was logged, so that its end must be logged, too.
     mutating func ended() -> Bool {
         defer { logged = nil }
         return logged != nil
     }
 }
 
-/// Admits a few messages at once, and after that one a minute.
+/// A rate limit: allows a burst of messages, and then one per minute.
 struct RepetitionLimit {
     private static let burst = 5
     private static let pause = Duration.seconds(60)
@@ -44,9 +44,9 @@ struct RepetitionLimit {
     private var filled: ContinuousClock.Instant?
     private var heldBack = 0
 
-    /// Asks for a message.
+    /// Requests permission for a message.
     ///
-    /// - Returns: how many were not admitted since the last one that was; nil if this one is not.
+    /// - Returns: the number of suppressed messages since the last allowed one; nil if this one is suppressed.
     mutating func admit(now: ContinuousClock.Instant) -> Int? {
         let last = filled ?? now
         let more = min(Self.burst, Int((now - last) / Self.pause))

@@ -2,37 +2,37 @@ import Dispatch
 import Posix
 import Synchronization
 
-/// The state that producers share with the thread of an output.
+/// The state shared by producers and the thread of an output.
 final class OutputChannel: Sendable {
     private struct State {
         var queue: OutputQueue
         var statistics = OutputStatistics()
         var stopBy: ContinuousClock.Instant?
-        /// Bytes of batches on disk.
+        /// The number of bytes of batches on disk.
         var spooledBytes = 0
-        /// Records that were counted as delivered and are lost: those delivered next are not counted in their place.
+        /// The number of lost records that were counted as delivered; as many later deliveries are not counted.
         var owed = 0
         var isClosed = false
         var isOpen = true
         var mustReopen = false
-        /// The origin of batches that are submitted now.
+        /// The origin of the batches that are being submitted.
         var origin = BatchOrigin.none
-        /// The last flush that was committed.
+        /// The last committed flush.
         var lastFlush = BatchOrigin.none
-        /// Called when all batches with lower numbers are settled.
+        /// Calls that are due when all batches with lower numbers are settled.
         var marks: [(number: UInt64, body: @Sendable () -> Void)] = []
     }
 
     private let state: Mutex<State>
     private let closed = DispatchGroup()
-    /// Ends the wait of a producer.
+    /// Wakes a waiting producer.
     ///
-    /// Not a semaphore, whose timed waits end by the wall clock.
+    /// It is not a semaphore, because timed waits of semaphores use the wall clock.
     private let settled: Wakeup
-    /// Ends the thread's wait.
+    /// Wakes the output's thread.
     let wakeup: Wakeup
 
-    /// Makes an open channel.
+    /// Creates an open channel.
     init(queueLimit: Int) throws(SystemError) {
         state = Mutex(State(queue: OutputQueue(limit: queueLimit)))
         wakeup = try Wakeup()
@@ -43,7 +43,7 @@ final class OutputChannel: Sendable {
     /// The outcome of the records so far.
     var statistics: OutputStatistics { state.withLock { $0.statistics } }
 
-    /// Bytes of records that wait.
+    /// The number of bytes of records in queue and spool.
     var waitingBytes: Int { state.withLock { $0.queue.bytes + $0.spooledBytes } }
 
     /// Whether the output accepts no more records.
@@ -71,7 +71,7 @@ extension OutputChannel {
         return accepted
     }
 
-    /// Counts records that the output's selection leaves out.
+    /// Counts records that the output's filters leave out.
     func notePassedOver(_ records: Int) {
         state.withLock { $0.statistics.passedOver += records }
     }
@@ -90,18 +90,18 @@ extension OutputChannel {
         wakeup.signal()
     }
 
-    /// Sets the origin of the batches that follow.
+    /// Sets the origin of the batches that are submitted next.
     func note(origin: BatchOrigin) {
         state.withLock { $0.origin = origin }
     }
 
-    /// Sets the last flush that was committed.
+    /// Sets the last committed flush.
     func note(committed flush: BatchOrigin) {
         state.withLock { $0.lastFlush = flush }
         wakeup.signal()
     }
 
-    /// Requests a call, on the output's thread, when everything that is queued now is settled or on the spool's disk.
+    /// Requests a call on the output's thread when all currently queued batches are settled or on disk.
     func mark(_ body: @escaping @Sendable () -> Void) {
         state.withLock { state in
             guard !state.isClosed else { return }
@@ -110,40 +110,40 @@ extension OutputChannel {
         wakeup.signal()
     }
 
-    /// Requests that the thread ends by an instant.
+    /// Requests that the thread ends by a deadline.
     func stop(by instant: ContinuousClock.Instant) {
         state.withLock { $0.stopBy = min($0.stopBy ?? instant, instant) }
         wakeup.signal()
     }
 
-    /// Waits for the end of the thread, until an instant at most: a write to a file may hang in the kernel.
+    /// Waits for the end of the thread, at most until a deadline: a write to a file may hang in the kernel.
     func waitUntilClosed(by instant: ContinuousClock.Instant) {
         let wait = ContinuousClock.now.duration(to: instant).components
         let nanoseconds = wait.seconds * 1_000_000_000 + wait.attoseconds / 1_000_000_000
         _ = closed.wait(timeout: .now() + .nanoseconds(Int(nanoseconds)))
     }
 
-    /// Waits for room for a batch while the sink accepts bytes, until an instant at most.
+    /// Waits for space for a batch while the sink accepts bytes, at most until a deadline.
     func waitForRoom(_ batch: RecordBatch, until deadline: ContinuousClock.Instant) {
         let mustWait = { self.state.withLock { $0.isOpen && !$0.isClosed && !$0.queue.hasRoom(for: batch) } }
         while mustWait(), ContinuousClock.now < deadline {
-            // Polls too: the sink may close without settling a batch.
+            // Polls as well, because the sink may close without settling a batch.
             let soon = min(deadline, .now + .milliseconds(20))
             if PollEntry.wait(for: settled.pollEntry, and: nil, until: soon).isWoken { settled.clear() }
         }
     }
 }
 
-// MARK: - The thread
+// MARK: - Output thread
 
 extension OutputChannel {
-    /// The last flush that was committed.
+    /// The last committed flush.
     var lastFlush: BatchOrigin { state.withLock { $0.lastFlush } }
 
     /// The deadline of a requested stop.
     var stopBy: ContinuousClock.Instant? { state.withLock { $0.stopBy } }
 
-    /// Takes the request to reopen the file; true once for each request.
+    /// Returns whether the file must be reopened, and clears the request.
     func takeReopening() -> Bool {
         state.withLock { state in
             defer { state.mustReopen = false }
@@ -151,7 +151,7 @@ extension OutputChannel {
         }
     }
 
-    /// Takes the calls that are due, provided that no batch is being written.
+    /// Returns and removes the calls that are due, if no batch is being written.
     func takeMarks() -> [@Sendable () -> Void] {
         state.withLock { state in
             guard !state.marks.isEmpty else { return [] }
@@ -167,7 +167,7 @@ extension OutputChannel {
         state.withLock { $0.queue.take() }
     }
 
-    /// Records the outcome of a batch.
+    /// Counts the outcome of a batch.
     func settle(_ settlement: DeliveryMachine.Settlement) {
         state.withLock { state in
             state.queue.settle(bytes: settlement.bytes)
@@ -180,25 +180,25 @@ extension OutputChannel {
         settled.signal()
     }
 
-    /// Frees the queue's room of a batch that is on disk now.
+    /// Frees the queue's space of a batch that is now on disk.
     func moveOut(bytes: Int) {
         state.withLock { $0.queue.settle(bytes: bytes) }
         settled.signal()
     }
 
-    /// Sets the number of bytes that wait on disk.
+    /// Sets the number of bytes of batches on disk.
     func note(spooledBytes: Int) {
         state.withLock { $0.spooledBytes = spooledBytes }
     }
 
-    /// Counts records of an earlier run as waiting.
+    /// Adds records of an earlier run to the queued ones.
     func adopt(_ records: Int) {
         state.withLock { $0.statistics.queued += records }
     }
 
-    /// Counts records as lost that are delivered as far as was known.
+    /// Counts records as lost that may have been counted as delivered.
     ///
-    /// The count of delivered records is none that falls: it stays where it is for as many of those that follow.
+    /// The count of delivered records is not decreased; instead, as many later deliveries are not counted.
     func lose(_ drops: OutputDrops) {
         guard drops.total > 0 else { return }
         state.withLock { state in
@@ -207,7 +207,7 @@ extension OutputChannel {
         }
     }
 
-    /// Counts delivered records as unsent, because their reader is gone.
+    /// Counts delivered records as unsent, because their reader has closed.
     func takeBack(_ records: Int) {
         state.withLock { state in
             let count = min(records, state.statistics.delivered)
@@ -226,7 +226,7 @@ extension OutputChannel {
         state.withLock { $0.statistics.reconnects = reconnects }
     }
 
-    /// Closes the channel: drops waiting batches, and ends ``waitUntilClosed(by:)``.
+    /// Closes the channel: drops queued batches, and ends ``waitUntilClosed(by:)``.
     ///
     /// - Returns: the outcome of all records.
     func close() -> OutputStatistics {

@@ -1,14 +1,14 @@
-/// Batches that wait for the sink, in the order in which they came, bounded in bytes.
+/// The queue of batches for a sink, in the order of submission, with a limit in bytes.
 ///
-/// A batch that was taken counts until it is settled, so that the limit bounds all bytes that an output holds. A batch
-/// that does not fit evicts batches of higher ranks, the newest of the highest rank first.
+/// A batch counts until it is settled, so the limit bounds all bytes of an output. A batch that does not fit evicts batches of
+/// higher ranks, the newest of the highest rank first.
 struct OutputQueue {
-    /// The most bytes that may be held.
+    /// The maximum number of bytes.
     let limit: Int
-    /// The bytes that are held.
+    /// The number of bytes of unsettled batches.
     private(set) var bytes = 0
     private var lanes = [Lane](repeating: Lane(), count: RecordBatch.ranks)
-    /// The number that the next batch gets.
+    /// The number for the next batch.
     private(set) var nextNumber: UInt64 = 0
 
     /// The batches of one rank.
@@ -30,10 +30,10 @@ struct OutputQueue {
             bytes += batch.bytes.count
         }
 
-        /// Takes the oldest batch; amortized O(1).
+        /// Removes and returns the oldest batch; amortized O(1).
         mutating func takeFirst() -> RecordBatch {
             let batch = places[head].batch
-            // The array must not keep the bytes alive, and keeps its own room.
+            // Releases the bytes of the batch; the array keeps its own storage.
             places[head].batch = RecordBatch(bytes: [], records: 0, number: 0)
             head += 1
             if head == places.count {
@@ -47,7 +47,7 @@ struct OutputQueue {
             return batch
         }
 
-        /// Takes the newest batch; nil if there is none.
+        /// Removes and returns the newest batch; nil if there is none.
         mutating func takeLast() -> RecordBatch? {
             guard head < places.count, let batch = places.popLast()?.batch else { return nil }
             bytes -= batch.bytes.count
@@ -55,10 +55,10 @@ struct OutputQueue {
         }
     }
 
-    /// The number of the oldest batch that waits; nil if there is none.
+    /// The number of the oldest batch; nil if there is none.
     var oldest: UInt64? { oldestLane.flatMap { lanes[$0].first } }
 
-    /// The lane of the oldest batch; without an allocation, because an output asks often.
+    /// The lane of the oldest batch; it is read often, so it does not allocate.
     private var oldestLane: Int? {
         var found: (lane: Int, number: UInt64)?
         for lane in lanes.indices {
@@ -73,14 +73,14 @@ struct OutputQueue {
         self.limit = limit
     }
 
-    /// Whether a batch fits without evictions; a batch larger than the queue never does.
+    /// Whether a batch fits without evictions; never true for a batch larger than the queue.
     func hasRoom(for batch: RecordBatch) -> Bool {
         batch.bytes.count <= limit - bytes
     }
 
-    /// Appends a batch, or refuses it whole.
+    /// Appends a batch, or rejects it.
     ///
-    /// - Returns: whether it was appended, and how many records of higher ranks were evicted.
+    /// - Returns: whether it was appended, and the number of evicted records of higher ranks.
     mutating func append(_ batch: RecordBatch) -> (isAccepted: Bool, evicted: Int) {
         var evicted = 0
         if !hasRoom(for: batch) {
@@ -100,17 +100,17 @@ struct OutputQueue {
         return (true, evicted)
     }
 
-    /// Takes the oldest batch.
+    /// Removes and returns the oldest batch.
     mutating func take() -> RecordBatch? {
         oldestLane.map { lanes[$0].takeFirst() }
     }
 
-    /// Frees the room of a batch that was taken and is settled.
+    /// Frees the space of a batch that was taken and is settled.
     mutating func settle(bytes count: Int) {
         bytes -= count
     }
 
-    /// Takes everything out and returns the number of records.
+    /// Removes all batches and returns the number of their records.
     mutating func removeAll() -> Int {
         var records = 0
         while let batch = take() {

@@ -13,10 +13,10 @@ struct OutputWorker {
     private var machine: DeliveryMachine
     private var endedByItself = false
     private var outages = OutageLog()
-    /// Limits messages of the sink, which may have one for each batch.
+    /// The rate limit for messages of the sink, which may have one for each batch.
     private var notices = RepetitionLimit()
 
-    /// Takes a sink, which may be open already.
+    /// Takes a sink, which may already be open.
     init(
         name: String,
         channel: OutputChannel,
@@ -64,10 +64,10 @@ struct OutputWorker {
         let now = ContinuousClock.now
         if let stopBy = channel.stopBy { machine.stop(by: stopBy) }
         if channel.takeReopening() { sink.reopen() }
-        // Also while the reader is disconnected: the queue is small.
+        // The queue is small, so batches also move to the spool while the reader is disconnected.
         if let spool {
             spool.takeIn(channel)
-            // Not only when a batch is taken out: none is while the reader is away.
+            // Notices are reported here, because no batch is taken while the reader is disconnected.
             report(spool.takeNotices())
             if spool.isAllOnDisk { callMarks() }
         }
@@ -82,7 +82,7 @@ struct OutputWorker {
         case .end: return false
         }
         channel.lose(sink.takeLost())
-        // Producers that may wait do so while the disk accepts batches.
+        // Producers that may wait do so also while the spool accepts batches.
         channel.note(isOpen: machine.isOpen || spool?.isTaking == true)
         return true
     }
@@ -174,7 +174,7 @@ extension OutputWorker {
     }
 }
 
-// MARK: - Logs
+// MARK: - Logging
 
 extension OutputWorker {
     private func logEnd(_ statistics: OutputStatistics) {
@@ -189,14 +189,14 @@ extension OutputWorker {
         logger.log(level: dropped == 0 ? .info : .error, "output closed", metadata: metadata)
     }
 
-    /// Logs what the spool has to say.
+    /// Logs messages of the spool.
     private func report(_ notices: [String]) {
         for notice in notices { logger.error("\(notice)", metadata: ["output": "\(name)"]) }
     }
 
     private mutating func report(_ notice: DeliveryMachine.Notice?) {
         switch notice {
-        // Failures are logged where their reason is known, also later ones of an outage.
+        // Failures, also later ones of an outage, are logged where their reason is known.
         case nil, .away: break
         case .opened: logger.info("output open", metadata: metadata())
         case .back(let duration):

@@ -5,8 +5,8 @@ import Synchronization
 
 /// Compresses files on a thread of its own, one after the other.
 ///
-/// A complete file exists under one of its two names at any time: the compressed file is written under a temporary
-/// name, which begins with a dot, and the original is removed only after the rename.
+/// A complete file always exists under one of its two names: the compressed file is written under a temporary name, which
+/// begins with a dot, and the original is removed only after the rename.
 final class FileCompressor: Sendable {
     private struct State {
         var isRunning = false
@@ -21,7 +21,7 @@ final class FileCompressor: Sendable {
         self.compression = compression
     }
 
-    /// Starts to compress files, unless it is busy: the next rotation requests the remaining files again.
+    /// Starts to compress files, unless it is busy; the next rotation requests the remaining files again.
     func compress(_ paths: [String]) {
         guard !paths.isEmpty else { return }
         let isFirst = state.withLock { state in
@@ -35,7 +35,7 @@ final class FileCompressor: Sendable {
                     do {
                         try Self.compress(path, compression)
                     } catch {
-                        // A file that is gone was removed in the meantime, beyond the number to keep.
+                        // A missing file was removed meanwhile because there were too many.
                         guard FolderEntry.identity(of: path) != nil else { continue }
                         state.withLock { $0.failures.append("compress \(path): \(error)") }
                     }

@@ -1,13 +1,13 @@
 package import Compression
 import Glibc
 
-/// The conditions for rotating a file of records, and the number of rotated files that are kept.
+/// The conditions for rotating a record file, and the number of kept rotated files.
 ///
-/// A rotated file is `NAME-yyyy-mm-ddThh-mm-ss.mmm.EXT` beside the file, in UTC, as Calico's agent names them.
+/// A rotated file is `NAME-yyyy-mm-ddThh-mm-ss.mmm.EXT` in the same folder, in UTC, as with Calico's agent.
 package struct FileRotation: Sendable, Hashable {
     /// The maximum size in bytes, which only a single longer line exceeds; nil for no limit.
     package var maximumBytes: Int?
-    /// The number of rotated files that are kept beside the file.
+    /// The number of rotated files to keep.
     package var maximumFiles: Int
     /// The age at which a file is rotated regardless of its size; nil for no limit.
     package var maximumAge: Duration?
@@ -15,10 +15,10 @@ package struct FileRotation: Sendable, Hashable {
     ///
     /// The file may grow to ``burst`` times its maximum size in that time.
     package var minimumAge: Duration
-    /// The compression of rotated files, all but the newest, which readers may still read; nil for none.
+    /// The compression of rotated files, except the newest, which readers may still read; nil for none.
     package var compression: FileCompression?
 
-    /// The time from a file's rotation until it may be compressed: longer than a flush takes to be committed.
+    /// The minimum time between a file's rotation and its compression: longer than a flush takes to be committed.
     var compressionDelay = Duration.seconds(60)
 
     /// The factor of ``maximumBytes`` by which a file may grow within ``minimumAge``.
@@ -46,7 +46,7 @@ package struct OutputOptions: Sendable, Hashable {
     package var rotation = FileRotation()
     /// The permissions of new files.
     package var fileMode: UInt32 = 0o640
-    /// The folder of the spools, whose records survive the end of the process; nil for queues in memory only.
+    /// The folder of the spools, whose records survive the process; nil for queues in memory only.
     package var spoolFolder: String?
     /// The maximum size of each output's spool, in bytes.
     package var spoolBytes = 1 << 30
@@ -54,11 +54,11 @@ package struct OutputOptions: Sendable, Hashable {
     package var spoolDropsOldest = false
     /// The content of syslog messages.
     package var syslogContent = SyslogContent.json
-    /// For how long no error must come back for a datagram until datagrams count as arriving again.
+    /// The time without errors after which datagrams count as arriving again.
     var datagramSettling = SentDatagrams.memory
-    /// The options of records that go to a server over HTTP.
+    /// The options of HTTP outputs.
     package var http = HTTPOptions()
-    /// Whether the producer has the records that are not sent when the output ends, and submits them in the next run.
+    /// Whether the producer keeps records that are unsent when the output ends, and submits them in the next run.
     package var keepsUnsent = false
 
     /// The defaults.

@@ -1,9 +1,9 @@
 import Compression
 import Glibc
 
-/// The name of a rotated file: the file's own with the time of its rotation before the extension.
+/// The name of a rotated file: the file's name with the time of its rotation before the extension.
 struct RotatedName: Hashable, Comparable {
-    /// Milliseconds of Unix time.
+    /// The time, Unix milliseconds.
     let time: Int64
     /// The compression of the file; nil for none.
     var compression: FileCompression?
@@ -11,7 +11,7 @@ struct RotatedName: Hashable, Comparable {
     /// Orders by time.
     static func < (left: RotatedName, right: RotatedName) -> Bool { left.time < right.time }
 
-    /// The name for a file.
+    /// Returns the rotated name of a file.
     func text(for name: String) -> String {
         let (stem, suffix) = Self.parts(of: name)
         return stem + "-" + timestamp + suffix + (compression?.suffix ?? "")
@@ -22,7 +22,7 @@ struct RotatedName: Hashable, Comparable {
         self.time = time
     }
 
-    /// Reads the name of a rotated file; nil if it is none of the file with this name.
+    /// Parses the rotated name of a file; nil for other names.
     init?(_ text: String, of name: String) {
         let (stem, suffix) = Self.parts(of: name)
         var rest = Substring(text)
@@ -35,13 +35,13 @@ struct RotatedName: Hashable, Comparable {
         self.compression = compression
     }
 
-    /// The parts of the name before and after the time.
+    /// Splits a name into the parts before and after the time.
     private static func parts(of name: String) -> (stem: String, suffix: String) {
         guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return (name, "") }
         return (String(name[..<dot]), String(name[dot...]))
     }
 
-    /// `yyyy-mm-ddThh-mm-ss.mmm`.
+    /// The time in the form `yyyy-mm-ddThh-mm-ss.mmm`.
     private var timestamp: String {
         var seconds = time_t(time / 1000)
         var parts = tm()
@@ -55,7 +55,7 @@ struct RotatedName: Hashable, Comparable {
         return date.joined(separator: "-") + "T" + clock.joined(separator: "-") + "." + digits(Int32(time % 1000), 3)
     }
 
-    /// The time of a text as ``timestamp`` makes it; nil for any other.
+    /// Parses a time in the form of ``timestamp``; nil for other text.
     private static func time(of text: Substring) -> Int64? {
         let bytes = Array(text.utf8)
         let form = Array("dddd-dd-ddTdd-dd-dd.ddd".utf8)
@@ -72,7 +72,7 @@ struct RotatedName: Hashable, Comparable {
         parts.tm_min = number(14..<16)
         parts.tm_sec = number(17..<19)
         let time = Int64(timegm(&parts)) * 1000 + Int64(number(20..<23))
-        // Dates that do not exist become others.
+        // Rejects dates that do not exist, which are converted to others.
         return RotatedName(time: time).timestamp == text ? time : nil
     }
 }

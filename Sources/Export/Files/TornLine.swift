@@ -1,14 +1,14 @@
 import Glibc
 import Posix
 
-/// The last line of a file where the agent died while it wrote it.
+/// Repairs the last line of a file after the agent was killed while writing it.
 enum TornLine {
-    /// The most bytes that are looked through for the last line's beginning; no record is longer.
+    /// The maximum number of bytes that are searched for the beginning of the last line; no record is longer.
     private static let limit = 1 << 20
     /// The bytes with which every record begins.
     private static let beginning = Array("{\"start_time\":".utf8)
 
-    /// Cuts a part of a record off from the end of a file; ends a last line that is none.
+    /// Removes an incomplete record from the end of a file; adds a newline to another incomplete line.
     static func repair(_ file: borrowing FileDescriptor) throws(SystemError) {
         let size = try file.status().size
         guard size > 0 else { return }

@@ -1,11 +1,12 @@
 import Foundation
 import Glibc
 
-/// The bulk interface of Elasticsearch and OpenSearch: `create` with an identifier, so that a repetition is none.
+/// The bulk interface of Elasticsearch and OpenSearch: `create` with an identifier, so that repeated records are not stored
+/// twice.
 struct BulkDialect: HTTPDialect {
     let contentType = "application/x-ndjson"
     let compresses = true
-    /// The data stream or index, in which `{date}` is the record's day.
+    /// The data stream or index; `{date}` in it is the record's day.
     let index: String
 
     func path(for group: LineGroup) -> String { "/_bulk" }
@@ -57,7 +58,7 @@ struct BulkDialect: HTTPDialect {
         var refused: [Int: String] = [:]
         for (number, item) in items.enumerated() {
             switch item?.status ?? 500 {
-            // 409: the record is there already.
+            // 409: the record is already stored.
             case 200..<300, 409: break
             case 400..<429, 430..<500:
                 refused[number] = "\(item?.status ?? 0) \(item?.error?.type ?? "") \(item?.error?.reason ?? "")"

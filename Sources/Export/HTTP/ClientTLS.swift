@@ -2,17 +2,17 @@ import Glibc
 import NIOPosix
 import NIOSSL
 
-/// The event loops of all outputs that use TLS or HTTP.
+/// The event loop of all outputs that use TLS or HTTP.
 enum EventLoops {
-    /// The group of one thread for all clients, which lives as long as the program.
+    /// One thread for all clients, which exists as long as the program.
     static let shared = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 }
 
 extension TLSConfiguration {
-    /// The configuration of a client that verifies the server's certificate, with the files of an output.
+    /// Creates the configuration of a client that verifies the server's certificate, with the files of an output.
     ///
-    /// - Parameter options: the files of authorities, of the client's certificate and of its key.
-    /// - Throws: why a file of certificates or keys cannot be used.
+    /// - Parameter options: the files with CA certificates, the client's certificate and its key.
+    /// - Throws: an error if a file with certificates or keys cannot be used.
     init(client options: HTTPOptions) throws {
         self = .makeClientConfiguration()
         minimumTLSVersion = .tlsv12
@@ -27,7 +27,7 @@ extension TLSConfiguration {
         }
     }
 
-    /// Reads a file of TLS, and says of one that cannot be used which it is.
+    /// Reads a file for TLS; the error names the file.
     private static func read<Content>(_ path: String, _ what: String, _ body: (String) throws -> Content) throws
         -> Content
     {

@@ -4,9 +4,9 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Describes the failure of a connection, for the log and for commands that call a server.
+/// Formats connection errors, for the log and for commands that call a server.
 package enum ConnectionFault {
-    /// The error in the words of an operator, without the places in source files that libraries add to theirs.
+    /// Formats the error for an operator, without the source locations that libraries add.
     package static func text(_ error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError: return text(ofConnecting: error)
@@ -23,7 +23,7 @@ package enum ConnectionFault {
         return withoutPlaces(text)
     }
 
-    /// The listener does not answer the beginning of TLS.
+    /// The message if the listener does not respond to the TLS handshake.
     static let noHandshake = "no answer to the TLS handshake: does what listens there speak TLS?"
 
     private static let noAnswer =
@@ -34,7 +34,7 @@ package enum ConnectionFault {
             let isUnknown = error.dnsAError != nil || error.dnsAAAAError != nil
             return isUnknown ? "the host name \(error.host) cannot be resolved" : "\(error.host): no connection"
         }
-        // Of a name with several addresses the first one is tried first.
+        // If a name has several addresses, the first error is that of the first address.
         guard let host = first.target.ipAddress, let port = first.target.port else { return text(first.error) }
         return "\(host.contains(":") ? "[\(host)]" : host):\(port): \(text(first.error))"
     }
@@ -49,7 +49,7 @@ package enum ConnectionFault {
         }
     }
 
-    /// Names of BoringSSL's errors, and what an operator does about them.
+    /// BoringSSL's names of errors, with a remedy for the operator.
     private static let meanings = [
         (
             "CERTIFICATE_VERIFY_FAILED",
@@ -71,7 +71,7 @@ package enum ConnectionFault {
     static func withoutPlaces(_ text: String) -> String {
         let parts = text.split(separator: " at /", omittingEmptySubsequences: false)
         guard let first = parts.first else { return text }
-        // A place is a path, a colon and digits.
+        // A location is a path, a colon and digits.
         return parts.dropFirst().reduce(String(first)) { whole, part in
             whole + (part.firstIndex(of: ":").map { part[part.index(after: $0)...].drop { $0.isNumber } } ?? part)
         }

@@ -1,13 +1,13 @@
 import Foundation
 import Glibc
 
-/// The file for records that a server rejects permanently, each with the reason; rotated as other files are.
+/// The file for records that a server rejects permanently, each with the reason; it is rotated like other files.
 final class DeadLetters {
     private let output: String
     private let sink: FileSink?
     private var isOpen = false
 
-    /// Takes the options of an output; without a path, records are dropped.
+    /// Takes the options of an output; without a path, the records are dropped.
     init(_ options: OutputOptions, output: String) {
         self.output = output
         sink = options.http.deadLetterPath.map { FileSink(path: $0, options: options) }
@@ -15,7 +15,7 @@ final class DeadLetters {
 
     /// Appends a record, which is one JSON object.
     ///
-    /// - Returns: why it cannot be kept, once; nil when it was.
+    /// - Returns: the error if it cannot be written, reported once; nil otherwise.
     func add(_ line: ArraySlice<UInt8>, _ reason: String) -> String? {
         guard let sink else { return nil }
         do throws(SinkFailure) {
@@ -39,7 +39,7 @@ final class DeadLetters {
         }
     }
 
-    /// Closes the file; the next record opens it again.
+    /// Closes the file; the next record reopens it.
     func close() {
         if isOpen { sink?.close(tornBytes: 0) }
         isOpen = false

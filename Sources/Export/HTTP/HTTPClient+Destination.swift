@@ -4,16 +4,16 @@ import NIOCore
 import NIOSSL
 
 extension HTTPClient {
-    /// Makes a client for one server, without a connection.
+    /// Creates a client for one server; it does not connect yet.
     ///
     /// - Parameters:
     ///   - destination: the server.
-    ///   - options: certificates and names of TLS.
-    /// - Throws: why a file of certificates or keys cannot be used.
+    ///   - options: the options of TLS.
+    /// - Throws: an error if a file with certificates or keys cannot be used.
     package convenience init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
         var settings = HTTPClient.Configuration(
             tlsConfiguration: destination.isSecure ? try TLSConfiguration(client: options) : nil,
-            // A redirect could lead records and credentials elsewhere.
+            // A redirect could send records and credentials to another server.
             redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(10)),
             decompression: .disabled
@@ -21,7 +21,7 @@ extension HTTPClient {
         settings.httpVersion = .http1Only
         settings.connectionPool.retryConnectionEstablishment = false
         if let name = options.serverName, let host = destination.host, name != host {
-            // The certificate's name takes the host's place in the URL, and the connection goes to the host.
+            // The certificate's name replaces the host in the URL; the connection still goes to the host.
             settings.dnsOverride = [name: host]
         }
         self.init(eventLoopGroup: EventLoops.shared, configuration: settings)
@@ -29,7 +29,7 @@ extension HTTPClient {
 }
 
 extension HTTPDestination {
-    /// The URL, without a slash at its end where a path follows.
+    /// The base URL; without a trailing slash if paths are appended to it.
     package func base(_ options: HTTPOptions) -> String {
         let url = url(withHost: options.serverName)
         return kind == .lines || !url.hasSuffix("/") ? url : String(url.dropLast())
@@ -37,11 +37,11 @@ extension HTTPDestination {
 }
 
 extension HTTPOptions {
-    /// The authentication headers; secrets are read from their files on each call.
+    /// The authentication headers; the files with secrets are read on each call.
     ///
     /// - Parameter kind: the kind of server.
     /// - Returns: names and values.
-    /// - Throws: why a file cannot be read.
+    /// - Throws: an error if a file cannot be read.
     package func credentials(for kind: HTTPDestination.Kind) throws -> [(String, String)] {
         if let path = tokenFile {
             return [("authorization", "\(kind == .splunk ? "Splunk" : "Bearer") \(try SecretText.read(path))")]

@@ -23,13 +23,13 @@ package struct HTTPDestination: Sendable, Hashable {
     /// The URL: `http://HOST[:PORT][/PATH]` or `https://…`.
     package let url: String
 
-    /// Whether records must have host and time themselves, which this kind of server expects from a shipper.
+    /// Whether records must contain host and time, which this kind of server expects from a shipper.
     package var expectsHost: Bool { kind != .lines }
 
     /// Whether the connection is encrypted.
     var isSecure: Bool { url.hasPrefix("https:") }
 
-    /// The host that the URL names; an IPv6 address is without brackets.
+    /// The host in the URL; an IPv6 address is without brackets.
     var host: String? {
         URLComponents(string: url)?.host.map { $0.hasPrefix("[") ? String($0.dropFirst().dropLast()) : $0 }
     }
@@ -58,15 +58,15 @@ package struct HTTPDestination: Sendable, Hashable {
         let rest = written.dropFirst(scheme.count)
         let place = rest.prefix { !"/?#".contains($0) }
         let path = rest[place.endIndex...]
-        // The colon may end a second scheme (https://http://host), or a user before a password with a slash.
+        // The colon may end a second scheme (https://http://host), or a user name before a password with a slash.
         let isPortEmpty = place.hasSuffix(":") && !path.hasPrefix("//") && !path.contains("@")
         do {
             _ = try HostAndPort(parsing: String(place), mayHaveEmptyPort: isPortEmpty)
         } catch {
-            // A slash in a password ends what is taken for host and port: the reason must not show the password.
+            // A slash in a password ends the part that is parsed as host and port; the error must not show the password.
             throw rest.contains("@") ? AddressFlaw.credentials : error
         }
-        // One name for one server (RFC 3986, 6.2.3).
+        // A server must have only one name (RFC 3986, 6.2.3).
         let url = isPortEmpty ? scheme + place.dropLast() + path : written
         guard url.utf8.allSatisfy({ 0x21...0x7e ~= $0 }), URLComponents(string: url)?.host != nil else {
             throw AddressFlaw(reason: "a URL has no spaces, and what is not ASCII is written as in %C3%A4")
@@ -80,7 +80,7 @@ package struct HTTPDestination: Sendable, Hashable {
 }
 
 extension HTTPDestination.Kind {
-    /// The form of an output of this kind, with the usual port.
+    /// An example of an output of this kind, with the usual port.
     fileprivate var example: String {
         switch self {
         case .lines: "https://collector.example.org:8080/path"
@@ -94,20 +94,19 @@ extension HTTPDestination.Kind {
 }
 
 extension HTTPDestination: CustomStringConvertible {
-    /// The form that an operator writes, for logs, metrics and names: what follows `?` may be a secret and is not
-    /// shown.
+    /// The operator's form, for logs, metrics and names, without the query, which may be a secret.
     package var description: String {
         let written = written
         return written.firstIndex(of: "?").map { "\(written[..<$0])?redacted" } ?? written
     }
 
-    /// The form that an operator writes, with everything that is in it.
+    /// The complete form that the operator wrote.
     var written: String { kind == .lines ? url : "\(kind.rawValue):\(url)" }
 }
 
 /// The options of HTTP outputs, and of TLS for all outputs that use it.
 package struct HTTPOptions: Sendable, Hashable {
-    /// The maximum time for an answer.
+    /// The time limit for a response.
     package var timeout = Duration.seconds(30)
     /// Whether bodies are compressed (gzip); nil for the default of the kind of server.
     package var isCompressing: Bool?
@@ -135,7 +134,7 @@ package struct HTTPOptions: Sendable, Hashable {
     package var table = "default.flows"
     /// The name of this host, for servers that expect it beside the records.
     package var hostName = ""
-    /// The file for records that the server rejects; nil to drop them.
+    /// The file for records that the server rejects permanently; nil to drop them.
     package var deadLetterPath: String?
 
     /// The defaults.

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The protocol of one kind of server: how to make requests, and how to interpret answers.
+/// The protocol of one kind of server: makes requests and interprets responses.
 protocol HTTPDialect: Sendable {
     /// The content type of request bodies.
     var contentType: String { get }
@@ -8,38 +8,38 @@ protocol HTTPDialect: Sendable {
     var compresses: Bool { get }
     /// Additional headers for this kind of server.
     var headers: [(String, String)] { get }
-    /// The path that is appended to the URL of the destination.
+    /// Returns the path that is appended to the URL of the destination.
     func path(for group: LineGroup) -> String
-    /// The body with the lines of a group.
+    /// Returns the body for the lines of a group.
     func body(of group: LineGroup) -> [UInt8]
-    /// Interprets an answer.
+    /// Interprets a response.
     func judge(_ status: Int, _ body: [UInt8], _ group: LineGroup) -> HTTPVerdict
 
-    /// The request for the confirmation of a receipt: the path that is appended to the URL, and the body.
+    /// Returns the request that confirms a receipt: the path that is appended to the URL, and the body.
     func question(of receipt: Int) -> (path: String, body: [UInt8])
-    /// Whether a receipt is confirmed; nil if the answer cannot be interpreted.
+    /// Whether a response confirms a receipt; nil if the response cannot be interpreted.
     func isSafe(_ receipt: Int, _ status: Int, _ body: [UInt8]) -> Bool?
 }
 
 /// The complete lines of one request, without newlines.
 struct LineGroup {
-    /// The identifier of their batch, the same in each repetition.
+    /// The identifier of the batch, the same in each repetition.
     let batch: UInt64
-    /// Their indexes in the batch, ascending.
+    /// The indices of the lines in the batch, ascending.
     let places: [Int]
     /// The lines.
     let lines: [ArraySlice<UInt8>]
 
-    /// The identifier of the line at an index: the batch, the place there, and a checksum of the line, which has the
-    /// interval and the node.
+    /// Returns the identifier of a line: the batch, the index in it, and a checksum of the line, which has the interval and the
+    /// node.
     ///
-    /// A repetition has the same, also by a later process from the spool. Equal lines differ in their places; lines of
-    /// nodes that drew the same number for a batch differ in their checksums.
+    /// A repetition has the same identifier, also if a later process sends it from the spool. Equal lines differ in their
+    /// indices; lines of nodes whose batches have the same number differ in their checksums.
     func identifier(_ index: Int) -> String {
         "\(Self.hexadecimal(batch, 16))-\(places[index])-\(Self.checksum(lines[index...index]))"
     }
 
-    /// An identifier of the group, made as those of lines are.
+    /// The identifier of the group, made like those of lines.
     var token: String {
         let range = "\(places.first ?? 0)-\(places.last ?? 0)-\(places.count)"
         return "\(Self.hexadecimal(batch, 16))-\(range)-\(Self.checksum(lines[...]))"
@@ -56,13 +56,13 @@ struct LineGroup {
     }
 }
 
-/// The meaning of an answer for the lines of a request.
+/// The meaning of a response for the lines of a request.
 enum HTTPVerdict: Equatable {
     /// The server has stored all lines.
     case delivered
-    /// The server has accepted all lines, and confirms later, under this receipt, that they are stored.
+    /// The server has accepted all lines, and will confirm under this receipt when they are stored.
     case taken(receipt: Int)
-    /// Some lines are not stored: indexes to send again, and indexes that are rejected permanently, with reasons.
+    /// Some lines are not stored: the indices to send again, and the indices that are rejected permanently, with reasons.
     case items(again: [Int], refused: [Int: String])
     /// The server rejects the request, with the reason; single lines may be at fault.
     case refused(String)
@@ -79,7 +79,7 @@ extension HTTPDialect {
 
     func isSafe(_ receipt: Int, _ status: Int, _ body: [UInt8]) -> Bool? { nil }
 
-    /// The meaning of a status code, regardless of the body.
+    /// Returns the meaning of a status code, regardless of the body.
     func verdict(of status: Int, _ body: [UInt8]) -> HTTPVerdict {
         let excerpt = Self.excerpt(body)
         return switch status {
@@ -94,16 +94,16 @@ extension HTTPDialect {
         }
     }
 
-    /// The beginning of a response body, on one line.
+    /// Returns the beginning of a response body, on one line.
     static func excerpt(_ body: [UInt8]) -> String {
         let text = String(decoding: body.prefix(300), as: UTF8.self)
         return String(text.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 } ? " " : $0 })
     }
 }
 
-/// The time at the beginning of a record's line.
+/// Reads the time in a record's line.
 enum LineTime {
-    /// The end of a record's interval, or the time of an audit event, in Unix seconds; 0 for other lines.
+    /// Returns the end of a record's interval, or the time of an audit event, in Unix seconds; 0 for other lines.
     static func end(of line: ArraySlice<UInt8>) -> Int64 {
         // {"start_time":1700000000,"end_time":1700000010,…
         let head = line.prefix(64)
@@ -112,8 +112,8 @@ enum LineTime {
         guard rest.starts(with: "\"end_time\":".utf8) else { return timestamp(of: line) }
         return rest.dropFirst(11).prefix { 0x30...0x39 ~= $0 }.reduce(0) { $0 &* 10 &+ Int64($1 - 0x30) }
     }
-    /// The time of an audit event, whose line ends with `"@timestamp":"2026-11-28T14:00:00.123456Z"}`; 0 where it does
-    /// not.
+    /// Returns the time of an audit event, whose line ends with `"@timestamp":"2026-11-28T14:00:00.123456Z"}`; 0 for other
+    /// lines.
     private static func timestamp(of line: ArraySlice<UInt8>) -> Int64 {
         let tail = Array(line.suffix(43))
         guard tail.count == 43, tail.starts(with: "\"@timestamp\":\"".utf8) else { return 0 }

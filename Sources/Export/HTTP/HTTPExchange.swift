@@ -8,11 +8,11 @@ import NIOSSL
 import Posix
 import Synchronization
 
-/// Sends one request at a time to a server, and wakes the output's thread on the answer.
+/// Sends one request at a time to a server, and wakes the output's thread when there is a response.
 final class HTTPExchange: Sendable {
     /// The result of a request.
     enum Answer: Sendable {
-        /// The server's response, with the pause that it requests (`Retry-After`).
+        /// The server's response, with the requested pause (`Retry-After`).
         case response(status: Int, body: [UInt8], pause: Duration?)
         /// The reason why there is no response.
         case failure(String)
@@ -28,26 +28,26 @@ final class HTTPExchange: Sendable {
     private let answered: Wakeup
     private let state = Mutex(State())
 
-    /// The maximum size of an answer, in bytes.
+    /// The maximum size of a response, in bytes.
     static let answerLimit = 4 << 20
     /// The maximum pause that a server may request.
     static let pauseLimit = Duration.seconds(300)
 
-    /// Makes a client; nothing is connected yet.
+    /// Creates a client; it does not connect yet.
     ///
-    /// - Throws: why a file of certificates or keys cannot be used.
+    /// - Throws: an error if a file with certificates or keys cannot be used.
     init(_ destination: HTTPDestination, _ options: HTTPOptions) throws {
         client = try HTTPClient(destination, options)
         timeout = options.timeout
         answered = try Wakeup()
     }
 
-    /// The entry to poll for an answer.
+    /// The entry to poll for a response.
     var pollEntry: PollEntry { answered.pollEntry }
 
-    /// Begins a request.
+    /// Starts a request.
     ///
-    /// Uses only the event loop: all threads of Swift's pool may be busy.
+    /// Uses only the event loop, because all threads of Swift's pool may be busy.
     ///
     /// - Parameters:
     ///   - url: the URL.
@@ -100,11 +100,11 @@ final class HTTPExchange: Sendable {
         }
     }
 
-    /// The pause that a server requests: seconds, or a date (RFC 9110, 10.2.3).
+    /// Parses the pause that a server requests: seconds, or a date (RFC 9110, 10.2.3).
     ///
     /// - Parameters:
     ///   - text: the value of `Retry-After`.
-    ///   - now: Unix seconds.
+    ///   - now: the current time, Unix seconds.
     /// - Returns: the pause; nil if the value is neither.
     static func pause(_ text: String, now: time_t) -> Duration? {
         if let seconds = Int64(text) { return .seconds(max(0, min(seconds, pauseLimit.components.seconds))) }
@@ -116,7 +116,7 @@ final class HTTPExchange: Sendable {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
-    /// A date in the form that servers send (`Sun, 06 Nov 1994 08:49:37 GMT`; RFC 9110, 5.6.7), in Unix seconds.
+    /// Parses a date in the form that servers send (`Sun, 06 Nov 1994 08:49:37 GMT`; RFC 9110, 5.6.7), Unix seconds.
     private static func date(_ text: String) -> time_t? {
         let words = text.split(separator: " ")
         guard words.count == 6, words[5] == "GMT", let day = Int32(words[1]),
@@ -130,7 +130,7 @@ final class HTTPExchange: Sendable {
         return timegm(&parts)
     }
 
-    /// The answer, once; nil while there is none.
+    /// Returns the result once; nil while there is none.
     func takeAnswer() -> Answer? {
         state.withLock { state in
             defer { state.answer = nil }

@@ -3,10 +3,10 @@ import Foundation
 import Glibc
 import Posix
 
-/// Sends records in requests to a server, and counts them as delivered when it acknowledges them.
+/// Sends records in requests to a server; they count as delivered when the server acknowledges them.
 ///
-/// A batch is one request; if the server rejects it, halves of it are sent, down to the lines at fault. Requests
-/// without an answer are repeated with the same identifiers.
+/// A batch is one request. If the server rejects it, halves of it are sent, down to the rejected lines. Requests without a
+/// response are repeated with the same identifiers.
 final class HTTPSink: Sink {
     let resumption = SinkResumption.wholeLine
     private let destination: HTTPDestination
@@ -17,7 +17,7 @@ final class HTTPSink: Sink {
     private var work: HTTPWork?
     private var notices: [String] = []
 
-    /// Makes a sink without a connection.
+    /// Creates a sink without a connection.
     init(_ destination: HTTPDestination, _ options: OutputOptions) {
         self.destination = destination
         self.options = options.http
@@ -76,7 +76,7 @@ final class HTTPSink: Sink {
         return .blocked
     }
 
-    /// The delay before the server is asked for the confirmation of a receipt.
+    /// The delay before the confirmation of a receipt is requested.
     private var receiptPause: Duration { min(.seconds(1), options.timeout / 4) }
 
     private func begin(
@@ -87,7 +87,7 @@ final class HTTPSink: Sink {
     ) throws(SinkFailure) {
         var headers = [("content-type", dialect.contentType), ("user-agent", "weir")] + dialect.headers
         var body = lines
-        // A question is short, and servers are known to accept compression only for records.
+        // Requests for confirmations are short, and some servers accept compression only for records.
         let compresses = pause == .zero && (options.isCompressing ?? dialect.compresses)
         do {
             headers += try options.credentials(for: destination.kind)
@@ -101,7 +101,7 @@ final class HTTPSink: Sink {
         exchange.begin(destination.base(options) + path, headers, body, after: pause)
     }
 
-    // MARK: Answers
+    // MARK: Responses
 
     private func take(_ answer: HTTPExchange.Answer, into work: inout HTTPWork) throws(SinkFailure) {
         guard let group = work.group else { return }
@@ -126,7 +126,7 @@ final class HTTPSink: Sink {
         }
     }
 
-    /// Handles the server's confirmation of a receipt; an unconfirmed group is sent again after the timeout.
+    /// Processes the server's confirmation of a receipt; an unconfirmed group is sent again after the timeout.
     private func takeReceipt(_ status: Int, _ body: [UInt8], into work: inout HTTPWork) throws(SinkFailure) {
         guard let receipt = work.receipt else { return }
         switch dialect.isSafe(receipt.number, status, body) {

@@ -1,6 +1,6 @@
-/// The remaining work of a batch.
+/// The lines of a batch that still must be sent.
 struct HTTPWork {
-    /// The number of the batch; nil for none.
+    /// The number of the batch; nil if there is none.
     let batch: UInt64?
     /// The size of its lines.
     let byteCount: Int
@@ -12,9 +12,9 @@ struct HTTPWork {
     var rejected = 0
     private let bytes: [UInt8]
     private let lines: [Range<Int>]
-    /// The indexes of unsent lines, in groups; the last group is next.
+    /// The indices of unsent lines, in groups; the last group is sent next.
     private var groups: [[Int]]
-    /// The remaining number of splits, so that a server that rejects everything does not get a request for each line.
+    /// The number of remaining splits; it limits the requests to a server that rejects everything.
     private var splits = 40
 
     /// No work.
@@ -24,7 +24,7 @@ struct HTTPWork {
         (batch, byteCount, bytes, lines, groups) = (nil, 0, [], [], [])
     }
 
-    /// Takes whole lines.
+    /// Takes complete lines.
     init(_ source: UnsafeRawBufferPointer, _ batch: UInt64) {
         self.batch = batch
         byteCount = source.count
@@ -39,19 +39,19 @@ struct HTTPWork {
         groups = lines.isEmpty ? [] : [Array(lines.indices)]
     }
 
-    /// The lines of the next request; nil when all are settled.
+    /// The lines of the next request; nil if all are settled.
     var group: LineGroup? {
         guard let places = groups.last, let batch else { return nil }
         return LineGroup(batch: batch, places: places, lines: places.map { bytes[lines[$0]] })
     }
 
-    /// Settles the group, except for some of its lines.
+    /// Settles the group, except some of its lines.
     mutating func settle(keeping numbers: [Int] = []) {
         guard let places = groups.popLast(), !numbers.isEmpty else { return }
         groups.append(numbers.map { places[$0] })
     }
 
-    /// Halves the group; false where that does not help.
+    /// Halves the group; returns false if that is not possible.
     mutating func split() -> Bool {
         guard let places = groups.last, places.count > 1, splits > 0 else { return false }
         splits -= 1

@@ -2,11 +2,11 @@ import Foundation
 import Glibc
 import Posix
 
-/// A secret in a file of its own, which others may not read.
+/// Reads a secret from a file, which other users must not be able to read.
 enum SecretText {
     private static let largest = 1 << 20
 
-    /// The fault of a file with a secret; nil if there is none, or if the file does not exist.
+    /// Returns the error of a file with a secret; nil if there is none, or if the file does not exist.
     static func fault(at path: String) -> String? {
         guard access(path, F_OK) == 0 else { return nil }
         do {
@@ -17,9 +17,9 @@ enum SecretText {
         }
     }
 
-    /// Reads a secret, without white space around it.
+    /// Reads a secret, without surrounding white space.
     ///
-    /// - Throws: ``Unreadable`` if everybody may read it, or another user can redirect its path.
+    /// - Throws: ``Unreadable`` if all users can read it, or if another user can redirect its path.
     static func read(_ path: String) throws -> String {
         let text = String(decoding: try bytes(of: path), as: UTF8.self)
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
@@ -41,7 +41,7 @@ enum SecretText {
         }
     }
 
-    /// The reason why a secret is not used.
+    /// The reason why a secret is rejected.
     struct Unreadable: Error, CustomStringConvertible {
         let description: String
     }

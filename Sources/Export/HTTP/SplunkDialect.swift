@@ -1,12 +1,13 @@
 import Foundation
 
-/// Splunk's HTTP event collector: an event for each record.
+/// Splunk's HTTP event collector: one event for each record.
 struct SplunkDialect: HTTPDialect {
     let contentType = "application/json"
     let compresses = true
     let hostName: String
     let index: String?
-    /// Names this sender where the collector acknowledges what its indexers have; nil where it does not.
+    /// The channel of this sender, for collectors that acknowledge when indexers have stored the events; nil without
+    /// acknowledgements.
     let channel: String?
 
     var headers: [(String, String)] { channel.map { [("x-splunk-request-channel", $0)] } ?? [] }
@@ -31,7 +32,7 @@ struct SplunkDialect: HTTPDialect {
             let code: Int
             let ackId: Int?
         }
-        // Another server may answer 200 in place of the collector.
+        // A server that is not the collector may respond with 200.
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)), answer.code == 0 else {
             return .later("the collector does not report success: \(Self.excerpt(body))")
         }

@@ -7,18 +7,19 @@ package enum SchemaContent: String, Sendable, CaseIterable {
 
     /// The default retention in days, as in Calico.
     package var retention: Int { self == .flows ? IndexSchema.defaultRetention : 91 }
-    /// The data stream where none is named.
+    /// The default data stream.
     package var index: String { self == .flows ? IndexSchema.defaultIndex : IndexSchema.defaultAuditIndex }
-    /// The table of ClickHouse where none is named.
+    /// The default ClickHouse table.
     package var table: String { self == .flows ? "default.flows" : ColumnSchema.defaultAuditTable }
 }
 
 extension IndexSchema {
-    /// The data stream of audit events where none is named.
+    /// The default data stream of audit events.
     package static let defaultAuditIndex = "calico_auditlogs_standard"
 
-    /// Types of what is asked for in audit events; objects and annotations are kept and not indexed: their members are
-    /// without number.
+    /// The types of the queried members of audit events.
+    ///
+    /// Objects and annotations are stored but not indexed, because the number of their members is unlimited.
     static var auditMappings: [String: Any] {
         let keyword = ["type": "keyword", "ignore_above": 1024] as [String: Any]
         let unindexed = ["type": "object", "enabled": false] as [String: Any]
@@ -47,18 +48,19 @@ extension IndexSchema {
 }
 
 extension ColumnSchema {
-    /// The table of audit events where none is named.
+    /// The default table of audit events.
     package static let defaultAuditTable = "default.audit"
 
-    /// The statements that make the table of audit events.
+    /// Returns the statements that create the table of audit events.
     ///
-    /// Objects are kept as text of JSON; what is asked for most has columns of its own.
+    /// Objects are stored as JSON text; the members that are queried most have their own columns.
     ///
     /// - Parameters:
     ///   - table: the table, with its database.
-    ///   - days: how long events are kept.
-    ///   - cluster: the cluster on which replicated tables and one over all shards are made; nil for a single server.
-    /// - Returns: the statements, in the order in which they must be run.
+    ///   - days: the retention time of events in days.
+    ///   - cluster: the cluster on which replicated tables, and one table over all shards, are created; nil for a single
+    ///     server.
+    /// - Returns: the statements, in the order of their execution.
     package static func auditStatements(table: String, days: Int, cluster: String? = nil) -> [String] {
         guard let cluster else { return [audit(table, "", "MergeTree", days)] }
         let place = " ON CLUSTER '\(cluster)'"

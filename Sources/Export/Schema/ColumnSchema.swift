@@ -1,15 +1,15 @@
 import FlowModel
 
-/// The objects that must exist in ClickHouse before records go there: a table with a column for each field, and a roll-up by
-/// minutes.
+/// The objects that records need in ClickHouse: a table with a column for each field, and a roll-up by minutes.
 package enum ColumnSchema {
-    /// The statements that make it.
+    /// Returns the statements that create the objects.
     ///
     /// - Parameters:
     ///   - table: the table, with its database.
-    ///   - days: how long records are kept.
-    ///   - cluster: the cluster on which replicated tables and one over all shards are made; nil for a single server.
-    /// - Returns: the statements, in the order in which they must be run.
+    ///   - days: the retention time of records in days.
+    ///   - cluster: the cluster on which replicated tables, and one table over all shards, are created; nil for a single
+    ///     server.
+    /// - Returns: the statements, in the order of their execution.
     package static func statements(table: String = "default.flows", days: Int = 8, cluster: String? = nil) -> [String] {
         guard let cluster else {
             return [
@@ -45,7 +45,7 @@ package enum ColumnSchema {
             """
     }
 
-    /// The setting by which a single server recognises a repeated insert.
+    /// Returns the setting by which a single server recognizes repeated inserts.
     private static func window(_ engine: String) -> String? {
         engine.hasPrefix("Replicated") ? nil : "non_replicated_deduplication_window = 1000"
     }
@@ -101,7 +101,7 @@ package enum ColumnSchema {
         case .port: return "Nullable(UInt16)"
         case .integers: return "Array(UInt16)"
         case .string:
-            // What a record without the field means, so that groups and filters find it.
+            // The default is the value for a record without the field, so that groups and filters match it.
             let value = "DEFAULT '\(field.description.emptyJSON.dropFirst().dropLast())'"
             return field == .sourceName || field == .destName
                 ? "String \(value) CODEC(ZSTD(1))" : "LowCardinality(String) \(value)"

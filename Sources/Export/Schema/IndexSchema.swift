@@ -1,23 +1,23 @@
 import FlowModel
 import Foundation
 
-/// The objects that must exist in Elasticsearch or OpenSearch before records go there: a template with the types of the fields,
-/// and a policy that ends their life.
+/// The objects that records need in Elasticsearch or OpenSearch: a template with the types of the fields, and a retention
+/// policy.
 package enum IndexSchema {
-    /// Days that records are kept, as Calico keeps them.
+    /// The default retention time in days, as in Calico.
     package static let defaultRetention = 8
 
-    /// The data stream where none is named.
+    /// The default data stream.
     package static let defaultIndex = "calico_flowlogs_standard"
 
-    /// The requests that make it, as the servers' consoles take them: method, path, body.
+    /// Returns the requests that create the objects, in the form of the servers' consoles: method, path, body.
     ///
     /// - Parameters:
-    ///   - kind: which of the two servers.
+    ///   - kind: the kind of server.
     ///   - content: the content of the index.
-    ///   - index: the data stream, or the pattern of dated indices; nil for the usual one.
-    ///   - days: how long it is kept; nil for the usual time.
-    /// - Returns: the requests, in the order in which they must be made.
+    ///   - index: the data stream, or the pattern of dated indices; nil for the default.
+    ///   - days: the retention time in days; nil for the default.
+    /// - Returns: the requests, in the order in which they must be sent.
     package static func requests(
         for kind: HTTPDestination.Kind,
         content: SchemaContent = .flows,
@@ -77,7 +77,7 @@ package enum IndexSchema {
         ]
     }
 
-    /// Types of all fields of the catalogue, of host and time, and names that older mappings have.
+    /// The types of all fields of the catalogue, of host and time, and of fields in older mappings.
     static var mappings: [String: Any] {
         var properties: [String: Any] = ["@timestamp": ["type": "date"], "host": ["type": "keyword"]]
         for field in FlowField.allCases { properties[field.description.name] = type(of: field) }

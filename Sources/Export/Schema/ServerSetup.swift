@@ -3,11 +3,11 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 
-/// Creates on a server what records need there, through its HTTP interface; idempotent.
+/// Creates the objects that records need on a server, over its HTTP interface; idempotent.
 package struct ServerSetup {
-    /// The reason why something could not be created.
+    /// The reason why an object could not be created.
     package struct Failure: Error, CustomStringConvertible {
-        /// The request, the server's answer, and what to do.
+        /// The request, the server's response, and the remedy.
         package let description: String
     }
 
@@ -20,21 +20,21 @@ package struct ServerSetup {
     private let destination: HTTPDestination
     private let options: HTTPOptions
 
-    /// The maximum size of an answer, in bytes.
+    /// The maximum size of a response, in bytes.
     private static let answerLimit = 4 << 20
 
-    /// Takes a server, as records go to it.
+    /// Takes the server, in the form of an output.
     package init(_ destination: HTTPDestination, _ options: HTTPOptions) {
         self.destination = destination
         self.options = options
     }
 
-    /// Makes everything; waits for the server.
+    /// Creates all objects; waits for the server.
     ///
     /// - Parameters:
-    ///   - days: how long records are kept.
-    ///   - cluster: the cluster of ClickHouse on which tables are made; nil for a single server.
-    ///   - note: called for each thing that exists now.
+    ///   - days: the retention time of records in days.
+    ///   - cluster: the ClickHouse cluster on which tables are created; nil for a single server.
+    ///   - note: called for each object that exists then.
     /// - Throws: the first failure.
     package func run(days: Int, cluster: String?, note: (String) -> Void) throws(Failure) {
         let client: HTTPClient
@@ -71,7 +71,7 @@ package struct ServerSetup {
         }
     }
 
-    /// Adds the version that OpenSearch requires to replace an existing policy.
+    /// Adds the version that OpenSearch requires for replacing an existing policy.
     private func revised(_ request: Request, _ client: HTTPClient) throws(Failure) -> String {
         guard request.path.hasPrefix("/_plugins/_ism/") else { return request.path }
         struct Version: Decodable {
@@ -88,7 +88,7 @@ package struct ServerSetup {
         return "\(request.path)?if_seq_no=\(version.sequence)&if_primary_term=\(version.term)"
     }
 
-    /// The body of the answer; empty if an optional object is missing.
+    /// Sends a request and returns the body of the response; empty if an optional object is missing.
     private func ask(_ request: Request, _ client: HTTPClient, mayBeMissing: Bool = false) throws(Failure) -> [UInt8] {
         let what = "\(request.method.rawValue) \(destination.url)\(request.path)"
         do {

@@ -3,41 +3,41 @@ import Posix
 
 /// An ordered byte stream: a socket, or TLS over a socket.
 ///
-/// Used by one thread at a time: the thread that makes it, then the output's thread.
+/// Used by one thread at a time: the thread that creates it, then the output's thread.
 protocol ByteStream: AnyObject {
     /// Starts or continues to connect.
     func advance() throws(SinkFailure) -> SinkProgress
 
-    /// Sends as many bytes as possible without waiting; nil if it accepts nothing now.
+    /// Sends as many bytes as possible without waiting; returns nil if no bytes can be sent now.
     ///
-    /// After nil, the next call must begin with the same bytes: an implementation may have taken them already.
+    /// After nil, the next call must begin with the same bytes, because an implementation may have taken them already.
     func send(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> Int?
 
     /// The descriptor to poll for an interest; nil if there is none.
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry?
 
-    /// Why the reader of an open stream is gone, although the socket may still accept bytes; nil while it is there.
+    /// The reason why an open stream has lost its reader, even if the socket still accepts bytes; nil if it has not.
     var end: SinkFailure? { get }
 
-    /// Closes; the next attempt resolves the host again.
+    /// Closes the stream; the next attempt resolves the host again.
     func reset()
 }
 
 extension ByteStream {
-    /// The failure that a disconnected reader means.
+    /// The failure for a disconnected reader.
     static var readerIsGone: SinkFailure { SinkFailure("the reader closed the connection", .reopen) }
 }
 
-/// A Unix stream socket or TCP.
+/// A Unix stream socket, or TCP.
 final class SocketStream: ByteStream {
     private let watched: Int32
     private var connector: SocketConnector
 
-    /// Makes a stream that is not connected.
+    /// Creates a stream that is not connected.
     init(_ target: SocketConnector.Target) {
         connector = SocketConnector(target)
-        // A reader that closed a TCP connection is noticed only by its FIN. On a Unix socket a full close is reported
-        // always, and a reader may well close its own sending half.
+        // Only the FIN shows that a reader closed a TCP connection. On a Unix socket a full close is always reported, and a
+        // reader may close only its own sending half.
         watched =
             switch target {
             case .unix: 0

@@ -1,10 +1,10 @@
 import Glibc
 import Posix
 
-/// A UDP socket that reads errors for its datagrams: from ICMP messages, and from filters of this host.
+/// A UDP socket that reads the errors for its datagrams, from ICMP messages and from filters of this host.
 ///
-/// After an error, one datagram is sent at a time until one of them has caused no error for some seconds. A datagram for
-/// which an error came is sent again; those that were sent before the error came, and cannot be, are counted.
+/// After an error, one datagram is sent at a time until one has caused no error for some seconds. A datagram with an error is
+/// sent again. Datagrams that were sent before the error and cannot be repeated are counted as lost.
 struct DatagramPath: ~Copyable {
     typealias Instant = ContinuousClock.Instant
 
@@ -12,17 +12,17 @@ struct DatagramPath: ~Copyable {
     private enum State {
         case arriving
         case failing
-        /// A datagram was sent, and no error has come for it so far.
+        /// A datagram was sent, and there was no error for it so far.
         case trying(since: Instant)
     }
 
     /// The outcome of a datagram.
     enum Outcome {
-        /// The datagram was sent, and no error has come.
+        /// The datagram was sent, and there was no error so far.
         case sent
         /// The datagram is too long for any packet.
         case tooLong
-        /// The socket takes nothing now.
+        /// The socket accepts no datagrams now.
         case blocked
     }
 
@@ -30,26 +30,26 @@ struct DatagramPath: ~Copyable {
     private var isConnected = false
     private var state = State.arriving
     private var sent = SentDatagrams()
-    /// Lines that were sent, did not arrive as far as known, and were not taken yet.
+    /// Lost lines, as far as known, since they were last taken.
     private var lost = OutputDrops()
     private let leastSettling: Duration
-    /// The time without an error after which a datagram counts as received; it grows each time that an error came soon after.
+    /// The time without an error after which a datagram counts as received; it increases whenever an error follows soon after.
     private var settling: Duration
     private var arrivingSince: Instant?
 
-    /// Makes a path without a socket.
+    /// Creates a path without a socket.
     ///
     /// - Parameters:
     ///   - host: the receiver.
-    ///   - port: its port.
-    ///   - settling: for how long no error must come until datagrams count as arriving again.
+    ///   - port: the receiver's port.
+    ///   - settling: the time without errors after which datagrams count as arriving again.
     init(host: String, port: UInt16, settling: Duration = SentDatagrams.memory) {
         connector = SocketConnector(.port(host: host, port: port, type: SOCK_DGRAM))
         leastSettling = settling
         self.settling = settling
     }
 
-    /// Starts or continues to look the host up and to make a socket.
+    /// Starts or continues to resolve the host and create a socket.
     mutating func open() throws(SinkFailure) -> SinkProgress {
         do throws(SinkFailure) {
             let progress = try connector.advance()
@@ -62,9 +62,10 @@ struct DatagramPath: ~Copyable {
         }
     }
 
-    /// Sends a datagram of lines; while errors come, the same one again until none came for it.
+    /// Sends a datagram of lines; after an error, the caller repeats it until there is no error for it.
     ///
-    /// - Throws: why nothing arrives, or that this is not known yet; the datagram is to be given again.
+    /// - Throws: the reason why datagrams do not arrive, or that this is not known yet; the caller must send the datagram
+    ///   again.
     mutating func send(_ datagram: UnsafeRawBufferPointer, lines: Int) throws(SinkFailure) -> Outcome {
         if !isConnected { guard try open() == .ready else { return .blocked } }
         switch state {
@@ -91,7 +92,7 @@ struct DatagramPath: ~Copyable {
         do throws(SystemError) {
             return try connector.send(datagram) == nil ? .blocked : .sent
         } catch {
-            // Most errors are those of datagrams before; this one was not sent.
+            // Most errors are for earlier datagrams; this one was not sent.
             if let failure = takeErrors() { throw failure }
             switch error.code {
             case EMSGSIZE: return .tooLong
@@ -101,20 +102,20 @@ struct DatagramPath: ~Copyable {
         }
     }
 
-    /// Takes the errors that came back; the failure that they mean, nil for none.
+    /// Reads the errors that were received; returns the failure that they mean, nil for none.
     mutating func takeErrors() -> SinkFailure? {
         var failure: Int32?
         var isProhibited = false
         while let error = connector.takeError() {
             guard error.code != EMSGSIZE else {
                 lost.tooLong += sent.take(error.quoted)
-                // The one that was tried did not arrive; the next fits, or is fragmented.
+                // The tried datagram did not arrive; the next one fits, or is fragmented.
                 if case .trying = state { state = .failing }
                 continue
             }
             failure = failure ?? error.code
             isProhibited = isProhibited || error.isProhibited
-            // A receiver that answers got what came before; a neighbour or router may have been gone for seconds.
+            // A receiver that sends an error got the earlier datagrams; a neighbour or router may have been gone for seconds.
             let isAnswer = error.code == ECONNREFUSED
             lost.refused += sent.takeAll(from: isAnswer ? error.quoted : nil, at: .now)
         }
@@ -134,7 +135,7 @@ struct DatagramPath: ~Copyable {
             settling = leastSettling
         }
         (state, arrivingSince) = (.failing, nil)
-        // The host may have another address by now.
+        // The host may have another address now.
         connector.reset()
         isConnected = false
         return SinkFailure(reason + Self.hint(code), .retry)
@@ -148,7 +149,7 @@ struct DatagramPath: ~Copyable {
         }
     }
 
-    /// Takes the lines that did not arrive, as far as known, since the last call.
+    /// Returns and resets the number of lost lines, as far as known.
     mutating func takeLost() -> OutputDrops {
         defer { lost = OutputDrops() }
         return lost
@@ -163,7 +164,7 @@ struct DatagramPath: ~Copyable {
         }
     }
 
-    /// Closes the socket; what errors have come until now is counted.
+    /// Closes the socket; errors that were received until now are counted.
     mutating func close() {
         _ = takeErrors()
         connector.reset()

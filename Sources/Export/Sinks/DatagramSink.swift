@@ -3,7 +3,8 @@ import Posix
 
 /// Sends lines in UDP datagrams: as many complete lines as fit into one packet.
 ///
-/// Delivered means sent, because there are no acknowledgements, unless an error came back; see ``DatagramPath``.
+/// A line counts as delivered when it is sent, because there are no acknowledgements, unless an error is received; see
+/// ``DatagramPath``.
 final class DatagramSink: Sink {
     /// The maximum size of several lines in one datagram, in bytes: below every usual path MTU.
     static let packingLimit = 1400
@@ -14,7 +15,7 @@ final class DatagramSink: Sink {
     let isOpenWhenWritten = true
     private var datagrams: DatagramPath
 
-    /// Makes a sink that is not open.
+    /// Creates a sink that is not open.
     init(_ path: consuming DatagramPath) {
         datagrams = path
     }
@@ -31,7 +32,7 @@ final class DatagramSink: Sink {
         }
     }
 
-    /// The size of the next datagram in bytes, and its number of lines.
+    /// Returns the size of the next datagram in bytes, and its number of lines.
     static func datagram(from bytes: UnsafeRawBufferPointer) -> (count: Int, lines: Int) {
         let newline = UInt8(ascii: "\n")
         var end = 0

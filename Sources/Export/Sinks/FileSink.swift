@@ -3,9 +3,9 @@ import Posix
 
 /// Appends lines to a file, which is created if necessary and rotated by size and age.
 ///
-/// After a partial write (a full disk), writing continues at the next byte. If the agent stops before that, the
-/// incomplete line is cut off; after a kill, the next start does so. If another process moves or truncates the file
-/// (logrotate), the next line goes to the file that has the name then.
+/// After a partial write (a full disk), writing continues at the next byte. If the agent stops before that, the incomplete line
+/// is removed; after a kill, the next start removes it. If another process moves or truncates the file (logrotate), the next
+/// line goes to the file with that name.
 final class FileSink: Sink {
     /// The maximum size of one write in bytes, so that a stop is noticed in between.
     private static let writeLimit = 1 << 20
@@ -18,7 +18,7 @@ final class FileSink: Sink {
     private let rotated: RotatedFiles
     private var file: FileDescriptor?
     private var identity: FileIdentity?
-    /// Whether it is a regular file, which has a size and can be rotated.
+    /// Whether the path is a regular file, which has a size and can be rotated.
     private var isRegular = false
     private var size = 0
     private var isAtLineStart = true
@@ -28,7 +28,7 @@ final class FileSink: Sink {
     private var nextRotation: ContinuousClock.Instant?
     private var notices: [String] = []
 
-    /// Makes a sink that is not open.
+    /// Creates a sink that is not open.
     init(path: String, options: OutputOptions = OutputOptions()) {
         self.path = path
         self.options = options
@@ -102,10 +102,10 @@ final class FileSink: Sink {
         file = nil
     }
 
-    /// Removes the last bytes of the file if this sink wrote them.
+    /// Removes the last bytes of the file, if this sink wrote them.
     private func cutOff(_ count: Int) {
         guard let size = try? file?.status().size, let position = try? file?.position() else { return }
-        // Another process has appended since: the bytes before must stay.
+        // If another process has appended since, the earlier bytes must stay.
         guard size == position, size >= count else { return }
         try? file?.truncate(to: size - count)
     }
@@ -114,7 +114,7 @@ final class FileSink: Sink {
 /// The end of a line.
 private let newline = UInt8(ascii: "\n")
 
-// MARK: - The file's place
+// MARK: - Rotation
 
 extension FileSink {
     /// Ensures that the file at the path is open and has room for the next line.
@@ -134,7 +134,7 @@ extension FileSink {
             _ = try open()
             if !wasAsked { notices.append("the file was renamed or removed: a new one is opened under its name") }
         }
-        // The reopened path may not be a regular file.
+        // The path may not be a regular file after reopening.
         if isRegular, isRotationDue(before: bytes) { try rotate() }
         return .accepted(0)
     }
@@ -170,9 +170,10 @@ extension FileSink {
         notices += rotated.tidy()
     }
 
-    /// The next bytes to write: complete lines that fit, at least one, or the rest of a line.
+    /// Returns the next bytes to write: complete lines that fit, at least one, or the rest of a line.
     ///
-    /// Whole lines also without a limit: what moves or copies the file between two writes then cuts no line.
+    /// Complete lines are written even without a size limit, so that a program that moves or copies the file between two writes
+    /// splits no line.
     private func part(of bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         guard isRegular else { return UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit)) }
         let first = min(bytes.count, (bytes.firstIndex(of: newline) ?? bytes.count) + 1)

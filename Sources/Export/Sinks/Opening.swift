@@ -1,19 +1,19 @@
 import Glibc
 import Posix
 
-/// Makes the sink of an output, and hands it to the output's thread.
+/// Creates the sink of an output, and passes it to the output's thread.
 ///
-/// `@unchecked Sendable`: only the thread that makes the output uses it, until it has started the output's own thread,
-/// which is the only one from then on.
+/// `@unchecked Sendable`: the thread that creates the output uses it until it has started the output's own thread; from then
+/// on, only that thread uses it.
 final class Opening: @unchecked Sendable {
     private let specification: OutputSpecification
     private let options: OutputOptions
     /// The sink.
     let sink: any Sink
-    /// The spool of the output; nil if its records wait in memory only.
+    /// The spool of the output; nil if its queue is in memory only.
     private(set) var spool: OutputSpool?
 
-    /// Makes the sink of a specification, not open.
+    /// Creates the sink of a specification, without opening it.
     init(_ specification: OutputSpecification, _ options: OutputOptions) {
         self.specification = specification
         self.options = options
@@ -41,7 +41,7 @@ final class Opening: @unchecked Sendable {
         SocketStream(.port(host: host, port: port, type: SOCK_STREAM))
     }
 
-    /// Whether a failure to open now is an error.
+    /// Whether a failure to open the output now is an error.
     var mustOpenNow: Bool {
         switch specification {
         case .standardOutput, .file: true
@@ -49,7 +49,7 @@ final class Opening: @unchecked Sendable {
         }
     }
 
-    /// Opens the spool of an output whose reader may be absent, without what was written after a flush.
+    /// Opens the spool of an output whose reader may be absent; discards batches after a flush.
     func openSpool(_ lastFlush: BatchOrigin?) throws(OutputError) {
         guard !mustOpenNow, let folder = options.spoolFolder else { return }
         do throws(FileError) {
@@ -67,7 +67,7 @@ final class Opening: @unchecked Sendable {
         }
     }
 
-    /// Throws if a file with a secret is readable by all users.
+    /// Throws if all users can read a file with a secret.
     func checkSecrets() throws(OutputError) {
         switch specification {
         case .standardOutput, .file, .unix, .tcp, .udp, .syslog(.udp, _, _), .syslog(.tcp, _, _): return
@@ -77,7 +77,7 @@ final class Opening: @unchecked Sendable {
         throw OutputError(output: specification, reason: fault, advice: "")
     }
 
-    /// Opens a sink that opens without waiting.
+    /// Opens a sink that can be opened without waiting.
     func open() throws(OutputError) {
         do {
             _ = try sink.open()

@@ -1,19 +1,19 @@
 import Glibc
 
-/// Datagrams of the last seconds, for which an error may still come back.
+/// The datagrams of the last seconds, for which an error may still be received.
 struct SentDatagrams {
     private struct Sent {
         var time: ContinuousClock.Instant
         var lines: Int
-        /// The hash of the beginning; nil for several datagrams in one entry.
+        /// The hash of the beginning; nil if the entry contains several datagrams.
         var beginning: Int?
     }
 
-    /// The longest time until an error comes: a neighbour that does not answer is given up after 3 s (`arp(7)`).
+    /// The maximum time until an error is received: the kernel gives up a neighbour that does not answer after 3 s (`arp(7)`).
     static let memory = Duration.seconds(4)
-    /// The number of entries; beyond it, neighbours in time become one.
+    /// The maximum number of entries; beyond it, consecutive entries are merged.
     private static let capacity = 4096
-    /// Bytes of a datagram that are compared with what an error quotes: the least that RFC 1812 wants quoted is 500.
+    /// The number of bytes that are compared with those that an error quotes; RFC 1812 requires at least 500.
     private static let compared = 400
 
     private var entries: [Sent] = []
@@ -36,19 +36,19 @@ struct SentDatagrams {
         entries = merged
     }
 
-    /// Forgets everything.
+    /// Removes all datagrams.
     ///
     /// - Parameters:
-    ///   - quoted: the beginning of the first datagram in doubt; nil if all of the last seconds are.
-    ///   - time: now.
-    /// - Returns: how many lines may not have arrived.
+    ///   - quoted: the beginning of the first datagram that may be lost; nil if all of the last seconds may be.
+    ///   - time: the current time.
+    /// - Returns: the number of lines that may not have arrived.
     mutating func takeAll(from quoted: [UInt8]?, at time: ContinuousClock.Instant) -> Int {
         defer { entries = [] }
         let first = quoted.flatMap { index(of: $0) } ?? 0
         return entries[first...].reduce(0) { $0 + (time - $1.time > Self.memory ? 0 : $1.lines) }
     }
 
-    /// Forgets the datagram that an error quotes, and returns its lines; 0 if it is not known.
+    /// Removes the datagram that an error quotes, and returns its number of lines; 0 if it is not known.
     mutating func take(_ quoted: [UInt8]) -> Int {
         index(of: quoted).map { entries.remove(at: $0).lines } ?? 0
     }

@@ -1,10 +1,10 @@
 import Posix
 
-/// The last step of an output: accepts bytes, and never waits.
+/// The last stage of an output: accepts bytes, and never waits.
 ///
-/// Used by one thread at a time: the thread that makes it, then the output's thread.
+/// Used by one thread at a time: the thread that creates it, then the output's thread.
 protocol Sink: AnyObject {
-    /// The place where writing continues after the sink was reopened.
+    /// The place where writing continues after the sink is reopened.
     var resumption: SinkResumption { get }
 
     /// Starts or continues to open.
@@ -13,31 +13,31 @@ protocol Sink: AnyObject {
     /// Writes as many bytes as possible without waiting.
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite
 
-    /// The same, with the batch of the bytes, for a sink that sends identifiers of records.
+    /// Does the same, with the batch of the bytes, for sinks that send identifiers of records.
     func write(_ bytes: UnsafeRawBufferPointer, of batch: RecordBatch) throws(SinkFailure) -> SinkWrite
 
     /// The descriptor to poll for an interest; nil if there is none.
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry?
 
-    /// Whether an open sink shows only by what is written to it that it works again after a failure.
+    /// Whether only a successful write shows that an open sink works again after a failure.
     var isOpenWhenWritten: Bool { get }
 
-    /// Looks what an error or a hang-up of the descriptor means; the failure, nil for none.
+    /// Checks the cause of an error or a hang-up of the descriptor; returns the failure, nil for none.
     func hangUp() -> SinkFailure?
 
-    /// Takes the records that were accepted before, and are lost as far as known, since the last call.
+    /// Returns and resets the accepted records that are lost, as far as known.
     func takeLost() -> OutputDrops
 
-    /// Requests that a file is reopened before the next line, in case that it was moved.
+    /// Requests that a file is reopened before the next line, because it may have been moved.
     func reopen()
 
-    /// Takes the messages to log for the operator since the last call.
+    /// Returns and removes the messages to log for the operator.
     func takeNotices() -> [String]
 
-    /// The number of written lines that no reader will read any more, as far as known.
+    /// The number of written lines that no reader will read, as far as known.
     var unreadLines: Int { get }
 
-    /// Closes; the sink may be opened again.
+    /// Closes the sink; it may be opened again.
     ///
     /// - Parameter tornBytes: the number of bytes of an incomplete line that were written last.
     func close(tornBytes: Int)
@@ -59,11 +59,11 @@ extension Sink {
     func takeNotices() -> [String] { [] }
 }
 
-/// The place where writing continues after a sink was reopened.
+/// The place where writing continues after a sink is reopened.
 enum SinkResumption {
-    /// At the byte where it stopped: the sink still has the bytes before.
+    /// At the byte where it stopped: the sink still has the earlier bytes.
     case sameByte
-    /// At the beginning of the incomplete line: a new reader must not see half of it.
+    /// At the beginning of the incomplete line: a new reader must not receive half of it.
     case wholeLine
 }
 
@@ -77,23 +77,23 @@ enum SinkProgress {
 
 /// The result of a write.
 enum SinkWrite: Equatable {
-    /// This number of bytes is done; some of their records, or as many earlier records, may have been dropped.
+    /// This number of bytes is processed; some of their records, or as many earlier records, may have been dropped.
     case accepted(Int, drops: OutputDrops = OutputDrops())
     /// No bytes were accepted; poll and try again.
     case blocked
-    /// No bytes were accepted, and the written part of the current line is lost: write the line again.
+    /// No bytes were accepted, and the written part of the current line is lost; the line must be written again.
     case restartLine
 }
 
-/// The reason why a sink cannot continue, and the recovery.
+/// The reason why a sink cannot continue, and how to recover.
 struct SinkFailure: Error, Equatable {
     /// The recovery.
     enum Recovery {
-        /// Write again later: the sink stays open.
+        /// Write again later; the sink stays open.
         case retry
         /// Close the sink, and open it again later.
         case reopen
-        /// Nothing.
+        /// Recovery is not possible.
         case never
     }
 

@@ -17,18 +17,18 @@ struct SocketConnector: ~Copyable {
     private var descriptor: FileDescriptor?
     private var isConnected = false
 
-    /// Makes a connector without a socket.
+    /// Creates a connector without a socket.
     init(_ target: Target) {
         self.target = target
     }
 
-    /// The descriptor to poll until ``advance()`` can continue; once connected, the socket.
+    /// The entry to poll until ``advance()`` can continue; after that, the connected socket.
     func pollEntry(_ events: Int32) -> PollEntry? {
         guard descriptor == nil else { return descriptor?.pollEntry(events) }
         return lookup?.pollEntry
     }
 
-    /// Continues as far as possible without waiting.
+    /// Continues to connect as far as possible without waiting.
     mutating func advance() throws(SinkFailure) -> SinkProgress {
         var failure = SinkFailure("connect: no address", .reopen)
         if descriptor != nil {
@@ -54,7 +54,7 @@ struct SocketConnector: ~Copyable {
         throw failure
     }
 
-    /// Sends on the connected socket; nil if it accepts nothing now.
+    /// Sends on the connected socket; returns nil if no bytes can be sent now.
     func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int? {
         do throws(SystemError) {
             return try descriptor?.send(bytes)
@@ -64,10 +64,10 @@ struct SocketConnector: ~Copyable {
         }
     }
 
-    /// Takes the oldest error that came back for a datagram; nil for none.
+    /// Removes and returns the oldest error that was received for a datagram; nil for none.
     func takeError() -> DatagramError? { descriptor?.takeError() }
 
-    /// Takes an error of the socket that is kept without what it is about; nil for none.
+    /// Removes and returns a pending error of the socket that does not quote a datagram; nil for none.
     func takePendingError() -> Int32? {
         guard let code = try? descriptor?.pendingError(), code != 0 else { return nil }
         return code
@@ -77,7 +77,7 @@ struct SocketConnector: ~Copyable {
     mutating func reset() {
         if isConnected {
             descriptor?.endSending()
-            // Unread input would make the kernel reset the connection and discard unsent bytes.
+            // With unread input, the kernel would reset the connection and discard unsent bytes.
             descriptor?.discardInput()
         }
         descriptor = nil

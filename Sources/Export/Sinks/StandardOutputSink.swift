@@ -3,28 +3,28 @@ import Posix
 
 /// Writes lines to standard output: a file, a socket, a pipe or a terminal.
 ///
-/// The open file is shared with the parent process, and often with standard error, so its flags are not changed.
+/// The open file is shared with the parent process, and often with standard error, so its flags must not be changed.
 final class StandardOutputSink: Sink {
-    /// The way to write without waiting.
+    /// The method of writing without waiting.
     private enum Manner {
         /// A file: a write does not wait.
         case file
-        /// A socket: a flag of the call prevents waiting.
+        /// A socket: a flag of each call prevents waiting.
         case socket
-        /// A pipe or terminal, opened a second time as non-blocking.
+        /// A pipe or terminal that is opened a second time, as non-blocking.
         case nonBlocking
-        /// A pipe or terminal that cannot be opened again: when it is writable, this number of bytes does not block.
+        /// A pipe or terminal that cannot be opened again: small writes do not block when it is writable.
         case inPieces
     }
 
     private static let writeLimit = 1 << 20
-    /// `PIPE_BUF`: a pipe that is reported writable has room for this number of bytes.
+    /// `PIPE_BUF`: a writable pipe has space for this number of bytes.
     private static let pieceLimit = 4096
 
     let resumption = SinkResumption.sameByte
     private var descriptor: FileDescriptor?
     private var manner = Manner.file
-    /// The ends of lines that may be unread in a pipe; nil if it is not a pipe.
+    /// The ends of lines that may be unread in a pipe; nil for other files.
     private var tail: PipeTail?
 
     func open() throws(SinkFailure) -> SinkProgress {

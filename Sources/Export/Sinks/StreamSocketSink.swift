@@ -1,17 +1,17 @@
 import Posix
 
-/// Lines on a connected stream: a Unix socket, TCP, or TLS.
+/// Sends lines on a connected stream: a Unix socket, TCP, or TLS.
 ///
-/// A line counts as delivered when the kernel has all of it; what a reader leaves unread in the kernel when it dies is
-/// lost without a trace. Every connection begins with the beginning of a line.
+/// A line counts as delivered when the kernel has all of it. Lines that a reader has not read when it ends are lost without
+/// notice. Each connection starts at the beginning of a line.
 final class StreamSocketSink: Sink {
-    /// The most bytes of one write, so that a stop is noticed in between.
+    /// The maximum size of one write in bytes, so that a stop is noticed in between.
     private static let writeLimit = 1 << 20
 
     let resumption = SinkResumption.wholeLine
     private let stream: any ByteStream
 
-    /// Makes a sink on a stream that is not connected.
+    /// Creates a sink on a stream that is not connected.
     init(_ stream: any ByteStream) {
         self.stream = stream
     }
@@ -19,7 +19,7 @@ final class StreamSocketSink: Sink {
     func open() throws(SinkFailure) -> SinkProgress { try stream.advance() }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> SinkWrite {
-        // The kernel would still take bytes for a TCP reader that is gone.
+        // The kernel would still accept bytes for a TCP reader that has closed.
         if let end = stream.end { throw end }
         let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.writeLimit))
         return try stream.send(part).map { .accepted($0) } ?? .blocked

@@ -3,7 +3,7 @@ import Posix
 
 /// Sends records as syslog messages, one datagram each (RFC 5426).
 ///
-/// There are no acknowledgements: a record counts as delivered when the kernel has the message and no error came back for
+/// There are no acknowledgements: a record counts as delivered when the kernel has the message and no error was received for
 /// it; see ``DatagramPath``.
 final class SyslogDatagramSink: Sink {
     let resumption = SinkResumption.wholeLine
@@ -11,7 +11,7 @@ final class SyslogDatagramSink: Sink {
     private let message: SyslogMessage
     private var datagrams: DatagramPath
 
-    /// Makes a sink that is not connected.
+    /// Creates a sink that is not connected.
     init(_ path: consuming DatagramPath, _ options: OutputOptions) {
         message = SyslogMessage(content: options.syslogContent, host: options.http.hostName)
         datagrams = path

@@ -11,12 +11,12 @@ final class SyslogStreamSink: Sink {
     let resumption = SinkResumption.wholeLine
     private let message: SyslogMessage
     private let stream: any ByteStream
-    /// The messages in progress, the number of bytes sent, and the end of each line's message.
+    /// The messages in progress, the number of sent bytes, and the end of each line's message.
     private var frames: [UInt8] = []
     private var sent = 0
     private var ends: [(frame: Int, line: Int)] = []
 
-    /// Makes a sink on a stream that is not connected.
+    /// Creates a sink on a stream that is not connected.
     init(_ stream: any ByteStream, _ options: OutputOptions) {
         self.stream = stream
         message = SyslogMessage(content: options.syslogContent, host: options.http.hostName)
@@ -32,7 +32,7 @@ final class SyslogStreamSink: Sink {
         }
         guard let count else { return .blocked }
         sent += count
-        // Lines whose messages are sent completely are done.
+        // A line is done when its message is completely sent.
         let whole = ends.prefix { $0.frame <= sent }
         let done = whole.last?.line ?? 0
         ends.removeFirst(whole.count)

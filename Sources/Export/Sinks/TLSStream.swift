@@ -18,7 +18,7 @@ final class TLSStream: ByteStream {
     private let options: HTTPOptions
     private var connection: TLSConnection?
 
-    /// Makes a stream that is not connected.
+    /// Creates a stream that is not connected.
     init(host: String, port: UInt16, _ options: HTTPOptions) {
         self.host = host
         self.port = port
@@ -28,7 +28,7 @@ final class TLSStream: ByteStream {
     func advance() throws(SinkFailure) -> SinkProgress {
         if let connection { return try connection.progress() }
         do {
-            // Files of certificates and keys are read for each attempt: they may have been renewed.
+            // The files with certificates and keys are read for each attempt, because they may have been renewed.
             let context = try NIOSSLContext(configuration: TLSConfiguration(client: options))
             let connection = try TLSConnection()
             connection.begin(host: host, port: Int(port), context, serverName: options.serverName ?? host)
@@ -47,7 +47,7 @@ final class TLSStream: ByteStream {
     }
 
     func pollEntry(for interest: DeliveryMachine.Interest) -> PollEntry? {
-        // The next write detects a closed connection: a wait for it alone would find old signals repeatedly.
+        // The next write detects a closed connection: waiting for it here would find old signals repeatedly.
         interest == .opening || interest == .writing ? connection?.pollEntry : nil
     }
 
@@ -59,7 +59,7 @@ final class TLSStream: ByteStream {
     }
 }
 
-/// A connection with TLS, from the attempt to its end.
+/// A TLS connection, from the attempt to connect to its end.
 final class TLSConnection: Sendable {
     private struct State {
         var isOpen = false
@@ -68,17 +68,17 @@ final class TLSConnection: Sendable {
         var channel: (any Channel)?
         /// Bytes in progress; nil for none.
         var writing: Int?
-        /// Bytes that have arrived in the kernel and are not reported yet.
+        /// Bytes that were passed to the kernel and are not reported yet.
         var written: Int?
     }
 
     private let state = Mutex(State())
     private let settled: Wakeup
 
-    /// How long the other side may take to answer the handshake, less than ``DeliveryMachine/openingLimit``.
+    /// The time limit for the server's part of the handshake; less than ``DeliveryMachine/openingLimit``.
     private static let handshakeLimit = TimeAmount.seconds(8)
 
-    /// Makes a connection that has not begun.
+    /// Creates a connection that is not started.
     init() throws(SystemError) {
         settled = try Wakeup()
     }
@@ -86,19 +86,19 @@ final class TLSConnection: Sendable {
     /// The descriptor to poll for progress.
     var pollEntry: PollEntry { settled.pollEntry }
 
-    /// Why an open connection has ended; nil while it has not.
+    /// The reason why an open connection has ended; nil if it has not.
     var end: SinkFailure? {
         state.withLock { $0.isOpen ? $0.failure : nil }.map { SinkFailure($0, .reopen) }
     }
 
-    /// Begins to connect.
+    /// Starts to connect.
     func begin(host: String, port: Int, _ context: NIOSSLContext, serverName: String) {
         let isAddress = (try? SocketAddress(ipAddress: serverName, port: 0)) != nil
         ClientBootstrap(group: EventLoops.shared)
             .connectTimeout(.seconds(10))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    // Without a name, the certificate must have the address.
+                    // Without a server name, the certificate must contain the address.
                     let tls = try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : serverName)
                     let settling = TLSSettling(self)
                     try channel.pipeline.syncOperations.addHandlers(settling, tls, TLSObserver(self, settling))
@@ -123,7 +123,7 @@ final class TLSConnection: Sendable {
             }
     }
 
-    /// The state of the connection.
+    /// Returns the progress of opening.
     func progress() throws(SinkFailure) -> SinkProgress {
         settled.clear()
         let (isOpen, failure) = state.withLock { ($0.isOpen, $0.failure) }
@@ -131,7 +131,7 @@ final class TLSConnection: Sendable {
         return isOpen ? .ready : .pending
     }
 
-    /// Sends bytes, or returns how many earlier bytes have arrived; nil while they are in progress.
+    /// Sends bytes; returns the number of earlier bytes that were passed to the kernel, nil while they are in progress.
     func send(_ bytes: UnsafeRawBufferPointer) throws(SinkFailure) -> Int? {
         settled.clear()
         let (written, isBusy, failure, channel) = state.withLock { state in
@@ -164,7 +164,7 @@ final class TLSConnection: Sendable {
         channel?.close(promise: nil)
     }
 
-    /// Opens it, unless it has failed.
+    /// Marks the connection as open, unless it has failed.
     fileprivate func open() {
         state.withLock { $0.isOpen = $0.isOpen || $0.failure == nil }
         settled.signal()
@@ -176,14 +176,15 @@ final class TLSConnection: Sendable {
     }
 }
 
-/// Opens a connection when the server has had its say about the client.
+/// Marks a connection as open only after the server has checked the client's certificate.
 ///
-/// With TLS 1.3 the handshake has ended for the client before the server looks at its certificate, and a server that
-/// wants another closes then: what was written meanwhile would be lost. A server that is content usually sends a ticket.
+/// With TLS 1.3, the client's handshake ends before the server checks the client's certificate. A server that rejects the
+/// certificate then closes the connection, and bytes written meanwhile would be lost. A server that accepts it usually sends a
+/// session ticket.
 private final class TLSSettling: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    /// How long a server may take to say no.
+    /// The time after which the client counts as accepted, if the server sends nothing.
     private static let limit = TimeAmount.milliseconds(500)
 
     private let connection: TLSConnection
@@ -193,13 +194,13 @@ private final class TLSSettling: ChannelInboundHandler {
         self.connection = connection
     }
 
-    /// The handshake has ended for the client.
+    /// Handles the end of the client's handshake.
     func settle(_ context: ChannelHandlerContext) {
         hasShakenHands = true
         context.eventLoop.scheduleTask(in: Self.limit) { [connection] in connection.open() }
     }
 
-    /// What comes after the handshake is a ticket, or a reason to close, which is noticed before this returns.
+    /// After the handshake, the server sends a ticket, or an alert, after which the connection fails before this returns.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let isSettled = hasShakenHands
         context.fireChannelRead(data)
@@ -207,7 +208,7 @@ private final class TLSSettling: ChannelInboundHandler {
     }
 }
 
-/// Reports the events of a connection.
+/// Reports the events of a connection to its owner.
 private final class TLSObserver: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -224,7 +225,7 @@ private final class TLSObserver: ChannelInboundHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// Discards incoming bytes: readers of records send none.
+    /// Discards incoming bytes: receivers of records send none.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -2,10 +2,10 @@ import Posix
 
 /// The spool of an output: moves queued batches to disk, and returns them in order, including batches of earlier runs.
 ///
-/// A batch that cannot be written (disk full or broken) stays in memory and is delivered from there. A batch whose flush is
-/// not committed is held back, so that a later run can discard it: what was delivered cannot be taken back.
+/// A batch that cannot be written (disk full or broken) stays in memory and is delivered from there. A batch whose flush is not
+/// committed is held back, so that a later run can discard it, because delivered records cannot be taken back.
 final class OutputSpool {
-    /// The longest time for which a batch is held back: an output whose disk is full must not stop others.
+    /// The maximum time for which a batch is held back, because an output whose disk is full must not stop others.
     static let patience = Duration.seconds(30)
 
     private let spool: Spool
@@ -13,7 +13,7 @@ final class OutputSpool {
     private let dropsOldest: Bool
     /// Batches of this run that could not be written to disk, oldest first.
     private var direct: [RecordBatch] = []
-    /// The times when this run's batches on disk were accepted, and their numbers of records, by the batch's number.
+    /// The time when each of this run's batches on disk was accepted, and its number of records, by batch number.
     private var own: [UInt64: (at: ContinuousClock.Instant, records: Int)] = [:]
     private let opened: ContinuousClock.Instant
     private let clock: () -> ContinuousClock.Instant
@@ -28,24 +28,24 @@ final class OutputSpool {
     /// Whether batches can be written to disk.
     var isTaking: Bool { !isFailing }
 
-    /// Whether no batch waits in memory only.
+    /// Whether no batch is in memory only.
     var isAllOnDisk: Bool { direct.isEmpty && current?.isOnDisk != false }
 
-    /// Bytes on disk that are not delivered.
+    /// The number of bytes on disk that are not delivered.
     var waitingBytes: Int { spool.waitingBytes }
 
-    /// The number of records of a run that died which were discarded, because they are made again.
+    /// The number of records of a killed run that were discarded, because they are made again.
     var discarded: Int { spool.discarded }
 
-    /// The time when the batch that is held back is delivered in any case; nil if none is.
+    /// The time when the batch that is held back is delivered in any case; nil without such a batch.
     var heldUntil: ContinuousClock.Instant? { held.map { (own[$0.number]?.at ?? opened) + Self.patience } }
 
     /// Takes an open spool.
     ///
     /// - Parameters:
     ///   - spool: the spool.
-    ///   - dropsOldest: whether a full spool drops its oldest batches; otherwise it refuses new ones.
-    ///   - clock: the clock, and for tests any other.
+    ///   - dropsOldest: whether a full spool drops its oldest batches; otherwise it rejects new ones.
+    ///   - clock: returns the current time; replaced in tests.
     init(
         _ spool: Spool,
         dropsOldest: Bool = false,
@@ -84,7 +84,7 @@ final class OutputSpool {
             guard dropsOldest, spool.couldTake(batch), let given = try spool.dropOldest() else { return false }
             held = nil
             for (number, records) in given {
-                // Batches of an earlier run are not counted yet.
+                // Batches of an earlier run are not in the counts yet.
                 if own.removeValue(forKey: number) == nil { channel.adopt(records) }
                 channel.settle(.init(bytes: 0, delivered: 0, drops: OutputDrops(queueFull: records)))
             }
@@ -92,10 +92,10 @@ final class OutputSpool {
         return true
     }
 
-    /// Takes the next batch: the oldest on disk, otherwise the oldest in memory; nil if there is none, or it is held back.
+    /// Returns the next batch: the oldest on disk, otherwise the oldest in memory; nil if there is none, or if it is held back.
     func take(from channel: OutputChannel) -> RecordBatch? {
         takeIn(channel)
-        // Reading skips damaged places, and removes delivered segments.
+        // Reading skips damaged entries, and removes delivered segments.
         defer { channel.note(spooledBytes: spool.waitingBytes) }
         if isHeldBack(channel) { return nil }
         do throws(SystemError) {
@@ -113,7 +113,7 @@ final class OutputSpool {
                 return batch
             }
             noteDamage(channel)
-            // All of the spool is read: what is left of this run lay in places that say nothing of it.
+            // The whole spool was read: the remaining batches of this run were in damaged entries that do not identify them.
             lose(own.values.reduce(0) { $0 + $1.records }, channel)
             own = [:]
         } catch {
@@ -142,7 +142,7 @@ final class OutputSpool {
             if let known = own.removeValue(forKey: damage.number)?.records {
                 records += known
             } else if !damage.isOfRun {
-                // Batches of an earlier run are not counted yet.
+                // Batches of an earlier run are not in the counts yet.
                 channel.adopt(damage.records)
                 records += damage.records
             }
@@ -158,7 +158,7 @@ final class OutputSpool {
         channel.settle(.init(bytes: 0, delivered: 0, drops: OutputDrops(damaged: records)))
     }
 
-    /// Settles the current batch: it is delivered or abandoned.
+    /// Settles the current batch, which was delivered or abandoned.
     func settle(_ settlement: DeliveryMachine.Settlement, _ channel: OutputChannel) {
         var settlement = settlement
         if current?.isOnDisk == true {
@@ -170,7 +170,7 @@ final class OutputSpool {
         channel.settle(settlement)
     }
 
-    /// Ends the run: batches on disk stay there, the others are counted as unsent.
+    /// Ends the run: batches on disk stay there, other batches are counted as unsent.
     func end(_ abandoned: DeliveryMachine.Settlement?, _ channel: OutputChannel) {
         if let abandoned, current?.isOnDisk != true { channel.settle(abandoned) }
         for batch in direct {
@@ -180,7 +180,7 @@ final class OutputSpool {
         takeIn(channel)
     }
 
-    /// Takes the messages to log for the operator.
+    /// Returns and removes the messages to log for the operator.
     func takeNotices() -> [String] {
         defer { notices = [] }
         return notices

@@ -1,13 +1,13 @@
 import Glibc
 package import Posix
 
-/// An ordered queue of batches on disk, which survives the end of the process.
+/// An ordered queue of batches on disk, which survives the process.
 ///
-/// Segments are append-only files, named by their numbers; `position` holds the delivered position. Each batch is
-/// written with one system call, so that a killed process leaves at most one incomplete batch, the last; checksums
-/// detect it, and bits that the disk has changed.
+/// Segments are append-only files, named by their numbers; the file `position` contains the delivered position. Each batch is
+/// written with one system call, so that a killed process leaves at most one incomplete batch, which is the last one. Checksums
+/// detect it, and changed bits on the disk.
 ///
-/// Used by one thread; the file `lock` excludes other processes.
+/// It is used by one thread; the file `lock` excludes other processes.
 package final class Spool {
     /// A place in a segment.
     private struct Place {
@@ -31,11 +31,11 @@ package final class Spool {
     private var readerSegment: UInt64?
     /// Everything before this position is delivered.
     private var cursor = Place(segment: 0, offset: 0)
-    /// The end of the batch that was read last and is not settled.
+    /// The end of the batch that was read last and is not settled; nil for none.
     private var readTo: Int?
-    /// The number of damaged places that were skipped.
+    /// The number of damaged entries that were skipped.
     private(set) var damaged = 0
-    /// What those of them say that were skipped since they were taken.
+    /// The skipped damaged entries since they were last taken.
     private var damages: [SpoolEntry.Damage] = []
     /// The first segment of this run; nil if it has none yet.
     private var firstOfRun: UInt64?
@@ -45,17 +45,17 @@ package final class Spool {
     /// The size of all segments, in bytes.
     private(set) var bytes = 0
 
-    /// The bytes that are not delivered.
+    /// The number of bytes that are not delivered.
     var waitingBytes: Int { bytes - (segments.first?.number == cursor.segment ? cursor.offset : 0) }
 
     /// Opens a spool, and creates its folder if necessary.
     ///
     /// - Parameters:
-    ///   - folder: a folder for this output alone.
+    ///   - folder: a folder that only this output uses.
     ///   - limit: the maximum size of all segments, in bytes.
-    ///   - lastFlush: the last flush that a run before has committed: batches of later ones are discarded, because they are
-    ///     made again. Nil to discard none.
-    /// - Throws: why the folder cannot be used.
+    ///   - lastFlush: the last flush that an earlier run committed: later batches are discarded, because they are made again.
+    ///     Nil to discard none.
+    /// - Throws: an error if the folder cannot be used.
     package init(folder: String, limit: Int, lastFlush: BatchOrigin? = nil) throws(FileError) {
         self.folder = folder
         self.limit = limit
@@ -103,24 +103,24 @@ package final class Spool {
         return segments.sorted { $0.number < $1.number }
     }
 
-    /// The folder of an output's spool in a folder of spools: its name is unique to the output.
+    /// Returns the folder of an output's spool in a folder of spools; its name is unique to the output.
     package static func folder(of output: OutputSpecification, in folder: String) -> String {
         let kept = output.description.utf8.map { byte in
             0x30...0x39 ~= byte || 0x41...0x5a ~= byte || 0x61...0x7a ~= byte || byte == UInt8(ascii: ".") ? byte : 0x2d
         }
-        // Outputs may differ only in the part that the description leaves out.
+        // Outputs may differ only in the part that the description omits.
         let whole = if case .http(let destination) = output { destination.written } else { output.description }
         let checksum = String(SpoolEntry.checksum(Array(whole.utf8)[...]), radix: 16)
         return folder + "/" + String(decoding: kept.prefix(100), as: UTF8.self) + "-" + checksum
     }
 
-    /// The size of all segments in a folder, in bytes; 0 if the folder cannot be read.
+    /// Returns the size of all segments in a folder, in bytes; 0 if the folder cannot be read.
     package static func bytes(in folder: String) -> Int {
         let segments = try? Self.segments(in: folder)
         return segments?.reduce(0) { $0 + $1.size } ?? 0
     }
 
-    /// Discards the batches that were written after a flush; they are in the last segments.
+    /// Discards the batches that were written after a flush; these are in the last segments.
     private func discard(after flush: BatchOrigin) throws(SystemError) {
         for (number, _) in segments.reversed() {
             let file = try FileDescriptor.open(path(number), O_RDWR | O_NOFOLLOW)
@@ -136,7 +136,7 @@ package final class Spool {
                 }
                 offset += head.size
             }
-            // Batches of these counters are in order.
+            // Batches of the same counters are in order.
             if beginsBefore { return }
         }
     }
@@ -152,8 +152,8 @@ package final class Spool {
 extension Spool {
     /// Appends a batch.
     ///
-    /// - Returns: false if the limit leaves no room.
-    /// - Throws: why the batch cannot be written; the spool is unchanged then.
+    /// - Returns: false if the limit leaves no space.
+    /// - Throws: an error if the batch cannot be written; the spool is then unchanged.
     package func append(_ batch: RecordBatch) throws(SystemError) -> Bool {
         let entry = SpoolEntry.bytes(of: batch)
         guard entry.count - SpoolEntry.headBytes <= SpoolEntry.limit, bytes + entry.count <= limit else { return false }
@@ -174,7 +174,7 @@ extension Spool {
     /// Whether a batch is small enough to drop older batches for it.
     func couldTake(_ batch: RecordBatch) -> Bool { batch.bytes.count < limit / 2 }
 
-    /// Starts a segment; the last one of an earlier run may end with an incomplete batch.
+    /// Starts a segment; the last segment of an earlier run may end with an incomplete batch.
     private func begin() throws(SystemError) {
         let number = max(segments.last?.number ?? 0, cursor.segment) + 1
         writer = try FileDescriptor.open(
@@ -213,7 +213,7 @@ extension Spool {
                 cursor.offset = first.size
             case .end: break
             }
-            // The segment that is being written stays.
+            // The segment that is being written is kept.
             guard writer == nil || segments.count > 1 else { return nil }
             removeFirst()
             cursor = Place(segment: first.number + 1, offset: 0)
@@ -235,13 +235,13 @@ extension Spool {
         damages.append(damage)
     }
 
-    /// Takes what damaged places say of their batches, each once.
+    /// Returns and removes the damaged entries that were skipped.
     func takeDamages() -> [SpoolEntry.Damage] {
         defer { damages = [] }
         return damages
     }
 
-    /// Takes back that a batch was read: it is not being delivered yet.
+    /// Undoes the read of a batch that is not being delivered yet.
     func putBack() {
         readTo = nil
     }
@@ -254,9 +254,9 @@ extension Spool {
         keepPosition()
     }
 
-    /// Drops the oldest segment to make room; the segment that is being written stays.
+    /// Drops the oldest segment to free space; the segment that is being written is kept.
     ///
-    /// - Returns: the dropped batches that were not settled or read; nil if there is no segment to drop.
+    /// - Returns: the dropped batches that were neither settled nor read; nil if there is no segment to drop.
     func dropOldest() throws(SystemError) -> [(number: UInt64, records: Int)]? {
         guard segments.count > 1, let first = segments.first else { return nil }
         try openReader(first.number)
@@ -299,7 +299,7 @@ extension Spool {
         SpoolEntry.append(cursor.segment, 8, to: &text)
         SpoolEntry.append(UInt64(cursor.offset), 8, to: &text)
         SpoolEntry.append(UInt64(SpoolEntry.checksum(text[...])), 4, to: &text)
-        // If this fails, a restart delivers batches again, with the same numbers.
+        // If this fails, batches are delivered again after a restart, with the same numbers.
         try? position.writeAll(text, at: 0)
     }
 

@@ -1,21 +1,21 @@
 import CZlib
 import Posix
 
-/// A batch as it lies in a segment of a spool: a head with a checksum, then the lines.
+/// A batch as stored in a segment of a spool: a header with a checksum, then the lines.
 ///
-/// Numbers are little-endian: length 4, checksum 4 (CRC-32 of all behind the state), state 4, records 4, number of the batch
-/// 8, counters 8 and flush 8 of its origin, rank 4, zero 4.
+/// Numbers are little-endian: length 4, checksum 4 (CRC-32 of everything after the state), state 4, records 4, batch number 8,
+/// counters 8 and flush 8 of its origin, rank 4, zero 4.
 enum SpoolEntry {
-    /// The head's size in bytes.
+    /// The size of the header in bytes.
     static let headBytes = 48
     /// The maximum size of a batch's lines, in bytes; a larger length means damage.
     static let limit = 64 << 20
-    /// The state of an entry that was discarded; no single changed bit makes it of another state.
+    /// The state of a discarded entry; a single changed bit cannot make it another valid state.
     private static let discarded: UInt32 = 0x6469_7363
     /// The offset of the state.
     private static let stateOffset = 8
 
-    /// The bytes of a batch.
+    /// Encodes a batch.
     static func bytes(of batch: RecordBatch) -> [UInt8] {
         var facts: [UInt8] = []
         facts.reserveCapacity(headBytes)
@@ -34,7 +34,7 @@ enum SpoolEntry {
         return entry
     }
 
-    /// The content of a head whose checksum was not compared.
+    /// The content of a header whose checksum was not checked.
     struct Head {
         /// The size of the lines, in bytes.
         var length: Int
@@ -63,7 +63,7 @@ enum SpoolEntry {
         }
     }
 
-    /// Reads the head of the entry at an offset; nil at the end, and where no entry can be.
+    /// Reads the header of the entry at an offset; nil at the end, and if there cannot be an entry.
     static func head(_ file: borrowing FileDescriptor, at offset: Int) throws(SystemError) -> Head? {
         let bytes = try file.read(headBytes, at: offset)
         guard bytes.count == headBytes else { return nil }
@@ -78,17 +78,17 @@ enum SpoolEntry {
         try file.writeAll(state, at: offset + stateOffset)
     }
 
-    /// The batch of a damaged entry as its header has it; it may be wrong.
+    /// A damaged entry's batch according to its header, which may be wrong.
     struct Damage {
         /// The batch's number.
         let number: UInt64
-        /// How many lines it has.
+        /// The number of lines.
         let records: Int
-        /// Whether it is certainly of this run.
+        /// Whether the batch is certainly of this run.
         var isOfRun = false
     }
 
-    /// The content at an offset of a segment.
+    /// The result of reading at an offset of a segment.
     enum Reading {
         /// A batch, and the size of its entry in bytes.
         case batch(RecordBatch, size: Int)
@@ -96,9 +96,9 @@ enum SpoolEntry {
         case discarded(size: Int)
         /// A damaged entry, and the offset where the next one may begin.
         case damaged(next: Int, Damage)
-        /// An entry whose length is damaged, or that is not all there: the rest of the segment cannot be read.
+        /// An entry whose length is damaged, or that is incomplete: the rest of the segment cannot be read.
         case incomplete
-        /// The end.
+        /// The end of the segment.
         case end
     }
 
@@ -112,7 +112,7 @@ enum SpoolEntry {
         let body = try file.read(head.length, at: offset + headBytes)
         guard body.count == head.length else { return .incomplete }
         let isWhole = checksum(body[...], after: checksum(bytes[12...])) == head.checksum
-        // The length may be damaged, too; the next entry's checksum shows it.
+        // The length may be damaged, too; the checksum of the next entry detects that.
         guard isWhole, 0..<RecordBatch.ranks ~= head.rank, head.records <= head.length else {
             let damage = Damage(number: head.number, records: head.records <= head.length ? head.records : 0)
             return .damaged(next: offset + head.size, damage)
@@ -128,10 +128,10 @@ enum SpoolEntry {
         return .batch(batch, size: head.size)
     }
 
-    /// The checksum of bytes (CRC-32, RFC 1952), continued from the checksum of the bytes before them.
+    /// Returns the checksum of bytes (CRC-32, RFC 1952), continued from the checksum of the preceding bytes.
     static func checksum(_ bytes: ArraySlice<UInt8>, after former: UInt32 = 0) -> UInt32 {
         bytes.withUnsafeBufferPointer { bytes in
-            // zlib starts a new checksum if there are no bytes.
+            // crc32_z starts a new checksum if there are no bytes.
             guard let start = bytes.baseAddress, !bytes.isEmpty else { return former }
             return UInt32(truncatingIfNeeded: crc32_z(UInt(former), start, bytes.count))
         }
@@ -142,7 +142,7 @@ enum SpoolEntry {
         for index in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index))) }
     }
 
-    /// Reads a number.
+    /// Decodes a number.
     static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
         bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }

@@ -1,4 +1,4 @@
-/// The fields of a line that is one JSON object, located in one pass without parsing the values.
+/// The fields of a line that is a JSON object, located in one pass without parsing the values.
 struct LineFields {
     private let line: ArraySlice<UInt8>
     private var values: [String: Range<Int>] = [:]
@@ -15,13 +15,13 @@ struct LineFields {
         }
     }
 
-    /// The text or the number of a field; nil where it is absent, null, `-`, or more than a plain text.
+    /// Returns the text or number of a field; nil if it is absent, null, `-`, or not a plain text.
     func text(_ key: String) -> String? {
         guard let range = values[key], let first = line[range].first else { return nil }
         switch first {
         case UInt8(ascii: "\""):
             let text = line[(range.lowerBound + 1)..<(range.upperBound - 1)]
-            // Names have no escapes; what has some is in the message.
+            // Names have no escapes; values with escapes are only in the message.
             guard !text.isEmpty, !text.contains(UInt8(ascii: "\\")), text.elementsEqual("-".utf8) == false else {
                 return nil
             }
@@ -31,7 +31,7 @@ struct LineFields {
         }
     }
 
-    /// The fields of a field that is an object; nil where it is none.
+    /// Returns the fields of a field that is an object; nil for other values.
     func object(_ key: String) -> LineFields? {
         guard let range = values[key], line[range].first == UInt8(ascii: "{") else { return nil }
         return LineFields(line[range])
@@ -43,7 +43,7 @@ struct LineFields {
         return true
     }
 
-    /// The text between quotes; nil if there is none.
+    /// Reads a text between quotes; nil if there is none.
     private func string(_ place: inout Int) -> Range<Int>? {
         guard take(UInt8(ascii: "\""), &place) else { return nil }
         let start = place

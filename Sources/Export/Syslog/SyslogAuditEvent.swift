@@ -1,14 +1,14 @@
 /// The fields of an audit event in a message.
 struct SyslogAuditEvent {
-    /// Names and values of the event's main members, in the order of messages.
+    /// Names and values of the event's main members, in the order of syslog parameters.
     let parameters: [(name: String, value: String)]
-    /// Whether the request was refused, or failed.
+    /// Whether the request was rejected or failed.
     let isRefused: Bool
 
-    /// Values are cut at so many characters: an object's name has 253 at most, and clients choose the others.
+    /// The maximum length of a value in characters: object names have at most 253, and clients choose the other values.
     private static let longest = 256
 
-    /// Takes an event; nil if the line is none of an audit log.
+    /// Takes an event; nil if the line is not from an audit log.
     ///
     /// - Parameter fields: the members of a line.
     init?(_ fields: LineFields) {

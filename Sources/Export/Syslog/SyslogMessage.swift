@@ -6,15 +6,15 @@ package enum SyslogTransport: String, Sendable, Hashable, CaseIterable {
     case udp
     /// A stream with octet counting (RFC 6587).
     case tcp
-    /// The same over TLS (RFC 5425).
+    /// A stream with octet counting over TLS (RFC 5425).
     case tls
 }
 
 /// The content of a syslog message.
 package enum SyslogContent: String, Sendable, Hashable, CaseIterable {
-    /// Structured data, and the record as JSON.
+    /// Structured data, followed by the record as JSON.
     case json
-    /// Structured data alone.
+    /// Structured data only.
     case fields
     /// ArcSight's Common Event Format.
     case cef
@@ -26,7 +26,7 @@ struct SyslogMessage {
     let content: SyslogContent
     private let host: String
 
-    /// The fields that structured data has.
+    /// The fields in structured data.
     private static let parameters = [
         "action", "reporter", "proto", "source_namespace", "source_name_aggr", "source_ip", "dest_namespace",
         "dest_name_aggr", "dest_ip", "dest_port", "dest_service_namespace", "dest_service_name", "bytes_in",
@@ -34,33 +34,33 @@ struct SyslogMessage {
         "packets_in", "packets_out", "num_flows",
     ]
 
-    /// Takes the content of messages, and the name of the host.
+    /// Takes the content of messages and the host name.
     init(content: SyslogContent, host: String) {
         self.content = content
-        // HOSTNAME: printable, without space, at most 255 (section 6.2.4).
+        // HOSTNAME: printable characters without spaces, at most 255 (section 6.2.4).
         let name = String(decoding: host.utf8.filter { 0x21...0x7e ~= $0 }.prefix(255), as: UTF8.self)
         self.host = name.isEmpty ? "-" : name
     }
 
-    /// The message of a line.
+    /// Returns the message for a line.
     ///
     /// - Parameters:
     ///   - line: the line, without its newline.
-    ///   - limit: the most bytes; a longer message is without the record as JSON.
-    /// - Returns: the message; nil if it is longer even so.
+    ///   - limit: the maximum size in bytes; a longer message omits the record as JSON.
+    /// - Returns: the message; nil if it is too long even without the record.
     func bytes(of line: ArraySlice<UInt8>, limit: Int = .max) -> [UInt8]? {
         let fields = LineFields(line)
         let event = SyslogAuditEvent(fields)
         let isDenied = event?.isRefused ?? (fields.text("action") == "deny")
         let time = LineTime.end(of: line)
-        // Facility local0 (16); warning (4) for what is denied, otherwise informational (6): section 6.2.1.
+        // Facility local0 (16); severity warning (4) for denials, otherwise informational (6): section 6.2.1.
         var text = "<\(16 * 8 + (isDenied ? 4 : 6))>1 \(Self.timestamp(time)) \(host) weir - "
         if content == .cef {
             let cef = event.map { $0.cef(time: time) } ?? CEFEvent.text(fields, isDenied: isDenied)
             let message = Array((text + "cef - " + cef).utf8)
             return message.count <= limit ? message : nil
         }
-        // 32473 is the number of examples (RFC 5612): Weir has none of its own.
+        // 32473 is the enterprise number for examples (RFC 5612): Weir has none of its own.
         text += event == nil ? "flow [flow@32473" : "audit [audit@32473"
         let parameters =
             event?.parameters ?? Self.parameters.compactMap { name in fields.text(name).map { (name, $0) } }
@@ -72,7 +72,7 @@ struct SyslogMessage {
         return head.count <= limit ? head : nil
     }
 
-    /// A value of structured data (section 6.3.3).
+    /// Escapes a value of structured data (section 6.3.3).
     private static func escaped(_ value: String) -> String {
         var text = ""
         for character in value {
@@ -95,19 +95,19 @@ struct SyslogMessage {
 
 /// Records in ArcSight's Common Event Format, version 0.
 enum CEFEvent {
-    /// Keys of the format, and the fields of a record that they have.
+    /// The format's keys, and the fields of a record that they contain.
     private static let keys = [
         ("src", "source_ip"), ("spt", "source_port"), ("dst", "dest_ip"), ("dpt", "dest_port"), ("proto", "proto"),
         ("act", "action"), ("in", "bytes_in"), ("out", "bytes_out"), ("cnt", "num_flows"),
         ("shost", "source_name_aggr"), ("dhost", "dest_name_aggr"), ("dvchost", "host"),
     ]
-    /// Names of the format's own strings, and the fields that they have.
+    /// The names of the format's custom strings, and the fields that they contain.
     private static let strings = [
         ("sourceNamespace", "source_namespace"), ("destinationNamespace", "dest_namespace"),
         ("serviceNamespace", "dest_service_namespace"), ("service", "dest_service_name"), ("dropReason", "drop_reason"),
     ]
 
-    /// The event of a record.
+    /// Returns the event of a record.
     static func text(_ fields: LineFields, isDenied: Bool) -> String {
         let name = isDenied ? "flow denied" : "flow allowed"
         var parts = ["CEF:0|Weir|weir|0|\(isDenied ? "deny" : "allow")|\(name)|\(isDenied ? 5 : 1)|"]
@@ -126,7 +126,7 @@ enum CEFEvent {
         return parts[0] + parts.dropFirst().joined(separator: " ")
     }
 
-    /// A value of an extension.
+    /// Escapes a value of an extension.
     static func escaped(_ value: String) -> String {
         var text = ""
         for character in value {
