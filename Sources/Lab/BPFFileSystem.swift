@@ -1,6 +1,6 @@
 import Glibc
 
-/// A BPF file system of its own, which goes away with this object.
+/// A private BPF file system, which is unmounted when this object is released.
 package final class BPFFileSystem: Sendable {
     /// The mount point: a new folder.
     package let path: String

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Work on a thread of its own while the caller goes on: traffic during a measurement, a monitor during traffic.
+/// Work on a separate thread while the caller continues: traffic during a measurement, or a monitor during traffic.
 package final class BackgroundWork<Value: Sendable>: Sendable {
     /// The place for the result of the work.
     private final class Outcome: Sendable {
@@ -21,9 +21,9 @@ package final class BackgroundWork<Value: Sendable>: Sendable {
         thread = Mutex(started)
     }
 
-    /// Waits for the end of the work, once or more often, and returns what it returned.
+    /// Waits for the end of the work, and returns its result; may be called repeatedly.
     ///
-    /// If the caller does not wait, the last release of this object waits for the work.
+    /// If the caller does not wait, releasing the last reference to this object waits.
     package func value() throws -> Value {
         thread.withLock { $0 = nil }
         guard let result = outcome.result.withLock({ $0 }) else {

@@ -1,22 +1,22 @@
 import CWeir
 import Glibc
 
-/// Runs a program of the machine and waits for its end.
+/// Runs a program and waits for its end.
 ///
 /// The program runs in the network namespace of the calling thread.
 enum Command {
     /// Runs a program with arguments.
     ///
     /// - Parameters:
-    ///   - arguments: the program, found in `PATH` or the folders of the system's tools, and its arguments.
-    ///   - input: what it reads from standard input.
-    /// - Returns: what it wrote to standard output and standard error.
-    /// - Throws: ``LabError/command(line:status:output:)`` with everything it said if it fails. Status 128 and more: a
-    ///   signal ended it.
+    ///   - arguments: the program, which is searched in `PATH` and the system's tool folders, and its arguments.
+    ///   - input: the standard input of the program.
+    /// - Returns: the standard output and standard error of the program.
+    /// - Throws: ``LabError/command(line:status:output:)`` with the output if the program fails. A status of 128 or more means
+    ///   that a signal ended it.
     static func run(_ arguments: [String], input: String) throws(LabError) -> String {
         let line = arguments.joined(separator: " ")
         guard let name = arguments.first else { throw .invalid("a command without a program") }
-        // Files without names instead of pipes: the program can write without a concurrent reader.
+        // Anonymous files instead of pipes: the program can write without a concurrent reader.
         let standardInput = try memoryFile(holding: input)
         let output = try memoryFile(holding: "")
         let process = try start(find(name), arguments, line, standardInput.number, output.number)
@@ -104,10 +104,10 @@ extension NetworkNamespace {
     /// Runs a program inside the namespace and waits for its end.
     ///
     /// - Parameters:
-    ///   - arguments: the program, found in `PATH` or the folders of the system's tools, and its arguments.
-    ///   - input: what it reads from standard input.
-    /// - Returns: what it wrote to standard output and standard error.
-    /// - Throws: ``LabError/command(line:status:output:)`` with everything it said if it fails.
+    ///   - arguments: the program, which is searched in `PATH` and the system's tool folders, and its arguments.
+    ///   - input: the standard input of the program.
+    /// - Returns: the standard output and standard error of the program.
+    /// - Throws: ``LabError/command(line:status:output:)`` with the output if the program fails.
     @discardableResult
     package func command(_ arguments: [String], input: String = "") throws(LabError) -> String {
         try perform { () throws(LabError) in try Command.run(arguments, input: input) }.get()
@@ -119,7 +119,7 @@ extension NetworkNamespace {
         try command(["ip"] + arguments.split(separator: " ").map(String.init))
     }
 
-    /// Runs many `ip` commands in one process, one a line without the word `ip`; the first that fails ends it.
+    /// Runs many `ip` commands in one process, one per line without the word `ip`; the first failure ends it.
     func ip(batch lines: [String]) throws(LabError) {
         do {
             try command(["ip", "-batch", "-"], input: lines.map { $0 + "\n" }.joined())
@@ -128,7 +128,7 @@ extension NetworkNamespace {
         }
     }
 
-    /// The line that `ip -batch` complains of: its last words are `Command failed -:NUMBER`.
+    /// Returns the line that `ip -batch` reports: the output ends with `Command failed -:NUMBER`.
     private func failed(of lines: [String], _ output: String) -> String {
         guard let word = output.split(separator: ":").last, let number = Int(word), lines.indices.contains(number - 1)
         else { return "-batch -" }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// The owner of a file descriptor: closes it when it goes.
+/// Owns a file descriptor, and closes it at the end of its lifetime.
 struct Descriptor: ~Copyable, Sendable {
-    /// The number, for system calls; never to be closed or kept.
+    /// The number, for system calls; it must not be closed or stored.
     let number: Int32
 
     /// Takes over an open descriptor.

@@ -7,13 +7,13 @@ import Glibc
 package struct InterfaceCounters: Hashable, Sendable {
     /// Frames that entered the namespace through the interface.
     package var receivedPackets: UInt64
-    /// Their bytes.
+    /// The bytes of the received frames.
     package var receivedBytes: UInt64
     /// Frames that left the namespace through the interface.
     package var sentPackets: UInt64
-    /// Their bytes.
+    /// The bytes of the sent frames.
     package var sentBytes: UInt64
-    /// Frames that arrived and were not taken, or could not be sent.
+    /// Frames that were not accepted on arrival, or could not be sent.
     package var dropped: UInt64
 
     /// Takes all members.
@@ -31,7 +31,7 @@ package struct InterfaceCounters: Hashable, Sendable {
         self.dropped = dropped
     }
 
-    /// Returns what was counted since an earlier reading of the same interface.
+    /// Returns the counts since an earlier reading of the same interface.
     package func since(_ earlier: InterfaceCounters) -> InterfaceCounters {
         InterfaceCounters(
             receivedPackets: receivedPackets - earlier.receivedPackets,
@@ -96,7 +96,7 @@ private struct StatisticsRequest {
     }
 }
 
-/// The answer: with one bit in the filter, one attribute follows the fixed part.
+/// The reply: one bit in the filter requests one attribute after the fixed part.
 private struct StatisticsReply {
     var header = nlmsghdr()
     var body = if_stats_msg()
@@ -105,7 +105,7 @@ private struct StatisticsReply {
 }
 
 extension if_stats_msg {
-    /// The first word, which holds the (negative) error number if the message is an NLMSG_ERROR.
+    /// The first word; if the message is an NLMSG_ERROR, it is the negative error number.
     fileprivate var errorCode: UInt32 {
         withUnsafeBytes(of: self) { $0.load(as: UInt32.self) }
     }

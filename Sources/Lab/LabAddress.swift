@@ -2,12 +2,12 @@ import Glibc
 
 /// An IPv4 or IPv6 address.
 package struct LabAddress: Hashable, Sendable, CustomStringConvertible {
-    /// The address in network order: 4 bytes or 16.
+    /// The 4 or 16 bytes of the address in network order.
     package let bytes: [UInt8]
 
-    /// Reads an address: `10.77.0.1` or `fd77::1`.
+    /// Parses an address such as `10.77.0.1` or `fd77::1`.
     ///
-    /// - Throws: ``LabError/invalid(_:)`` if it is none.
+    /// - Throws: ``LabError/invalid(_:)`` for other text.
     package init(_ text: String) throws(LabError) {
         var bytes = [UInt8](repeating: 0, count: 16)
         if inet_pton(AF_INET, text, &bytes) == 1 {
@@ -19,12 +19,12 @@ package struct LabAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Makes an IPv4 address from its number, `0x0a4d_0001` for 10.77.0.1.
+    /// Creates an IPv4 address from its number, such as `0x0a4d_0001` for 10.77.0.1.
     package init(ipv4 number: UInt32) {
         bytes = withUnsafeBytes(of: number.bigEndian) { Array($0) }
     }
 
-    /// Takes an address that a socket has.
+    /// Takes the address of a socket address.
     init(_ address: SocketAddress) {
         bytes = address.addressBytes
     }
@@ -35,7 +35,7 @@ package struct LabAddress: Hashable, Sendable, CustomStringConvertible {
     /// `AF_INET` or `AF_INET6`.
     var family: Int32 { isIPv6 ? AF_INET6 : AF_INET }
 
-    /// The length of the prefix that holds this address only: 32 or 128.
+    /// The length of the prefix that contains only this address: 32 or 128.
     var hostPrefix: Int { bytes.count * 8 }
 
     /// The address as `ip` writes it.

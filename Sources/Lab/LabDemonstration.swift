@@ -1,8 +1,8 @@
 import Glibc
 
-/// A small node that talks: what `weir lab` shows when there is no cluster at hand.
+/// A small node with traffic for `weir lab`, for demonstrations without a cluster.
 package final class LabDemonstration: Sendable {
-    /// A participant, for the explanation on the screen.
+    /// A participant, as `weir lab` lists it.
     package struct Participant: Sendable, Hashable {
         /// `node`, or the pod's name.
         package let name: String
@@ -16,21 +16,21 @@ package final class LabDemonstration: Sendable {
         package let interface: String?
     }
 
-    /// A kind of traffic, for the explanation on the screen.
+    /// A kind of traffic, as `weir lab` lists it.
     package struct Conversation: Sendable, Hashable {
-        /// The end that begins.
+        /// The initiator.
         package let client: String
-        /// The end that answers.
+        /// The responder.
         package let server: String
         /// The kind of traffic, such as `TCP 80`.
         package let traffic: String
-        /// The number of exchanges a second.
+        /// The number of exchanges per second.
         package let perSecond: Int
     }
 
     private let network: LabNetwork
 
-    /// Makes the network; needs root.
+    /// Creates the network; needs root.
     package init() throws(LabError) {
         network = try LabNetwork(pods: ["client", "web", "db"])
     }
@@ -77,10 +77,10 @@ package final class LabDemonstration: Sendable {
 
     // MARK: Traffic
 
-    /// Rounds a second.
+    /// The number of rounds per second.
     private static let ticks = 10
 
-    /// An exchange.
+    /// The exchange of a conversation.
     private enum Exchange: Sendable {
         case tcp(port: UInt16, request: Int, response: Int)
         case udp(port: UInt16, request: Int, response: Int)
@@ -101,7 +101,7 @@ package final class LabDemonstration: Sendable {
             case .udp(let port, let request, let response):
                 try path.udp(count: count, size: request, reply: response, port: port)
             case .echo:
-                // One identifier: all echoes of a pair are one flow, as those of one ping(8) are.
+                // A constant identifier: all echoes of a pair are one flow, like those of one ping(8).
                 try path.ping(count: count, identifier: 7777)
             }
         }
@@ -132,12 +132,12 @@ package final class LabDemonstration: Sendable {
         Act(client: "node", server: "web", exchange: .tcp(port: 80, request: 120, response: 200), perTick: 1),
     ]
 
-    /// Generates the participants' traffic; returns after the given time or when `stop` returns true.
+    /// Generates the participants' traffic, until the time ends or `stop` returns true.
     ///
     /// - Parameters:
-    ///   - duration: how long.
-    ///   - stop: called at least ten times a second.
-    /// - Returns: what went through all sockets.
+    ///   - duration: the duration.
+    ///   - stop: called at least ten times per second.
+    /// - Returns: the traffic of all sockets.
     /// - Throws: ``LabError`` if a connection fails.
     @discardableResult
     package func generateTraffic(
@@ -152,7 +152,7 @@ package final class LabDemonstration: Sendable {
             for act in Self.acts {
                 total += try act.exchange.run(act.perTick, on: path(for: act))
             }
-            // A round that took too long is not made up for.
+            // After a round that took too long, the next rounds are not faster.
             tick = max(tick + .seconds(1) / Self.ticks, .now)
             let rest = ContinuousClock.now.duration(to: min(tick, end))
             _ = poll(nil, 0, rest.pollTime)

@@ -1,17 +1,17 @@
 import Glibc
 
-/// The reason why something in the lab did not work.
+/// The reason why an operation of the lab failed.
 package enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The kernel refused; `code` is the `errno`.
+    /// A system call failed; `code` is the `errno`.
     case system(operation: String, code: Int32)
-    /// A program failed; `output` is what it wrote to standard output and standard error.
+    /// A program failed; `output` is its standard output and standard error.
     case command(line: String, status: Int32, output: String)
-    /// Nothing moved for the time that was allowed.
+    /// There was no progress within the time limit.
     case timeout(operation: String, progress: String)
     /// The caller's arguments are invalid.
     case invalid(String)
 
-    /// The operation, its object, the reason, and the remedy where that is known.
+    /// The operation, its object, the reason, and the remedy if it is known.
     package var description: String {
         switch self {
         case .system(let operation, let code):
@@ -27,7 +27,7 @@ package enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Runs a system call, again as long as a signal interrupts it, and turns -1 into an error with its `errno`.
+    /// Runs a system call, repeats it if a signal interrupts it, and throws an error for -1.
     package static func check<Result: SignedInteger>(
         _ operation: @autoclosure () -> String,
         _ call: () -> Result
@@ -40,7 +40,7 @@ package enum LabError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The result of a function of CWeir, which is 0 or more, or `-errno`.
+    /// Returns the result of a function of CWeir: 0 or more; throws for `-errno`.
     package static func unwrap(_ operation: @autoclosure () -> String, _ result: Int32) throws(LabError) -> Int32 {
         guard result >= 0 else { throw .system(operation: operation(), code: 0 - result) }
         return result

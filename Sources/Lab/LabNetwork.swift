@@ -1,33 +1,33 @@
-/// A Kubernetes node in small: a node and its pods, each in a namespace, connected as Calico connects them.
+/// A small Kubernetes node: the node and its pods, each in a network namespace, connected as with Calico.
 ///
-/// A pod has one interface, `eth0`, with an IPv4 /32 and an IPv6 /128 address and its default route through the node. The
-/// node forwards; it has a route for each pod through the pod's host-side interface, and its own two addresses on each of
-/// these. Neighbours are permanent, so that no packet travels but what is sent.
+/// A pod has one interface, `eth0`, with an IPv4 /32 and an IPv6 /128 address, and its default route through the node. The node
+/// forwards; it has a route for each pod through the pod's host-side interface, and its two addresses on each of these
+/// interfaces. Neighbours are permanent, so only generated packets are on the links.
 package final class LabNetwork: Sendable {
     /// A pod of the network.
     package struct Pod: Sendable {
         /// The pod's name.
         package let name: String
-        /// The name of the node's side of its interface.
+        /// The name of the interface's host side.
         package let interface: String
-        /// The namespace of its processes; its interface is `eth0` in there.
+        /// The network namespace of the pod, in which its interface is `eth0`.
         package let namespace: NetworkNamespace
-        /// Its address, 10.77.0.2 and up.
+        /// The IPv4 address, from 10.77.0.2 on.
         package let ipv4: LabAddress
-        /// Its address, fd77::2 and up.
+        /// The IPv6 address, from fd77::2 on.
         package let ipv6: LabAddress
     }
 
-    /// The node.
+    /// The network namespace of the node.
     package let node: NetworkNamespace
-    /// The node's address, 10.77.0.1.
+    /// The node's IPv4 address, 10.77.0.1.
     package let nodeIPv4: LabAddress
-    /// The node's address, fd77::1.
+    /// The node's IPv6 address, fd77::1.
     package let nodeIPv6: LabAddress
-    /// The pods, in the order of their names' list.
+    /// The pods, in the order of the names.
     package let pods: [Pod]
 
-    /// The names of a pod and of the node's side of its interface.
+    /// The names of a pod and of its interface's host side.
     package struct PodName: Sendable, Hashable {
         /// The pod's name.
         package var name: String
@@ -41,14 +41,14 @@ package final class LabNetwork: Sendable {
         }
     }
 
-    /// Makes a network.
+    /// Creates a network.
     ///
     /// - Parameters:
-    ///   - names: one for each pod, different, 1 to 200.
-    ///   - interfacePrefix: what the names of the node's interfaces start with; the pod's name follows, and both
-    ///     together have at most 15 bytes.
-    ///   - mtu: the largest IP packet, in bytes; IPv6 needs at least 1280.
-    /// - Throws: ``LabError`` if a name does not fit, or the kernel or `ip` refuses.
+    ///   - names: the names of the pods, unique, 1 to 200.
+    ///   - interfacePrefix: the prefix of the host-side interface names; the pod's name follows, and both have at most 15
+    ///     bytes.
+    ///   - mtu: the maximum size of an IP packet, in bytes; IPv6 needs at least 1280.
+    /// - Throws: ``LabError`` if a name is too long, or if the kernel or `ip` fails.
     package convenience init(
         pods names: [String],
         interfacePrefix: String = "cali",
@@ -57,12 +57,12 @@ package final class LabNetwork: Sendable {
         try self.init(pods: names.map { PodName($0, interface: interfacePrefix + $0) }, mtu: mtu)
     }
 
-    /// Makes a network whose interfaces have names of their own.
+    /// Creates a network with given interface names.
     ///
     /// - Parameters:
-    ///   - names: one for each pod, different, 1 to 200.
-    ///   - mtu: the largest IP packet, in bytes; IPv6 needs at least 1280.
-    /// - Throws: ``LabError`` if a name does not fit, or the kernel or `ip` refuses.
+    ///   - names: the names of the pods and their interfaces, unique, 1 to 200.
+    ///   - mtu: the maximum size of an IP packet, in bytes; IPv6 needs at least 1280.
+    /// - Throws: ``LabError`` if a name is too long, or if the kernel or `ip` fails.
     package init(pods names: [PodName], mtu: Int = 1500) throws(LabError) {
         guard (1...200).contains(names.count), Set(names.map(\.name)).count == names.count else {
             throw .invalid("a lab network has 1 to 200 pods, each with a name of its own")
@@ -88,7 +88,7 @@ package final class LabNetwork: Sendable {
         try connect(mtu)
     }
 
-    /// The pod of a name.
+    /// Returns the pod with a name.
     ///
     /// - Throws: ``LabError/invalid(_:)`` if there is none.
     package func pod(_ name: String) throws(LabError) -> Pod {
@@ -98,9 +98,9 @@ package final class LabNetwork: Sendable {
 
     // MARK: Set-up
 
-    /// The Ethernet address of the node's side of every pod interface, as Calico has it.
+    /// The Ethernet address of the host side of every pod interface, as with Calico.
     private static let nodeHardwareAddress = "ee:ee:ee:ee:ee:ee"
-    /// The next hop of the pods' default route, as Calico sets it; no interface has this address.
+    /// The next hop of the pods' default route, as with Calico; no interface has this address.
     private static let gateway = "169.254.1.1"
 
     private static func hardwareAddress(_ number: Int) -> String {
@@ -122,7 +122,7 @@ package final class LabNetwork: Sendable {
             try pod.namespace.waitUntilReady(["eth0"], [pod.ipv4.description, pod.ipv6.description])
         }
         try node.setSysctl("net.ipv4.ip_forward", "1")
-        // Last: a new interface on a router announces itself to its neighbours.
+        // This is the last step, because a new interface on a router sends announcements to its neighbours.
         try node.setSysctl("net.ipv6.conf.all.forwarding", "1")
     }
 

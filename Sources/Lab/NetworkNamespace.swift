@@ -1,24 +1,24 @@
 import CWeir
 import Glibc
 
-/// An anonymous network namespace: interfaces, addresses, routes and rules of its own, on this machine.
+/// An anonymous network namespace with its own interfaces, addresses, routes and rules.
 ///
-/// It has no name and no mount. Only this process holds it, so it and everything in it goes with the last reference to
-/// this object, or with the process, however that ends. Making one needs root.
+/// It has no name and no mount. Only this process holds it, so it ends with the last reference to this object or with the
+/// process, together with everything in it. Creating a namespace needs root.
 ///
-/// Sockets belong to the namespace of the thread that created them, no matter which thread uses them later.
+/// Sockets belong to the namespace of the thread that created them, even if another thread uses them.
 package final class NetworkNamespace: Sendable {
-    /// The kernel's number of the namespace: the inode of `/proc/thread-self/ns/net`.
+    /// The inode number of the namespace in `/proc/thread-self/ns/net`.
     ///
-    /// No other namespace has it as long as this one lives.
+    /// It is unique as long as the namespace exists.
     package let inode: UInt64
 
     private let descriptor: Descriptor
 
-    /// Makes an empty namespace with its loopback interface up.
+    /// Creates an empty namespace with its loopback interface up.
     ///
-    /// Nothing in it sends packets by itself: IPv6 addresses are usable at once (no duplicate address detection), and routers
-    /// are neither solicited nor accepted. Ping sockets are allowed for everybody.
+    /// The namespace sends no packets by itself: IPv6 addresses are usable immediately (no duplicate address detection), and
+    /// router solicitations and advertisements are off. All users may create ping sockets.
     package init() throws(LabError) {
         let number = try PosixThread.run { () throws(LabError) in
             _ = try LabError.unwrap("make a network namespace", weir_netns_unshare())
@@ -46,23 +46,23 @@ package final class NetworkNamespace: Sendable {
         ("net.ipv6.conf.default.dad_transmits", "0"),
         ("net.ipv6.conf.default.accept_ra", "0"),
         ("net.ipv6.conf.default.router_solicitations", "0"),
-        // No link-local addresses, which announce themselves.
+        // Disables link-local addresses, which cause announcements.
         ("net.ipv6.conf.default.addr_gen_mode", "1"),
     ]
 
-    // MARK: Running code inside
+    // MARK: - Execution in the namespace
 
-    /// Runs a closure on a thread of its own inside the namespace and returns what it returns.
+    /// Runs a closure on a separate thread in the namespace, and returns its result.
     ///
-    /// The calling thread waits and stays in its own namespace. The closure must not keep work going on other threads:
-    /// threads and tasks it starts do not inherit its namespace reliably, and task-local values are not visible in it.
+    /// The calling thread waits, and stays in its own namespace. The closure must not start work on other threads: threads and
+    /// tasks that it starts do not reliably inherit its namespace. Task-local values are not visible in it.
     ///
-    /// - Throws: what the closure throws, or ``LabError`` if the namespace cannot be entered.
+    /// - Throws: the error of the closure, or ``LabError`` if the namespace cannot be entered.
     package func run<Value>(_ body: () throws -> Value) throws -> Value {
         try perform(body).get()
     }
 
-    /// The same with the closure's own error type.
+    /// Does the same with the closure's error type.
     func perform<Value, Failure: Error>(
         _ body: () throws(Failure) -> Value
     ) throws(LabError) -> Result<Value, Failure> {
@@ -79,25 +79,26 @@ package final class NetworkNamespace: Sendable {
         }
     }
 
-    /// Moves the calling thread into the namespace, for good.
+    /// Moves the calling thread into the namespace permanently.
     ///
-    /// For a thread that belongs to the caller; never on a thread of the cooperative pool, where other tasks run next.
+    /// Must only be called on a thread of the caller, and never on a thread of the cooperative pool, which runs other tasks
+    /// later.
     package func enter() throws(LabError) {
         _ = try LabError.unwrap("enter a network namespace", weir_netns_enter(descriptor.number))
     }
 
-    /// The path by which the programs of this machine can open the namespace as long as this object lives.
+    /// A path by which programs on this machine can open the namespace, as long as this object exists.
     var path: String { "/proc/\(getpid())/fd/\(descriptor.number)" }
 
     // MARK: Settings
 
-    /// Writes a setting of the namespace, as `sysctl -w` does.
+    /// Writes a setting of the namespace, like `sysctl -w`.
     ///
     /// - Parameters:
-    ///   - name: the setting's name below `/proc/sys`, with `.` or `/` between its parts, such as `net.ipv4.ip_forward`;
-    ///     with `/` an interface name may hold a `.`.
+    ///   - name: the name below `/proc/sys`, with `.` or `/` as separators, such as `net.ipv4.ip_forward`; with `/`, interface
+    ///     names may contain `.`.
     ///   - value: the text to write.
-    /// - Throws: ``LabError/system(operation:code:)`` if there is no such setting or the value is refused.
+    /// - Throws: ``LabError/system(operation:code:)`` if the setting does not exist, or if the value is rejected.
     package func setSysctl(_ name: String, _ value: String) throws(LabError) {
         try perform { () throws(LabError) in try Self.write(value, to: name) }.get()
     }

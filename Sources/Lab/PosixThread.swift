@@ -1,12 +1,12 @@
 import Glibc
 
-/// A thread of its own, outside the cooperative pool, for work that waits or changes the thread it runs on.
+/// A thread outside the cooperative pool, for work that blocks or changes the state of its thread.
 ///
-/// It gets no signals: those reach the threads that wait for them, and writing to a broken pipe is an error.
+/// The thread blocks all signals, so that other threads receive them, and writing to a broken pipe is an error.
 struct PosixThread: ~Copyable {
     private let thread: pthread_t
 
-    /// Carries a body to its thread.
+    /// Passes a body to its thread.
     private final class Box {
         let body: () -> Void
 
@@ -21,7 +21,7 @@ struct PosixThread: ~Copyable {
         var all = sigset_t()
         var before = sigset_t()
         sigfillset(&all)
-        // The new thread inherits the mask of the one that makes it.
+        // The new thread inherits the signal mask of its creator.
         pthread_sigmask(SIG_SETMASK, &all, &before)
         var thread = pthread_t()
         let code = pthread_create(&thread, nil, Self.entry, context.toOpaque())
@@ -33,7 +33,7 @@ struct PosixThread: ~Copyable {
         self.thread = thread
     }
 
-    /// Waits for the thread's end.
+    /// Waits for the end of the thread.
     deinit {
         pthread_join(thread, nil)
     }
@@ -46,7 +46,7 @@ struct PosixThread: ~Copyable {
 
     /// Runs a body on a new thread, waits for its end, and returns its result.
     ///
-    /// The caller blocks meanwhile, so the body may use everything that the caller may use.
+    /// The caller is blocked meanwhile, so the body may use everything that the caller may use.
     static func run<Value, Failure: Error>(
         _ body: () throws(Failure) -> Value
     ) throws(LabError) -> Result<Value, Failure> {

@@ -1,11 +1,11 @@
 import Glibc
 
 extension NetworkNamespace {
-    /// Waits until interfaces send and addresses receive: the kernel finishes both in the background.
+    /// Waits until interfaces can send and addresses can receive; the kernel prepares both in the background.
     ///
-    /// A cable's end that was up before the other drops everything until the kernel has noticed the carrier (linkwatch;
-    /// since Linux 6.8 asking for the link hurries it). An IPv6 address, though it is in use at once, gets its local
-    /// route a moment later (addrconf); until then packets for it are dropped.
+    /// The end of a veth pair that was up before the other end drops all packets until the kernel has noticed the carrier
+    /// (linkwatch; since Linux 6.8, a query of the link speeds it up). The local route of an IPv6 address is added a moment
+    /// after the address (addrconf); until then, packets to it are dropped.
     ///
     /// - Parameters:
     ///   - interfaces: names of interfaces that are up.

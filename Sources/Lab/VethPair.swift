@@ -1,12 +1,12 @@
 /// An end of a ``VethPair``: an interface and its properties.
 package struct VethEnd: Sendable {
-    /// The namespace that the interface is in.
+    /// The namespace of the interface.
     package let namespace: NetworkNamespace
     /// The interface's name, at most 15 bytes.
     package let interface: String
-    /// Addresses with the length of their prefix, such as `10.1.0.1/24`.
+    /// The addresses with prefix lengths, such as `10.1.0.1/24`.
     package let addresses: [String]
-    /// The interface's Ethernet address, or nil for the pair's usual one.
+    /// The interface's Ethernet address; nil for the default.
     package let hardwareAddress: String?
 
     /// Takes all members.
@@ -22,29 +22,29 @@ package struct VethEnd: Sendable {
         self.hardwareAddress = hardwareAddress
     }
 
-    /// The addresses without the length of their prefix.
+    /// The addresses without prefix lengths.
     var plainAddresses: [Substring] {
         addresses.map { $0.prefix { $0 != "/" } }
     }
 }
 
-/// A cable between two namespaces.
+/// A veth pair between two namespaces.
 ///
-/// The ends know each other's addresses (permanent neighbours, no ARP, no neighbour discovery, no multicast), so the
-/// cable carries what is sent and nothing else. It goes when either namespace goes.
+/// The ends have each other's addresses as permanent neighbours (no ARP, no neighbour discovery, no multicast), so the pair
+/// carries only generated packets. It is removed when either namespace ends.
 package struct VethPair: Sendable {
     /// The first end.
     package let left: VethEnd
     /// The second end.
     package let right: VethEnd
 
-    /// Lays the cable and configures both ends.
+    /// Creates the pair and configures both ends.
     ///
     /// - Parameters:
     ///   - left: the first end.
     ///   - right: the second end.
-    ///   - mtu: the largest IP packet, in bytes.
-    /// - Throws: ``LabError`` if the kernel or `ip` refuses.
+    ///   - mtu: the maximum size of an IP packet, in bytes.
+    /// - Throws: ``LabError`` if the kernel or `ip` fails.
     package init(_ left: VethEnd, _ right: VethEnd, mtu: Int = 1500) throws(LabError) {
         self.left = VethEnd(
             left.namespace,
@@ -69,7 +69,7 @@ package struct VethPair: Sendable {
         }
     }
 
-    /// The `ip` command that makes both interfaces, in the left namespace.
+    /// The `ip` command that creates both interfaces, in the left namespace.
     private func creation(_ mtu: Int) -> String {
         "link add name \(left.interface) mtu \(mtu) address \(left.hardwareAddress ?? "") type veth "
             + "peer name \(right.interface) mtu \(mtu) address \(right.hardwareAddress ?? "") "
@@ -90,15 +90,15 @@ package struct VethPair: Sendable {
 
 /// A VLAN tag.
 package struct VLANTag: Hashable, Sendable {
-    /// The EtherType that announces a tag.
+    /// The EtherType of a tag.
     package enum Kind: UInt16, Sendable {
-        /// Customer tag, IEEE 802.1Q.
+        /// The customer tag, IEEE 802.1Q.
         case customer = 0x8100
-        /// Service tag, IEEE 802.1ad: the outer one of QinQ.
+        /// The service tag, IEEE 802.1ad: the outer one of QinQ.
         case service = 0x88a8
     }
 
-    /// The EtherType that announces the tag.
+    /// The EtherType of the tag.
     package let kind: Kind
     /// The VLAN's number, 0 to 4095; interfaces take 1 to 4094.
     package let number: UInt16
@@ -109,14 +109,14 @@ package struct VLANTag: Hashable, Sendable {
         self.number = number
     }
 
-    /// The protocol's name for `ip`.
+    /// The protocol name in `ip` commands.
     var name: String { kind == .customer ? "802.1Q" : "802.1ad" }
 }
 
 extension VethPair {
-    /// Adds a VLAN interface on both ends and returns the pair of them; once more on that pair for QinQ.
+    /// Adds a VLAN interface to both ends, and returns the pair of them; may be repeated on that pair for QinQ.
     ///
-    /// The interfaces are named after those they stand on: `eth0.5`.
+    /// The interfaces are named after their parents: `eth0.5`.
     ///
     /// - Throws: ``LabError/command(line:status:output:)`` with `Unknown device type` if the kernel has no VLANs
     ///   (CONFIG_VLAN_8021Q).

@@ -1,13 +1,13 @@
 extension YaobankScenario {
     /// A file of the inventory.
     package struct InventoryFile: Sendable, Hashable {
-        /// Its name.
+        /// The name of the file.
         package let name: String
         /// The objects: YAML, as `kubectl get -o yaml` prints a list.
         package let text: String
     }
 
-    /// The node, the pods and their policies, as the cluster's API server would report them.
+    /// The node, the pods and their policies, as the cluster's API server would return them.
     package var inventory: [InventoryFile] {
         [
             file("cluster.yaml", [Self.cluster, node(network.nodeIPv4, network.nodeIPv6)]),
@@ -19,7 +19,7 @@ extension YaobankScenario {
         ]
     }
 
-    /// Addresses of the threat feed; no host has them (RFC 5737).
+    /// The addresses of the threat feed; no host uses them (RFC 5737).
     static let threatFeed = ["203.0.113.0/24"]
 
     private static let tiers = [

@@ -1,5 +1,6 @@
 extension YaobankScenario {
-    /// Global policies: no connections to the threat feed, and two tiers that pass everything to the application's.
+    /// Global policies: they deny connections to the threat feed, and two tiers pass all other traffic to the application's
+    /// tier.
     static let globalPolicies = [
         """
         apiVersion: projectcalico.org/v3
@@ -49,7 +50,7 @@ extension YaobankScenario {
         """
     }
 
-    /// The rules that the bank needs, and nothing else: the database is called by the summary only.
+    /// The minimal rules for the bank: only the summary may call the database.
     static let policies = [
         """
         apiVersion: projectcalico.org/v3
@@ -133,7 +134,7 @@ extension YaobankScenario {
         """,
     ]
 
-    /// A staged policy: it would let the customer call the database, at both ends.
+    /// A staged policy that would allow the customer to call the database, at both ends.
     static let stagedPolicy = """
         apiVersion: projectcalico.org/v3
         kind: StagedNetworkPolicy

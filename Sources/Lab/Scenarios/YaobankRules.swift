@@ -1,9 +1,9 @@
 extension YaobankScenario {
-    /// The enforced policies in nftables, as Calico would program them: packets from a pod pass the pod's egress chain, packets
-    /// to a pod its ingress chain; staged policies are not in it.
+    /// The enforced policies as nftables rules, as Calico would program them.
     ///
-    /// A chain has the rules of the one policy of tier `application` that selects the pod in that direction; without one
-    /// everything passes, as profiles allow it. The tiers before leave everything to it but what is for the threat feed.
+    /// Packets from a pod pass the pod's egress chain, packets to a pod pass its ingress chain. Staged policies are not
+    /// included. A chain contains the rules of the one policy in tier `application` that selects the pod in that direction;
+    /// without a policy, all packets are allowed, as by profiles. The earlier tiers only decide about the threat feed.
     static var rules: String {
         let (customer, summary, database) = (
             Part.customer.interface, Part.summary.interface, Part.database.interface
@@ -57,7 +57,7 @@ extension YaobankScenario {
         (["threatfeed"] + chains).map { "    counter \($0) { }" }.joined(separator: "\n")
     }
 
-    /// Returns the packets of the customer that nftables dropped, in IP packets and IP bytes.
+    /// Returns the customer's packets that nftables dropped, as counts of IP packets and IP bytes.
     package func droppedFromCustomer() throws(LabError) -> TrafficCount {
         try dropped("customer-egress")
     }

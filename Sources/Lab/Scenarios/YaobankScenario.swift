@@ -1,21 +1,21 @@
-/// The bank of Calico's tutorials on one node: a web page, a summary service and a database, four tiers of policies, and
-/// a web page that tries to reach the database by itself.
+/// The bank of Calico's tutorials on one node: a web page, a summary service and a database, and four tiers of policies.
 ///
-/// The policies are in ``inventory``; nftables on the node enforces those in force, and counts the packets that it drops.
+/// The web page also tries to reach the database directly. The policies are in ``inventory``; nftables on the node enforces all
+/// but the staged ones, and counts the packets that it drops.
 package final class YaobankScenario: Sendable {
     /// A pod of the bank.
     package enum Part: String, Sendable, CaseIterable {
         /// The web page.
         case customer
-        /// Puts together what the page shows.
+        /// The summary service, which collects the data of the page.
         case summary
-        /// Keeps the accounts: etcd.
+        /// The database of accounts: etcd.
         case database
 
         /// The pod's name in the cluster.
         package var podName: String { replicaSet + "-" + suffix }
 
-        /// The name of the pod's ReplicaSet; `generateName` without the last dash.
+        /// The name of the pod's ReplicaSet: `generateName` without the trailing dash.
         var replicaSet: String { "\(rawValue)-\(templateHash)" }
 
         /// The label `pod-template-hash`.
@@ -35,9 +35,9 @@ package final class YaobankScenario: Sendable {
             }
         }
 
-        /// The node's side of the pod's interface.
+        /// The host side of the pod's interface.
         ///
-        /// As Calico names it: `cali` and the first 11 digits of the SHA-1 of `yaobank.` and the pod's name.
+        /// Calico names it `cali` and the first 11 digits of the SHA-1 of `yaobank.` and the pod's name.
         var interface: String {
             switch self {
             case .customer: "calib7379921ce8"
@@ -67,7 +67,7 @@ package final class YaobankScenario: Sendable {
     /// The node and the pods.
     package let network: LabNetwork
 
-    /// Makes the network and its rules; needs root.
+    /// Creates the network and its rules; needs root.
     package init() throws(LabError) {
         network = try LabNetwork(pods: Part.allCases.map { .init($0.podName, interface: $0.interface) })
         try network.node.nft(Self.rules)
@@ -105,7 +105,7 @@ package final class YaobankScenario: Sendable {
         try network.pod(part.podName)
     }
 
-    /// From a pod to another's IPv4 address.
+    /// Returns the path from a pod to another pod's IPv4 address.
     package func path(
         from client: Part,
         to server: Part,
@@ -117,33 +117,33 @@ package final class YaobankScenario: Sendable {
 
     // MARK: Traffic
 
-    /// The events while ``generateTraffic(for:stop:)`` ran.
+    /// The results of ``generateTraffic(for:stop:)``.
     package struct Story: Sendable, Hashable {
         /// The traffic through the sockets of customer and summary.
         package var page = TrafficResult()
         /// The traffic through the sockets of summary and database.
         package var accounts = TrafficResult()
-        /// The number of times that the customer began to call the database.
+        /// The number of attempts of the customer to call the database.
         package var attempts = 0
 
-        /// A story in which nothing happened.
+        /// Creates an empty value.
         package init() {}
     }
 
-    /// Rounds a second: a request to the summary, and one from there to the database.
+    /// Rounds per second; each has a request to the summary, and one from there to the database.
     package static let perSecond = 10
-    /// After how many rounds the customer calls the database once more.
+    /// The number of rounds between the customer's attempts to call the database.
     package static let roundsPerAttempt = 20
 
-    /// Generates the bank's traffic and the customer's calls of the database, until the time ends or `stop` returns true.
+    /// Generates the bank's traffic and the customer's calls to the database, until the time ends or `stop` returns true.
     ///
-    /// When it returns there are no calls any more: the kernel has given up all attempts.
+    /// After the return, the kernel has given up all attempts.
     ///
     /// - Parameters:
-    ///   - duration: how long.
-    ///   - stop: called at least ten times a second.
-    /// - Returns: what happened.
-    /// - Throws: ``LabError`` if a connection that policies allow fails, or one that they deny is made.
+    ///   - duration: the duration.
+    ///   - stop: called at least ten times per second.
+    /// - Returns: the results.
+    /// - Throws: ``LabError`` if an allowed connection fails, or a denied one succeeds.
     package func generateTraffic(for duration: Duration, stop: () -> Bool = { false }) throws(LabError) -> Story {
         let page = try path(from: .customer, to: .summary)
         let accounts = try path(from: .summary, to: .database)
@@ -162,7 +162,7 @@ package final class YaobankScenario: Sendable {
             story.page += try page.tcp(request: 200, response: 3000, port: Self.webPort)
             story.accounts += try accounts.tcp(request: 150, response: 800, port: Self.databasePort)
             rounds += 1
-            // A round that took too long is not made up for.
+            // After a round that took too long, the next rounds are not faster.
             tick = max(tick + .seconds(1) / Self.perSecond, .now)
             _ = try waitUntilReady([], ContinuousClock.now.duration(to: min(tick, end)))
         }

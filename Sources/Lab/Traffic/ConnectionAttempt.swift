@@ -1,8 +1,9 @@
 import CWeir
 import Glibc
 
-/// An attempt to open a TCP connection that goes on by itself: the kernel repeats the SYN until there is an answer, or this
-/// object is released.
+/// An attempt to open a TCP connection in the background.
+///
+/// The kernel repeats the SYN until there is an answer, or until this object is released.
 package final class ConnectionAttempt {
     private let socket: TrafficSocket
 
@@ -11,14 +12,14 @@ package final class ConnectionAttempt {
         try socket.connect(to: address, port: port)
     }
 
-    /// Begins to connect.
+    /// Starts to connect.
     ///
     /// - Parameters:
-    ///   - client: where from.
-    ///   - address: the address that is called.
-    ///   - port: the port, where nothing need listen.
-    /// - Returns: the attempt, which goes on.
-    /// - Throws: ``LabError`` if there is no way to the address.
+    ///   - client: the client's namespace.
+    ///   - address: the destination address.
+    ///   - port: the destination port; a listener is not required.
+    /// - Returns: the pending attempt.
+    /// - Throws: ``LabError`` if there is no route to the address.
     package static func begin(
         from client: NetworkNamespace,
         to address: LabAddress,
@@ -27,7 +28,7 @@ package final class ConnectionAttempt {
         try client.perform { () throws(LabError) in try ConnectionAttempt(address, port) }.get()
     }
 
-    /// Waits for an end of it, at most for so long; what happened since the last call is returned once.
+    /// Waits for the outcome up to a time limit; each outcome is returned once.
     package func outcome(within limit: Duration) throws(LabError) -> ConnectionOutcome {
         guard try waitUntilReady([socket.interest(POLLOUT)], limit) else { return .timedOut }
         switch try socket.pendingError() {

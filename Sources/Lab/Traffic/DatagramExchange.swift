@@ -1,15 +1,15 @@
 import CWeir
 import Glibc
 
-/// Messages of any kind that travel one by one, and their answers: the loop that UDP, ICMP and raw IP share.
+/// Exchanges individual messages and their answers: the loop for UDP, ICMP and raw IP.
 ///
-/// One thread sends a batch, takes what has arrived, sends the next: so nothing piles up in the receivers' buffers.
+/// One thread alternately sends a batch and receives what has arrived, so that receive buffers do not fill up.
 struct DatagramExchange: ~Copyable {
     /// The number of messages to send.
     let count: Int
-    /// Messages a second, or nil for as many as possible.
+    /// The number of messages per second; nil for full speed.
     let perSecond: Int?
-    /// The longest wait for a message that is still on its way.
+    /// The maximum wait for a message in transit.
     let timeout: Duration
     /// The sender.
     let client: TrafficSocket
@@ -17,12 +17,12 @@ struct DatagramExchange: ~Copyable {
     let destination: SocketAddress
     /// The receiver; nil if the other end is the kernel, which answers each message.
     let server: TrafficSocket?
-    /// Bytes that the server's socket puts before each message.
+    /// The number of bytes that the server's socket delivers before each message.
     let header: Int
-    /// Bytes with which the server answers each message, or nil.
+    /// The size of the server's answer to each message, in bytes; nil for no answers.
     let reply: Int?
 
-    /// Sends all, and waits for what should arrive.
+    /// Sends all messages, and waits for the expected answers.
     ///
     /// Messages that do not arrive are not an error; the result counts them.
     func run(_ batch: borrowing MessageBatch, size: Int) throws(LabError) -> TrafficResult {
@@ -82,7 +82,7 @@ struct DatagramExchange: ~Copyable {
             let sent = try sendAnswers(batch, rest, address)
             result.serverSent += TrafficCount(messages: sent, bytes: sent * size)
             rest -= sent
-            // Room for the rest of the answers.
+            // Makes room for the remaining answers.
             try client.drain(into: &result.clientReceived)
         }
     }

@@ -2,20 +2,20 @@ import CWeir
 import Glibc
 
 extension TrafficPath {
-    /// Room for messages that wait, for each socket: some 100,000 small ones.
+    /// The receive buffer of each socket: enough for about 100,000 small messages.
     private static let receiveBuffer: Int32 = 128 << 20
 
-    /// Sends UDP datagrams; those larger than the MTU travel in fragments.
+    /// Sends UDP datagrams; datagrams larger than the MTU are fragmented.
     ///
     /// - Parameters:
-    ///   - count: how many.
-    ///   - size: payload bytes of each, 0 to 65,507 (IPv6: 65,527).
-    ///   - reply: payload bytes with which the server answers each, or nil for no answers.
+    ///   - count: the number of datagrams.
+    ///   - size: the payload size in bytes, 0 to 65,507 (IPv6: 65,527).
+    ///   - reply: the payload size of the server's answers; nil for no answers.
     ///   - port: the server's port; 0 for any.
     ///   - sourcePort: the client's port; 0 for any.
-    ///   - perSecond: how many a second, or nil for full speed.
-    /// - Returns: what the sockets carried; what got lost on the way is missing in what was received.
-    /// - Throws: ``LabError`` if a socket cannot be opened or refuses to send.
+    ///   - perSecond: the number of datagrams per second; nil for full speed.
+    /// - Returns: the traffic of the sockets; lost datagrams are missing in the received counts.
+    /// - Throws: ``LabError`` if a socket cannot be opened, or if sending fails.
     package func udp(
         count: Int,
         size: Int = 100,
@@ -46,14 +46,14 @@ extension TrafficPath {
         }.get()
     }
 
-    /// Sends packets of any protocol above IP; those larger than the MTU travel in fragments.
+    /// Sends packets of any protocol above IP; packets larger than the MTU are fragmented.
     ///
     /// - Parameters:
     ///   - proto: the protocol's number, such as 253 (RFC 3692, for experiments) or 132 (SCTP).
-    ///   - payload: what follows the IP header.
-    ///   - count: how many.
-    /// - Returns: what the sockets carried, without IP headers.
-    /// - Throws: ``LabError`` if a socket cannot be opened or refuses to send.
+    ///   - payload: the bytes after the IP header.
+    ///   - count: the number of packets.
+    /// - Returns: the traffic of the sockets, without IP headers.
+    /// - Throws: ``LabError`` if a socket cannot be opened, or if sending fails.
     package func rawIP(proto: UInt8, payload: [UInt8], count: Int) throws(LabError) -> TrafficResult {
         let (address, timeout) = (address, timeout)
         let number = try boundSocket(SOCK_RAW, Int32(proto), port: 0)
@@ -77,12 +77,12 @@ extension TrafficPath {
     /// Sends echo requests, which the server's kernel answers: ICMP, or ICMPv6 for an IPv6 address.
     ///
     /// - Parameters:
-    ///   - count: how many; their sequence numbers are 1, 2, 3 and so on.
-    ///   - size: bytes after the header of 8.
-    ///   - identifier: the identifier of the requests; 0 for one that the kernel chooses.
-    ///   - perSecond: how many a second, or nil for full speed.
+    ///   - count: the number of requests; their sequence numbers start at 1.
+    ///   - size: the number of bytes after the header of 8 bytes.
+    ///   - identifier: the identifier of the requests; 0 if the kernel chooses it.
+    ///   - perSecond: the number of requests per second; nil for full speed.
     /// - Returns: requests as ``TrafficResult/clientSent``, replies as ``TrafficResult/clientReceived``.
-    /// - Throws: ``LabError`` if a socket cannot be opened or refuses to send.
+    /// - Throws: ``LabError`` if a socket cannot be opened, or if sending fails.
     package func ping(
         count: Int,
         size: Int = 56,
@@ -96,7 +96,7 @@ extension TrafficPath {
             try client.setReceiveBuffer(Self.receiveBuffer)
             let any = try LabAddress(address.isIPv6 ? "::" : "0.0.0.0")
             try client.bind(to: any, port: identifier)
-            // Type and code; the kernel fills checksum and identifier in.
+            // Type and code; the kernel sets checksum and identifier.
             let request = [address.isIPv6 ? 128 : 8] + [UInt8](repeating: 0, count: 7 + size)
             let batch = MessageBatch(of: request) { message, number in
                 message[6] = UInt8(truncatingIfNeeded: (number + 1) >> 8)
@@ -116,7 +116,7 @@ extension TrafficPath {
         }.get()
     }
 
-    /// Opens the server's socket in the server's namespace, before the client starts.
+    /// Opens the server's socket in the server's namespace; called before the client starts.
     private func boundSocket(_ type: __socket_type, _ proto: Int32, port: UInt16) throws(LabError) -> BoundSocket {
         let address = address
         return try server.perform { () throws(LabError) in
@@ -127,7 +127,7 @@ extension TrafficPath {
         }.get()
     }
 
-    /// The address that the calling thread's namespace sends from on the way to a destination.
+    /// Returns the source address for a destination in the calling thread's namespace.
     private static func source(for destination: SocketAddress, _ family: Int32) throws(LabError) -> LabAddress {
         let probe = try TrafficSocket(family, SOCK_DGRAM)
         let number = probe.number
@@ -138,7 +138,7 @@ extension TrafficPath {
     }
 }
 
-/// Carries a server's socket out of the thread that opened it.
+/// Passes a server's socket out of the thread that opened it.
 private final class BoundSocket {
     let port: UInt16
     private var socket: TrafficSocket?
@@ -148,7 +148,7 @@ private final class BoundSocket {
         self.socket = consume socket
     }
 
-    /// Gives the socket up.
+    /// Returns the socket once; nil after that.
     func take() -> TrafficSocket? {
         socket.take()
     }

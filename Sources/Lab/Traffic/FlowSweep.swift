@@ -1,31 +1,31 @@
-/// UDP frames that belong to many flows, one after the other: 32,768 source ports, then the next source address.
+/// UDP frames of many flows, one after the other: 32,768 source ports, then the next source address.
 ///
-/// Number n stands for the flow n modulo ``flows``. Ethernet without tags; the checksums of UDP are left out for IPv4
-/// (0: none) and not right for IPv6, where only the last two bytes of the address and the ports change.
+/// Frame n belongs to flow n modulo ``flows``. The frames are untagged Ethernet. For IPv4 the UDP checksum is 0 (none); for
+/// IPv6 it is wrong, because only the last two bytes of the address and the ports are changed.
 package struct FlowSweep: Sendable {
     /// The number of different flows.
     package let flows: Int
-    /// The first of the flows' source addresses; the next ones count up.
+    /// The first source address; the following ones count up.
     package let source: LabAddress
     /// The frame of the first flow.
     package let template: [UInt8]
 
-    /// The first source port; the ports of an address are this and the next 32,767.
+    /// The first source port; each address uses this and the next 32,767 ports.
     package static let firstPort: UInt16 = 16384
     private static let portsPerAddress = 32768
 
     private let lastSourceBytes: UInt32
     private let checksumBase: UInt32
 
-    /// Makes a sweep.
+    /// Creates a sweep.
     ///
     /// - Parameters:
-    ///   - flows: how many different flows, at least 1; each 32,768 need another source address, of at most 65,536.
+    ///   - flows: the number of flows, at least 1; each 32,768 need one of at most 65,536 source addresses.
     ///   - source: the first source address.
-    ///   - destination: where all go, of the same IP version.
+    ///   - destination: the destination address, of the same IP version.
     ///   - port: the destination port.
-    ///   - payload: bytes after the UDP header.
-    /// - Throws: ``LabError/invalid(_:)`` if there are no or too many flows, or the addresses do not match.
+    ///   - payload: the bytes after the UDP header.
+    /// - Throws: ``LabError/invalid(_:)`` if there are no or too many flows, or if the addresses do not match.
     package init(
         flows: Int,
         from source: LabAddress,
@@ -52,7 +52,7 @@ package struct FlowSweep: Sendable {
             checksumBase = 0
         } else {
             frame.replaceSubrange(Offset.udp4Checksum..<(Offset.udp4Checksum + 2), with: [0, 0])
-            // The header's sum without the two bytes that change (RFC 1624).
+            // The header's checksum without the two bytes that change (RFC 1624).
             let sum = UInt32(~(UInt16(frame[Offset.ip4Checksum]) << 8 | UInt16(frame[Offset.ip4Checksum + 1])))
             checksumBase = sum + 0xffff - lastSourceBytes
         }
@@ -69,7 +69,7 @@ package struct FlowSweep: Sendable {
         static let udp6 = 54
     }
 
-    /// Makes a frame, the template or one that this function changed, the frame of a flow.
+    /// Changes a frame, which must be the template or a result of this function, to the frame of a flow.
     package func change(_ frame: inout MutableSpan<UInt8>, _ number: Int) {
         let flow = number % flows
         let port = Self.firstPort + UInt16(flow % Self.portsPerAddress)

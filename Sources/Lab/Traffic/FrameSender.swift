@@ -1,16 +1,16 @@
 import CWeir
 import Glibc
 
-/// Sends frames of any bytes through an interface (packet(7)), past the namespace's own protocols.
+/// Sends arbitrary frames through an interface (packet(7)), without the namespace's network stack.
 ///
-/// Frames start with the link layer's header: Ethernet, or the IP header on a device without one. They leave through the
-/// interface's egress hooks like all packets do.
+/// Frames start with the link-layer header: Ethernet, or the IP header on a device without Ethernet. They pass the interface's
+/// egress hooks like all packets.
 package struct FrameSender: ~Copyable {
     private let socket: TrafficSocket
     private let interface: String
     private let timeout: Duration
 
-    /// Opens an interface; `timeout` is how long the device may take nothing.
+    /// Opens an interface; `timeout` is the maximum time for which the device may accept no frames.
     package init(
         _ interface: String,
         in namespace: NetworkNamespace,
@@ -18,7 +18,7 @@ package struct FrameSender: ~Copyable {
     ) throws(LabError) {
         let index = try namespace.index(of: interface)
         let opened = try namespace.perform { () throws(LabError) in
-            // Protocol 0: sends, but receives nothing.
+            // Protocol 0: the socket sends, but receives nothing.
             let socket = try TrafficSocket(AF_PACKET, SOCK_RAW, 0)
             try socket.set(SOL_SOCKET, SO_SNDBUFFORCE, 16 << 20)
             var address = sockaddr_ll()
@@ -50,15 +50,15 @@ package struct FrameSender: ~Copyable {
         return count
     }
 
-    /// Sends a frame many times, as fast as the device takes it.
+    /// Sends a frame many times, as fast as the device accepts it.
     ///
     /// - Parameters:
     ///   - frame: the frame.
-    ///   - times: how often.
-    ///   - change: changes each copy before it is sent, given its number from 0; the copies are used again and again,
-    ///     so it must set what it sets in every one.
-    /// - Returns: frames and bytes that the kernel took.
-    /// - Throws: ``LabError`` if the kernel refuses a frame (EMSGSIZE: longer than the MTU), or takes none in time.
+    ///   - times: the number of copies.
+    ///   - change: changes each copy before it is sent, given its number from 0. The copies are reused, so it must set the same
+    ///     bytes in each.
+    /// - Returns: the frames and bytes that the kernel accepted.
+    /// - Throws: ``LabError`` if the kernel rejects a frame (EMSGSIZE: longer than the MTU), or accepts none in time.
     @discardableResult
     package func send(
         _ frame: [UInt8],
@@ -77,14 +77,14 @@ package struct FrameSender: ~Copyable {
         return TrafficCount(messages: sent, bytes: sent * frame.count)
     }
 
-    /// Sends the frames of a sweep, one for each flow in turn, as fast as the device takes them.
+    /// Sends the frames of a sweep in order, as fast as the device accepts them.
     @discardableResult
     package func send(_ sweep: FlowSweep, count: Int) throws(LabError) -> TrafficCount {
         try send(sweep.template, times: count) { frame, number in sweep.change(&frame, number) }
     }
 }
 
-/// Carries a socket out of the thread that opened it.
+/// Passes a socket out of the thread that opened it.
 private final class OpenedFrameSocket {
     private var socket: TrafficSocket?
 

@@ -1,21 +1,21 @@
 import CWeir
 import Glibc
 
-/// A TCP connection, or a UDP datagram between two sockets, that stays open until ``close()``.
+/// A TCP connection, or a UDP datagram between two sockets; it stays open until ``close()``.
 ///
-/// The client calls one address and the server answers at another where a rule on the way translates addresses.
+/// If a rule on the path translates addresses, the client calls one address, and the server answers at another.
 package final class HeldConnection {
     /// The protocol.
     package enum Kind: Sendable {
-        /// A connection that both ends have agreed on.
+        /// An established connection.
         case tcp
-        /// A datagram, which has arrived.
+        /// A datagram that has arrived.
         case udp
 
         fileprivate var type: __socket_type { self == .tcp ? SOCK_STREAM : SOCK_DGRAM }
     }
 
-    /// An address and port, as one of the two ends sees it.
+    /// An address and port, as seen by one of the two ends.
     package struct Place: Sendable {
         /// The address.
         package var address: LabAddress
@@ -31,9 +31,9 @@ package final class HeldConnection {
 
     /// The protocol.
     package let kind: Kind
-    /// The place that the client calls.
+    /// The place to which the client connects.
     package let called: Place
-    /// The client's port, as the client sees it.
+    /// The client's port, as seen by the client.
     package let clientPort: UInt16
 
     private var client: SocketHolder?
@@ -43,13 +43,13 @@ package final class HeldConnection {
     ///
     /// - Parameters:
     ///   - kind: the protocol.
-    ///   - client: where the client is.
-    ///   - called: what the client calls.
-    ///   - server: where the server is.
-    ///   - answering: what the server answers at.
-    ///   - timeout: how long each step may take.
-    /// - Throws: ``LabError/timeout(operation:progress:)`` if the client's packets do not reach the server, and the error
-    ///   if the connection is refused.
+    ///   - client: the client's namespace.
+    ///   - called: the place to which the client connects.
+    ///   - server: the server's namespace.
+    ///   - answering: the place where the server listens.
+    ///   - timeout: the time limit for each step.
+    /// - Throws: ``LabError/timeout(operation:progress:)`` if the client's packets do not reach the server, and the error if
+    ///   the connection is refused.
     package init(
         _ kind: Kind,
         from client: NetworkNamespace,
@@ -86,8 +86,8 @@ package final class HeldConnection {
 
     /// Sends bytes from the client's end.
     ///
-    /// - Parameter count: how many.
-    /// - Throws: if the socket does not take them all at once.
+    /// - Parameter count: the number of bytes.
+    /// - Throws: an error if the socket does not accept all bytes at once.
     package func send(_ count: Int) throws(LabError) {
         guard let client else { return }
         let number = client.socket.number
@@ -125,7 +125,7 @@ package final class HeldConnection {
     }
 }
 
-/// Carries a socket out of the thread that opened it.
+/// Passes a socket out of the thread that opened it.
 private final class SocketHolder {
     let socket: TrafficSocket
 

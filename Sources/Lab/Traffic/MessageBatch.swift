@@ -3,19 +3,19 @@ import Glibc
 
 /// Memory for a batch of messages of one size.
 struct MessageBatch: ~Copyable {
-    /// Changes a message before it is sent: its bytes, and its number among all.
+    /// Changes a message before it is sent, given its bytes and its number.
     typealias Change = (inout MutableSpan<UInt8>, Int) -> Void
 
     private let storage: UnsafeMutableBufferPointer<UInt8>
     private let size: Int
-    /// The number of messages that it holds.
+    /// The maximum number of messages in the batch.
     private let capacity: Int
     private let change: Change?
 
-    /// Makes room for messages that start as copies of a template; without changes one copy serves for all.
+    /// Creates a batch of copies of a template; without a change, all messages share one copy.
     init(of template: [UInt8], change: Change?) {
         size = template.count
-        // Large messages fill a socket's buffer sooner.
+        // With large messages, fewer fill a socket's buffer.
         capacity = max(1, min(Int(WEIR_NETNS_BATCH), 262_144 / max(1, template.count)))
         self.change = change
         let copies = change == nil ? 1 : capacity
@@ -29,9 +29,9 @@ struct MessageBatch: ~Copyable {
         storage.deallocate()
     }
 
-    /// Sends messages, beginning with a number, as many as the batch and the socket have room for.
+    /// Sends messages from a number on, as many as the batch and the socket have room for.
     ///
-    /// - Returns: how many were sent; 0 if the socket has no room.
+    /// - Returns: the number of sent messages; 0 if the socket has no room.
     func send(
         through socket: borrowing TrafficSocket,
         from first: Int,
@@ -51,7 +51,7 @@ struct MessageBatch: ~Copyable {
         let result =
             address.map { $0.withPointer { transmit(number, stride, count, $0, $1) } }
             ?? transmit(number, stride, count, nil, 0)
-        // A device queue that is full is a moment's matter as well.
+        // A full device queue is temporary, too.
         if result == 0 - EAGAIN || result == 0 - ENOBUFS { return 0 }
         return Int(try LabError.unwrap("send \(count) messages of \(size) bytes", result))
     }

@@ -1,8 +1,8 @@
-/// Bytes of frames and packets, from the outside in: each function puts one header before a payload.
+/// Builds frames and packets from the inside out: each function adds one header to a payload.
 ///
-/// Checksums are right, lengths follow from the payloads.
+/// Checksums are correct; lengths follow from the payloads.
 package enum Packet {
-    /// An Ethernet frame (IEEE 802.3), with VLAN tags, the outer one first.
+    /// Returns an Ethernet frame (IEEE 802.3) with VLAN tags, the outer one first.
     ///
     /// Without a type, the EtherType is that of the payload's IP version.
     package static func ethernet(
@@ -17,7 +17,7 @@ package enum Packet {
         return destination + source + tagBytes + bytes(type ?? (isIPv6 ? 0x86dd : 0x0800)) + payload
     }
 
-    /// An IPv4 (RFC 791) or IPv6 (RFC 8200) packet, after the kind of the addresses.
+    /// Returns an IPv4 (RFC 791) or IPv6 (RFC 8200) packet, depending on the addresses.
     package static func ip(
         from source: LabAddress,
         to destination: LabAddress,
@@ -36,7 +36,7 @@ package enum Packet {
         return header + payload
     }
 
-    /// A UDP packet (RFC 768) in IP.
+    /// Returns a UDP packet (RFC 768) in IP.
     package static func udp(
         from source: LabAddress,
         port sourcePort: UInt16,
@@ -49,9 +49,9 @@ package enum Packet {
         return transport(segment, checksumAt: 6, source, destination, proto: 17)
     }
 
-    /// A TCP packet (RFC 9293) without options in IP.
+    /// Returns a TCP packet (RFC 9293) without options, in IP.
     ///
-    /// The low byte of the flags: 2 is SYN, 18 SYN with ACK, 4 RST.
+    /// The low byte of the flags: 2 is SYN, 18 is SYN with ACK, 4 is RST.
     package static func tcp(
         from source: LabAddress,
         port sourcePort: UInt16,
@@ -77,7 +77,7 @@ package enum Packet {
         let length = bytes(UInt16(truncatingIfNeeded: segment.count))
         let sum = checksum(source.bytes + destination.bytes + length + [0, proto] + segment)
         var segment = segment
-        // 0 would say that there is no checksum (RFC 768).
+        // 0 would mean that there is no checksum (RFC 768).
         segment.replaceSubrange(offset..<(offset + 2), with: bytes(sum == 0 && proto == 17 ? 0xffff : sum))
         return ip(from: source, to: destination, proto: proto, payload: segment)
     }

@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// An IP address with a port, as the kernel takes it.
+/// An IP address with a port, in the kernel's form.
 struct SocketAddress {
     private var storage = sockaddr_storage()
     private var length: socklen_t
@@ -46,7 +46,7 @@ struct SocketAddress {
         }
     }
 
-    /// Shows the address to a system call.
+    /// Passes the address to a system call.
     func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         withUnsafePointer(to: storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }

@@ -3,28 +3,28 @@ import Glibc
 
 /// The result of an attempt to connect.
 package enum ConnectionOutcome: Hashable, Sendable {
-    /// The connection was made (and closed again).
+    /// The connection was established, and closed again.
     case connected
     /// The other end, or a rule on the way, refused the connection.
     case refused
-    /// Nobody answered in time.
+    /// There was no answer in time.
     case timedOut
-    /// Another error; the `errno`.
+    /// Another error, with its `errno`.
     case failed(Int32)
 }
 
 extension TrafficPath {
-    /// Carries TCP connections, one after the other: a request, the answer when the request is complete, the end.
+    /// Runs TCP connections one after the other: a request, the answer after the complete request, the end.
     ///
-    /// The server closes first. When this returns, both ends have seen the other's end of stream.
+    /// The server closes first. When this returns, both ends have received the other's end of stream.
     ///
     /// - Parameters:
-    ///   - connections: how many.
-    ///   - request: bytes from client to server, on each connection.
-    ///   - response: bytes from server to client, on each connection.
+    ///   - connections: the number of connections.
+    ///   - request: the number of bytes from client to server on each connection.
+    ///   - response: the number of bytes from server to client on each connection.
     ///   - port: the server's port; 0 for any.
-    /// - Returns: what the sockets carried; `messages` are connections.
-    /// - Throws: ``LabError/timeout(operation:progress:)`` if nothing moves for ``timeout``, and the error if a
+    /// - Returns: the traffic of the sockets; `messages` are connections.
+    /// - Throws: ``LabError/timeout(operation:progress:)`` if there is no progress for ``timeout``, and the error if a
     ///   connection is refused or reset.
     package func tcp(
         connections: Int = 1,
@@ -47,13 +47,13 @@ extension TrafficPath {
         }.get()
     }
 
-    /// Tries to connect to a port where nothing need listen.
+    /// Tries to connect to a port; a listener is not required.
     package func tcpAttempt(port: UInt16) throws(LabError) -> ConnectionOutcome {
         try ConnectionAttempt.begin(from: client, to: address, port: port).outcome(within: timeout)
     }
 }
 
-/// A server that listens; clients that start later find it.
+/// A listening server, to which clients can connect later.
 private final class TCPListener {
     let socket: TrafficSocket
     let address: LabAddress
@@ -69,7 +69,7 @@ private final class TCPListener {
     }
 }
 
-/// The bytes to send, and the room where they arrive.
+/// The bytes to send, and the buffer for received bytes.
 private final class TransferBuffer {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 16)
 
@@ -82,7 +82,7 @@ private final class TransferBuffer {
     }
 }
 
-/// A connection; this thread handles both ends.
+/// A connection; the calling thread handles both ends.
 private struct TCPExchange: ~Copyable {
     private let client: TrafficSocket
     private let server: TrafficSocket
@@ -127,7 +127,7 @@ private struct TCPExchange: ~Copyable {
             if let server = try TrafficSocket(acceptedBy: listener.socket) { return server }
             let code = try client.pendingError()
             if code != 0 { throw .system(operation: name, code: code) }
-            // The listener is ready when the connection is, the client when it failed.
+            // The listener becomes ready when the connection is established, the client when it has failed.
             let rest = ContinuousClock.now.duration(to: deadline)
             guard rest > .zero,
                 try waitUntilReady([listener.socket.interest(POLLIN), client.interest(0)], rest)
@@ -135,7 +135,7 @@ private struct TCPExchange: ~Copyable {
         }
     }
 
-    /// Plays both ends until both have seen the other's end.
+    /// Handles both ends until both have received the other's end of stream.
     mutating func run(_ timeout: Duration) throws(LabError) -> TrafficResult {
         var clientDone = false
         var serverDone = false

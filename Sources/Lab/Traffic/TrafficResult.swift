@@ -1,9 +1,9 @@
 /// Messages and their bytes, as a socket counts them.
 package struct TrafficCount: Hashable, Sendable {
-    /// Datagrams, echo messages, packets or frames; for TCP connections that were carried through.
+    /// Datagrams, echo messages, packets or frames; for TCP, completed connections.
     package var messages: Int
-    /// The bytes that the socket was given or gave: payload of TCP, UDP and raw IP; ICMP messages with their header; whole
-    /// frames.
+    /// The bytes that were sent or received through the socket: the payload of TCP, UDP and raw IP; ICMP messages with their
+    /// header; whole frames.
     package var bytes: Int
 
     /// Takes all members.
@@ -19,18 +19,18 @@ package struct TrafficCount: Hashable, Sendable {
     }
 }
 
-/// The traffic that the client's socket accepted for sending.
+/// The traffic of the sockets at both ends.
 package struct TrafficResult: Hashable, Sendable {
-    /// The traffic that the server's socket delivered.
+    /// The traffic that the client's socket accepted for sending.
     package var clientSent = TrafficCount()
-    /// The traffic that the server's socket accepted for sending.
+    /// The traffic that the server's socket delivered.
     package var serverReceived = TrafficCount()
-    /// The traffic that the client's socket delivered.
+    /// The traffic that the server's socket accepted for sending.
     package var serverSent = TrafficCount()
-    /// The messages that the client's socket delivered.
+    /// The traffic that the client's socket delivered.
     package var clientReceived = TrafficCount()
 
-    /// Makes a result with nothing in it.
+    /// Creates a result without traffic.
     package init() {}
 
     /// Adds up two results.
@@ -42,7 +42,7 @@ package struct TrafficResult: Hashable, Sendable {
     }
 }
 
-/// From where to where traffic goes.
+/// The path of traffic, from a client to a server.
 package struct TrafficPath: Sendable {
     /// The client's namespace.
     package var client: NetworkNamespace
@@ -50,7 +50,7 @@ package struct TrafficPath: Sendable {
     package var server: NetworkNamespace
     /// The server's address.
     package var address: LabAddress
-    /// The time without progress after which the traffic counts as stuck.
+    /// The time without progress after which the traffic fails.
     package var timeout: Duration
 
     /// Takes all members.
@@ -68,7 +68,7 @@ package struct TrafficPath: Sendable {
 }
 
 extension Duration {
-    /// The time as poll(2) takes it: whole milliseconds, rounded up, at least 0.
+    /// The time for poll(2): whole milliseconds, rounded up, at least 0.
     var pollTime: Int32 {
         let (seconds, attoseconds) = components
         let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000

@@ -1,11 +1,11 @@
 import CWeir
 import Glibc
 
-/// The owner of a non-blocking socket.
+/// Owns a non-blocking socket.
 struct TrafficSocket: ~Copyable {
     private let descriptor: Descriptor
 
-    /// The number, for system calls; never to be closed or kept.
+    /// The number, for system calls; it must not be closed or stored.
     var number: Int32 { descriptor.number }
 
     /// Opens a socket in the namespace of the calling thread.
@@ -17,7 +17,7 @@ struct TrafficSocket: ~Copyable {
         descriptor = Descriptor(owning: number)
     }
 
-    /// Takes the next connection of a listening socket, or nothing if none waits.
+    /// Accepts the next connection of a listening socket; nil if there is none.
     init?(acceptedBy listener: borrowing TrafficSocket) throws(LabError) {
         let result = weir_netns_accept(listener.number)
         if result == 0 - EAGAIN { return nil }
@@ -29,7 +29,7 @@ struct TrafficSocket: ~Copyable {
         try set(SOL_SOCKET, SO_RCVBUFFORCE, bytes)
     }
 
-    /// Sets an option that is a number.
+    /// Sets an integer option.
     func set(_ level: Int32, _ option: Int32, _ value: Int32) throws(LabError) {
         var value = value
         let number = number
@@ -38,10 +38,10 @@ struct TrafficSocket: ~Copyable {
         }
     }
 
-    /// Binds to an address; port 0 is any.
+    /// Binds to an address; port 0 means any port.
     ///
-    /// A process that is being started elsewhere in this program holds copies of all sockets until it becomes another
-    /// program: one that was just closed may so still be bound.
+    /// A child process that this program is starting has copies of all sockets until it executes its program, so the address of
+    /// a socket that was just closed may still be in use.
     func bind(to address: LabAddress, port: UInt16) throws(LabError) {
         try set(SOL_SOCKET, SO_REUSEADDR, 1)
         let number = number
@@ -50,7 +50,7 @@ struct TrafficSocket: ~Copyable {
         }
     }
 
-    /// Begins to connect; the socket is writable when that has ended.
+    /// Starts to connect; the socket becomes writable when that has ended.
     func connect(to address: LabAddress, port: UInt16) throws(LabError) {
         let result = SocketAddress(address, port: port).withPointer { Glibc.connect(number, $0, $1) }
         let code = errno
@@ -59,7 +59,7 @@ struct TrafficSocket: ~Copyable {
         }
     }
 
-    /// The error on the socket since the last call, or 0 (`SO_ERROR`).
+    /// Returns the error on the socket since the last call, or 0 (`SO_ERROR`).
     func pendingError() throws(LabError) -> Int32 {
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
@@ -70,7 +70,7 @@ struct TrafficSocket: ~Copyable {
         return code
     }
 
-    /// Sends from a buffer; 0 if there is no room.
+    /// Sends from a buffer; returns 0 if there is no room.
     func send(_ bytes: UnsafeRawBufferPointer) throws(LabError) -> Int {
         let result = Glibc.send(number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
         let code = errno
@@ -78,7 +78,7 @@ struct TrafficSocket: ~Copyable {
         return max(0, result)
     }
 
-    /// Receives into a buffer; nil if nothing waits, 0 at the end of the stream.
+    /// Receives into a buffer; returns nil if there is nothing to receive, 0 at the end of the stream.
     func receive(into bytes: UnsafeMutableRawBufferPointer) throws(LabError) -> Int? {
         let result = recv(number, bytes.baseAddress, bytes.count, 0)
         let code = errno
@@ -87,7 +87,7 @@ struct TrafficSocket: ~Copyable {
         throw .system(operation: "receive", code: code)
     }
 
-    /// Takes all messages that wait and adds them to a count; `header` bytes of each message do not count.
+    /// Receives all available messages and adds them to a count; `header` bytes of each message are not counted.
     func drain(into count: inout TrafficCount, header: Int = 0) throws(LabError) {
         while true {
             var bytes: UInt64 = 0
@@ -99,7 +99,7 @@ struct TrafficSocket: ~Copyable {
         }
     }
 
-    /// Says that nothing more will be sent.
+    /// Shuts down the sending direction.
     func finish() throws(LabError) {
         let number = number
         _ = try LabError.check("shut a connection down") { shutdown(number, Int32(SHUT_WR)) }
@@ -111,7 +111,7 @@ struct TrafficSocket: ~Copyable {
     }
 }
 
-/// Waits until one of the sockets is ready or the time is over; false in the second case.
+/// Waits until one of the sockets is ready; returns false after a timeout.
 func waitUntilReady(_ interests: [pollfd], _ timeout: Duration) throws(LabError) -> Bool {
     var interests = interests
     let ready = try LabError.check("wait for a socket") {
