@@ -2,7 +2,7 @@ import FlowModel
 import Policy
 package import Records
 
-/// Explains why a record is allowed or denied, step by step.
+/// Explains step by step why a record is allowed or denied.
 package struct Explanation: Sendable, Encodable {
     /// The result of one tier.
     package struct Step: Sendable, Encodable {

@@ -21,7 +21,7 @@ package struct Finding: Sendable, Encodable {
 }
 
 extension Finding {
-    /// All findings in the records of a range, worst first.
+    /// Returns all findings in the records of a range, worst first.
     package static func all(_ totals: KeyTotals, gaps: [(from: Int64, until: Int64)]) -> [Finding] {
         var disagreements = Group(), pending = Group(), denied = Group(), remainders = Group(), unexplained = Group()
         for total in totals.totals {

@@ -1,13 +1,13 @@
-/// The first elements in an order, of any number that are added one by one; twice as many are held at most.
+/// Selects the first elements in an order from any number of added elements; stores at most twice as many.
 package struct FirstOf<Element> {
     private let limit: Int
     private let precedes: (Element, Element) -> Bool
     private var found: [Element] = []
 
-    /// Begins without elements.
+    /// Creates an empty selection.
     ///
     /// - Parameters:
-    ///   - limit: how many elements are wanted.
+    ///   - limit: the number of elements to keep.
     ///   - precedes: whether one element comes before another.
     package init(_ limit: Int, by precedes: @escaping (Element, Element) -> Bool) {
         (self.limit, self.precedes) = (limit, precedes)
@@ -15,14 +15,14 @@ package struct FirstOf<Element> {
 
     /// Adds an element.
     ///
-    /// - Returns: the elements that are not among the first, once there are enough of them.
+    /// - Returns: the elements that are discarded, if there are too many.
     @discardableResult
     package mutating func add(_ element: Element) -> ArraySlice<Element> {
         found.append(element)
         return found.count >= 2 * limit + 64 ? cut() : []
     }
 
-    /// Removes and returns the elements that are not among the first.
+    /// Removes and returns the elements that are not among the first ones.
     package mutating func cut() -> ArraySlice<Element> {
         found.sort(by: precedes)
         let rest = found.dropFirst(limit)

@@ -44,7 +44,7 @@ package struct FlowGraph: Sendable, Encodable {
         package var filter: String
     }
 
-    /// The edges that are left out.
+    /// The sums of edges that are left out.
     package struct Rest: Sendable, Encodable {
         package var edges = 0
         package var allowed = Amount()
@@ -74,13 +74,13 @@ package struct FlowGraph: Sendable, Encodable {
 
     /// Builds a graph from the sums of a range.
     ///
-    /// The edges of the limit are held in memory twice at most, others only while their pairs are added up.
+    /// Edges within the limit are held in memory, at most twice as many; other edges only while their pairs are summed.
     ///
     /// - Parameters:
     ///   - totals: the sums.
-    ///   - level: what the nodes represent.
-    ///   - focus: the id of a node; only edges at this node are kept. nil keeps all edges.
-    ///   - limit: the maximum number of edges; those with denied connections come first, then those with the most.
+    ///   - level: the objects that the nodes represent.
+    ///   - focus: the id of a node, of which only the edges are kept; nil keeps all edges.
+    ///   - limit: the maximum number of edges; edges with denied connections come first, then those with the most connections.
     package init(_ totals: KeyTotals, by level: GraphLevel, focus: String?, limit: Int) {
         func ends(_ pair: FlowPair) -> (source: (node: Node, filter: String), destination: (node: Node, filter: String))
         {
@@ -90,7 +90,7 @@ package struct FlowGraph: Sendable, Encodable {
             )
         }
         var links = FirstOf<Link>(limit) { Self.precedes($0.edge, $1.edge) }
-        // Edges whose pairs come one after the other: one, and rarely others of the same hash.
+        // The edges whose pairs are being added: usually one, and rarely others with the same hash.
         var open: [Link] = []
         var last: Int?
         func close() {

@@ -1,7 +1,7 @@
 import FlowModel
 package import Records
 
-/// An endpoint, as identified in graphs and pairs.
+/// An endpoint in graphs and pairs.
 package struct FlowNode: Sendable, Hashable, Encodable {
     /// The unique id of the node, such as `wep:yaobank/customer-*`.
     package var id: String
@@ -94,7 +94,7 @@ package struct FlowPair: Sendable {
     package var denied = Amount()
     /// The verdicts that staged policies would change.
     package var pending = PendingChange()
-    /// The record of the key with the most connections; of a denied key, if any connection was denied.
+    /// The record of the key with the most connections; if connections were denied, of a denied key.
     package var example: ReadRecord
     /// Start of the first interval, Unix seconds.
     package var firstSeen: Int64
@@ -109,7 +109,7 @@ package struct FlowPair: Sendable {
         return text
     }
 
-    /// Orders pairs that have the same sums, by their ends, their port and their protocol.
+    /// Orders pairs with equal sums, by their ends, port and protocol.
     package func precedes(_ other: FlowPair) -> Bool {
         (source.id, destination.id, port ?? 0, proto) < (
             other.source.id, other.destination.id, other.port ?? 0, other.proto

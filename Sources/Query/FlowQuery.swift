@@ -15,18 +15,19 @@ package struct FlowQuery: Sendable {
     package var groupBy: [GroupName]
     /// The measures that are summed.
     package var sums: [Measure]
-    /// The length of the points of a series, seconds; nil for none.
+    /// The length of the points of the series, seconds; nil for no series.
     package var interval: Int64?
     /// The index in ``sums`` of the measure that orders the groups, largest first; nil orders by the group values.
     package var order: Int?
     /// Whether the order is reversed.
     package var isReversed = false
-    /// Whether groups with the same sum are ordered by their values; otherwise they come as their first records did, which
-    /// takes less time.
+    /// Whether groups with equal sums are ordered by their values.
+    ///
+    /// Otherwise they are in the order of their first records, which takes less time.
     package var ordersTies = true
     /// The maximum number of groups.
     package var limit = 20
-    /// The limits of the query's memory and time.
+    /// The limits of memory and time.
     package var limits = QueryLimits()
 
     /// The maximum number of points in a series.

@@ -15,7 +15,7 @@ package struct FlowScan {
     private let deadline: ContinuousClock.Instant
     private let filter: RowFilter
 
-    /// The maximum duration of a query where nothing else is said, seconds.
+    /// The default maximum duration of a query, seconds.
     package static let limitSeconds = 10
 
     /// Prepares a scan.
@@ -44,7 +44,7 @@ package struct FlowScan {
     /// - Parameters:
     ///   - needs: the columns that the body reads.
     ///   - body: receives the rows of a block, and the index of a matching row.
-    /// - Throws: `QueryError` if it takes too long, `StoreError` if the store cannot be read, and what the body throws.
+    /// - Throws: `QueryError` if it takes too long, `StoreError` if the store cannot be read, and errors of the body.
     package func forEach(_ needs: ScanNeeds, _ body: (ScanRows, Int) throws -> Void) throws {
         var (needs, filter) = (needs, filter)
         if !filter.takesSums { needs.takesSums = false }

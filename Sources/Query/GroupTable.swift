@@ -4,37 +4,37 @@ import Store
 
 /// The groups of a query, numbered in the order of their first record.
 ///
-/// Groups depend on a row's flow key and on the values of its detail that are asked for. Of each key and of each value the text
-/// is read once; a group is the numbers of its texts.
+/// The group of a row depends on its flow key and on the details in the group names. The text of each key and each value is
+/// read once; a group is a list of text numbers.
 struct GroupTable {
     private let names: [GroupName]
     private let keys: [StoredKey]
     private let isOfKeys: Bool
-    /// The group of each flow key; where details are asked for, of its rows without one.
+    /// The group of each flow key; if groups depend on details, the group of its rows without a detail.
     private var ofKey: [Int32]
-    /// The details that the filter uses, by their places in ``StoreFields/detail``, ascending.
+    /// The details in the group names, by their index in ``StoreFields/detail``, ascending.
     private let asked: [Int]
-    /// For each name, the index in ``asked`` of its value; nil if the flow key has it.
+    /// For each name, the index in ``asked`` of its value; nil if the flow key contains the value.
     private let sources: [Int?]
-    /// Flow keys with the values of details that are asked for, and their groups.
+    /// Flow keys with the values of these details; their groups are in ``ofKnown``.
     private var known = ByteTable()
     private var ofKnown: [Int32] = []
     private var part: [UInt8] = []
-    /// Groups by their numbers of ``places``.
+    /// Groups by their numbers in ``places``.
     private var groups = ByteTable()
-    /// For each group the number in ``parts``, then those in ``texts``.
+    /// For each group, its number in ``parts``, then its numbers in ``texts``.
     private var places: [Int32] = []
-    /// What flow keys have of the values of groups; for each key its number, or -1.
+    /// The values of groups that flow keys contain, and for each key the number of its values, or -1.
     private var parts: [[String?]] = []
     private var partNumbers: [[String?]: Int32] = [:]
     private var partOfKey: [Int32]
-    /// Values of details: JSON, the number of its text, and texts.
+    /// The values of details as JSON, the number of each value's text, and the texts.
     private var values = ByteTable()
     private var textOfValue: [Int32] = []
     private var texts: [String?] = []
     private var textNumbers: [String?: Int32] = [:]
 
-    /// The most rows that are recognised, not read.
+    /// The maximum number of known rows; the text of known rows is not read again.
     private static let knownLimit = 500_000
 
     /// Creates an empty table.
@@ -64,7 +64,7 @@ struct GroupTable {
     /// Whether groups depend on details.
     var needsDetails: Bool { !isOfKeys }
 
-    /// The group number of a row.
+    /// Returns the group number of a row.
     mutating func number(_ rows: ScanRows, _ row: Int, _ key: Int) throws -> Int {
         if isOfKeys || !rows.hasDetail(row) {
             if ofKey[key] < 0 {
@@ -84,7 +84,7 @@ struct GroupTable {
         return Int(ofKnown[place.number])
     }
 
-    /// The group number of a flow key with values of a detail, each with a separator behind it.
+    /// Returns the group number of a flow key with values of details, each followed by a separator.
     private mutating func number(of key: Int, details: ArraySlice<UInt8>) throws -> Int {
         var group = [partNumber(of: key)]
         var rest = details
@@ -93,7 +93,7 @@ struct GroupTable {
             rest = rest[value.endIndex...].dropFirst()
             group.append(try textNumber(of: value, StoreFields.detail[index]))
         }
-        // There is no limit, and so always a number.
+        // The table has no limit, so there is always a number.
         guard let place = groups.number(of: group.withUnsafeBytes { Array($0) }) else { return 0 }
         if place.isNew { places += group }
         return place.number
@@ -111,7 +111,7 @@ struct GroupTable {
         return number
     }
 
-    /// The number of the text of a JSON value; of an empty one, of what the field has without a value.
+    /// Returns the number of a JSON value's text; an empty value stands for the field's empty value.
     private mutating func textNumber(of value: ArraySlice<UInt8>, _ field: FlowField) throws -> Int32 {
         let json = value.isEmpty ? Array(field.description.emptyJSON.utf8) : Array(value)
         guard let place = values.number(of: json) else { return 0 }
@@ -147,7 +147,7 @@ struct SumTable {
         (self.width, self.points) = (width, points)
     }
 
-    /// The number of sums held once a group of this number exists.
+    /// Returns the number of sums if there were a group with this number.
     func count(with group: Int) -> Int { max(group + 1, firsts.count) * (points + 1) * width }
 
     /// Adds values to a group.

@@ -42,7 +42,7 @@ package struct Amount: Sendable, Hashable, Encodable {
     }
 }
 
-/// The sums of each flow key over a range; the input of pairs, graphs, policies and findings.
+/// The sums of each flow key over a range, from which pairs, graphs, policies and findings are made.
 package struct KeyTotals {
     /// The sums of one key.
     package struct Total {
@@ -73,7 +73,7 @@ package struct KeyTotals {
     /// - Parameters:
     ///   - scan: selects the records.
     ///   - interval: the length of the points of a series, seconds; nil for none.
-    /// - Throws: as ``FlowScan/forEach(_:_:)``.
+    /// - Throws: the errors of ``FlowScan/forEach(_:_:)``.
     package init(_ scan: FlowScan, interval: Int64? = nil) throws {
         keys = scan.snapshot.keys
         var places = [Int32](repeating: -1, count: keys.count)
@@ -113,6 +113,6 @@ package struct KeyTotals {
         return Amount(connections: value(4), bytes: value(0) &+ value(1), packets: value(2) &+ value(3))
     }
 
-    /// The key of a total, as a record.
+    /// Returns the key of a total as a record.
     package func record(_ total: Total) -> ReadRecord { keys[total.key].record }
 }

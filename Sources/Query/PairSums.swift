@@ -4,16 +4,17 @@ import Records
 extension KeyTotals {
     /// Calls a body for each pair, in no particular order.
     ///
-    /// Pairs are made one after the other: there is a number per flow key in memory, and one pair.
+    /// Pairs are made one after the other: only one pair and a number per flow key are in memory.
     package func forEachPair(_ body: (FlowPair) -> Void) {
         forEachPair(in: pairOrder()) { pair, _ in body(pair) }
     }
 
-    /// Calls a body for each pair, all pairs of a group one after the other.
+    /// Calls a body for each pair; all pairs of a group follow each other.
     ///
     /// - Parameters:
-    ///   - group: the name of a pair's group.
-    ///   - body: takes a pair, and a number that is the same for all pairs of a group. Few other groups may have it, too.
+    ///   - group: returns the name of a pair's group.
+    ///   - body: receives a pair, and a number that is the same for all pairs of a group. Rarely, another group has the same
+    ///     number.
     package func forEachPair(by group: (FlowPair) -> String, _ body: (FlowPair, _ group: Int) -> Void) {
         let order = pairOrder()
         var grouped: [Place] = []
@@ -28,12 +29,12 @@ extension KeyTotals {
         forEachPair(in: grouped) { pair, places in body(pair, grouped[places.lowerBound].hash) }
     }
 
-    /// The place of a flow key's sums in the order in which pairs are made.
+    /// The position of a flow key's sums in the order in which pairs are made.
     private struct Place: Comparable {
-        /// The hash of the group or, where there are no groups, of the pair.
+        /// The hash of the group; without groups, of the pair.
         var hash: Int
         var total: Int32
-        /// The hash of the pair, where there are groups.
+        /// The hash of the pair, if there are groups.
         var pair = 0
 
         static func < (left: Place, right: Place) -> Bool {
@@ -41,7 +42,7 @@ extension KeyTotals {
         }
     }
 
-    /// The flow keys that pairs have, in the order of the pairs' hashes.
+    /// Returns the flow keys that belong to pairs, ordered by the pairs' hashes.
     private func pairOrder() -> [Place] {
         var order: [Place] = []
         order.reserveCapacity(totals.count)
@@ -54,7 +55,7 @@ extension KeyTotals {
         return order
     }
 
-    /// Makes the pairs of each stretch of equal hashes; there is rarely more than one.
+    /// Makes the pairs of each run of equal hashes; there is rarely more than one pair.
     private func forEachPair(in order: [Place], _ body: (FlowPair, _ places: Range<Int>) -> Void) {
         var start = 0
         while start < order.count {
@@ -95,7 +96,7 @@ private struct PairKey: Hashable {
     }
 }
 
-/// The counts of each reporter for a pair.
+/// The counts for a pair by each reporter.
 private struct PairViews {
     private var pair: FlowPair
     private var all = (Amount(), Amount())
@@ -150,7 +151,7 @@ private struct PairViews {
         }
     }
 
-    /// The larger reporter's count is the total; what either end denied is denied, and the rest is allowed.
+    /// The pair with the counts of both reporters: the larger total, and the connections that either end denied.
     var counted: FlowPair {
         var pair = pair
         let total = all.0.connections >= all.1.connections && all.0 != Amount() ? all.0 : all.1

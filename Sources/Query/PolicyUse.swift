@@ -2,7 +2,7 @@ import FlowModel
 package import Policy
 import Records
 
-/// The decisions of tiers, policies and rules in a range of records, and inventory rules that decided nothing.
+/// The decisions of tiers, policies and rules in a range of records, and inventory rules without decisions.
 package struct PolicyUse: Sendable {
     /// Whether a rule or policy decided connections of the range.
     package enum State: String, Sendable, Encodable {
@@ -64,7 +64,7 @@ package struct PolicyUse: Sendable {
 
     private var tierPlaces: [String: Int] = [:]
     private var policyPlaces: [PolicyKey: (tier: Int, policy: Int)] = [:]
-    /// The rule that each hit text counts for; the key is the direction and the hit without its index in the trace.
+    /// The rule for each hit text; the key is the direction and the hit without its index in the trace.
     private var known: [String: HitPlace?] = [:]
     /// Sums of the trace positions of each tier and policy, which order those that are not in the inventory.
     private var places: [String: (sum: Int, count: Int)] = [:]
@@ -115,7 +115,7 @@ package struct PolicyUse: Sendable {
         }
     }
 
-    /// Sorts tiers and policies, and marks those that decided nothing.
+    /// Sorts tiers and policies, and marks those without decisions.
     private mutating func finish(_ ordered: Int, _ hasEnforced: Bool, _ hasPending: Bool) {
         let order = places.mapValues { Double($0.sum) / Double(max(1, $0.count)) }
         func precedes(_ left: String, _ right: String) -> Bool {

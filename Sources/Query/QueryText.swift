@@ -9,7 +9,7 @@ package struct QueryText: Sendable {
     private let order: String?
     private let limit: Int
 
-    /// Takes the parts; nil or empty text selects the default.
+    /// Takes the parts; nil or empty text selects the default of a part.
     package init(groupBy: String?, sum: String?, interval: String?, order: String?, limit: Int) {
         (self.groupBy, self.sum, self.interval, self.order, self.limit) = (groupBy, sum, interval, order, limit)
     }

@@ -5,27 +5,27 @@ import Store
 
 /// Decides which rows of a scan match a filter.
 ///
-/// Rows with the same flow key and the same values of the details that the filter uses match alike: only the first of them is
+/// All rows with the same flow key and the same values of the filter's details have the same result: only the first of them is
 /// read as a record.
 struct RowFilter {
-    /// Whether the filter uses counters or times, so that each row is read.
+    /// Whether the filter uses counters or times, so that each row must be read.
     let needsCounters: Bool
     private let filter: Filter
     private let keys: [StoredKey]
     /// Whether the filter uses only fields of the flow key.
     private let isOfKeys: Bool
-    /// For each flow key, whether its records can match; always true if the filter uses other fields.
+    /// Whether the records of each flow key can match; always true if the filter uses other fields.
     private let wanted: [Bool]
-    /// The details that the filter uses, by their places in ``StoreFields/detail``, ascending.
+    /// The details that the filter uses, by their index in ``StoreFields/detail``, ascending.
     private let asked: [Int]
-    /// Flow keys with the values of these details.
+    /// Flow keys with the values of these details; their results are in ``matchOfKnown``.
     private var known = ByteTable()
     private var matchOfKnown: [Bool] = []
     private var part: [UInt8] = []
 
-    /// The most rows that are recognised, not read.
+    /// The maximum number of known rows; known rows are not read again.
     private static let knownLimit = 500_000
-    /// The most bytes of their keys: a pod chooses the length of some details, as of a process's arguments.
+    /// The maximum number of bytes of the known rows' keys: pods choose the length of some details, such as process arguments.
     private static let knownByteLimit = 8 << 20
 
     /// Prepares a filter for flow keys.
@@ -42,7 +42,7 @@ struct RowFilter {
     /// Whether the filter uses details.
     var needsDetails: Bool { !asked.isEmpty }
 
-    /// Whether rows of sums can match as records do.
+    /// Whether the filter can be applied to rows of sums.
     var takesSums: Bool { isOfKeys }
 
     /// Whether a row matches.

@@ -3,11 +3,11 @@ package import Records
 
 /// Explains why rules did not match, based on the current policies of an inventory.
 package struct RuleChecks: Sendable {
-    /// A line for each enforced rule that was evaluated and did not match, by tier name.
+    /// A line for each enforced rule that was evaluated and did not match, by tier.
     package var now: [String: [String]] = [:]
     /// The same, including staged policies.
     package var pending: [String: [String]] = [:]
-    /// The enforced allow rule that most nearly matches, and the unmet criterion, by tier name.
+    /// For each tier, the enforced allow rule that comes nearest to a match, and the criterion that is not met.
     package var nearest: [String: String] = [:]
     /// Additional notes.
     package var notes: [String] = []
@@ -29,7 +29,7 @@ extension Explanation {
     /// Adds the reasons why rules did not match.
     package mutating func add(_ checks: RuleChecks) {
         for index in now.steps.indices { now.steps[index].checks = checks.now[now.steps[index].tier] ?? [] }
-        // Where no rule matched, that is no reason yet: what the nearest one wants is.
+        // If no rule matched, the explanation names the criterion that the nearest rule requires.
         if let last = now.steps.last, last.action == "deny", last.rule == -1, let nearest = checks.nearest[last.tier] {
             now.sentence += "; \(nearest)"
         }

@@ -2,17 +2,17 @@ import FlowModel
 import FoundationEssentials
 import Records
 
-/// Makes a record from a row that has ``ClickHouseText/value(_:)-(FlowField)`` of every field.
+/// Makes a record from a row that contains ``ClickHouseText/value(_:)-(FlowField)`` of every field.
 enum ClickHouseRecord {
     /// The fields of a row, in its order.
     static let fields = FlowField.allCases
 
-    /// The record; nil if the row is not a record.
+    /// Returns the record; nil if the row is not a record.
     static func read(_ row: [String]) -> ReadRecord? {
         guard row.count == fields.count else { return nil }
         let members = zip(fields, row).compactMap { field, value -> String? in
             let json = json(field, value)
-            // A record that came without Weir's own fields has the defaults of their columns.
+            // A record that was inserted without Weir's own fields has the defaults of their columns.
             if field.isExtension, json == field.description.emptyJSON { return nil }
             return "\"\(field.description.name)\":\(json)"
         }

@@ -9,11 +9,11 @@ package protocol ClickHouseConnection: Sendable {
     /// - Parameters:
     ///   - statement: the statement, without a format.
     ///   - take: receives each row; returning false stops the query.
-    /// - Throws: why there is no result, or what `take` throws.
+    /// - Throws: an error if there is no result, or the error of `take`.
     func rows(_ statement: String, _ take: ([String]) throws -> Bool) throws
 }
 
-/// Records in a ClickHouse table made by `weir schema clickhouse`; supports the same queries as a local store.
+/// Records in a ClickHouse table that `weir schema clickhouse` created; supports the same queries as a local store.
 package struct ClickHouseStore: Sendable {
     private let connection: any ClickHouseConnection
     private let table: String
@@ -65,7 +65,7 @@ package struct ClickHouseStore: Sendable {
 
     /// Runs a query.
     ///
-    /// - Throws: `QueryError` if the query exceeds a limit, and what the connection throws.
+    /// - Throws: `QueryError` if the query exceeds a limit, and errors of the connection.
     package func run(_ query: FlowQuery) throws -> FlowQueryResult {
         _ = try query.pointCount()
         let (names, sums) = (query.groupBy.indices.map { "g\($0)" }, query.sums.indices.map { "s\($0)" })
@@ -155,9 +155,9 @@ package struct ClickHouseStore: Sendable {
     ///   - until: records end at this time at the latest, Unix seconds.
     ///   - filter: selects the records.
     ///   - newestFirst: the order.
-    ///   - limit: the most records; nil for all.
+    ///   - limit: the maximum number of records; nil for all.
     ///   - body: receives each record; returning false stops the query.
-    /// - Throws: what the connection or `body` throws.
+    /// - Throws: errors of the connection or of `body`.
     package func records(
         after since: Int64,
         upTo until: Int64,

@@ -29,7 +29,7 @@ enum ClickHouseText {
 
     // MARK: Values
 
-    /// The value of a field as a text; ``null`` where it is null.
+    /// The value of a field as text; ``null`` if it is null.
     static func value(_ field: FlowField) -> String {
         let column = column(field)
         switch field.description.type {
@@ -52,7 +52,7 @@ enum ClickHouseText {
 
     private static func hits(_ list: FilterHits) -> String { "tupleElement(r.policies, \(quoted(list.rawValue)))" }
 
-    /// The value of a group; ``null`` where it is null.
+    /// The value of a group; ``null`` if it is null.
     static func value(_ name: GroupName) -> String {
         switch name {
         case .field(let field): return value(field)
@@ -74,7 +74,7 @@ enum ClickHouseText {
 
     private static let port = "assumeNotNull(r.dest_port)"
 
-    /// A message of ICMPv6, as ``PortName`` writes it.
+    /// The name of an ICMPv6 message, in the form of ``PortName``.
     private static let message: String = {
         let known = PortName.messages.map { "\(port) = \($0.port), \(quoted($0.name)), " }.joined()
         let code = "if(\(port) % 256 = 0, '', concat(' code ', toString(\(port) % 256)))"
