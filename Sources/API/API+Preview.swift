@@ -11,13 +11,13 @@ extension API {
     private static let running = Atomic<Int>(0)
     private static let runningLimit = 2
 
-    /// Answers `POST /api/v1/policy/preview`; errors are returned as answers.
+    /// Handles `POST /api/v1/policy/preview`; errors are returned as responses.
     ///
     /// - Parameters:
     ///   - request: the range, the filter, `enforce_staged` and `limit`.
-    ///   - type: `Content-Type` of the body.
+    ///   - type: the `Content-Type` of the body.
     ///   - body: the objects to apply; at most ``changeLimit`` bytes.
-    /// - Returns: the verdicts that would change.
+    /// - Returns: the response, with the verdicts that would change.
     package func preview(_ request: APIRequest, type: String, body: [UInt8]) -> APIAnswer {
         Self.answer {
             try request.allow(.preview)
@@ -52,7 +52,7 @@ extension API {
         _ previews: any PolicyPreviewing
     ) throws -> APIAnswer {
         let evaluate = try previews.preview(body, enforcesStaged: enforcesStaged)
-        // Policies are evaluated after the read: a long read would keep the store's writer from removing old data.
+        // Policies are evaluated after the read, because a long read would keep the store's writer from removing old data.
         let (range, recorded) = try reader.read { snapshot in
             let scope = try scope(request, snapshot)
             var query = FlowQuery(

@@ -5,7 +5,8 @@ package import Query
 import Records
 package import Store
 
-/// Answers requests to `/api/v1` (docs/api.md) from a store, for any server; safe to call concurrently.
+/// Handles requests to `/api/v1` (docs/api.md) with the data of a store; independent of the server, and safe to call
+/// concurrently.
 package struct API: Sendable {
     /// The store.
     package let reader: StoreReader
@@ -23,7 +24,7 @@ package struct API: Sendable {
     ///   - version: the version of the program.
     ///   - node: the name of this host.
     ///   - limits: the limits of a query's memory and time.
-    ///   - policies: returns the known policies; called for each answer.
+    ///   - policies: returns the known policies; called for each request that needs them.
     package init(
         _ reader: StoreReader,
         version: String,
@@ -35,7 +36,7 @@ package struct API: Sendable {
         (self.limits, self.policies) = (limits, policies)
     }
 
-    /// Answers a request; errors are returned as answers.
+    /// Handles a request; errors are returned as responses.
     package func answer(_ request: APIRequest) -> APIAnswer {
         Self.answer { try reply(request) }
     }
@@ -52,7 +53,7 @@ package struct API: Sendable {
         }
     }
 
-    /// Returns the answer for an error.
+    /// Returns the response for an error.
     package static func answer(_ error: APIError) -> APIAnswer {
         var answer = json(ErrorShape(error: error))
         answer.status = error.status
@@ -233,7 +234,7 @@ package struct API: Sendable {
         }
     }
 
-    // MARK: What is there
+    // MARK: Stored data
 
     private func status(_ request: APIRequest) throws -> APIAnswer {
         try request.allow(.status)

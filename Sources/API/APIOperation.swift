@@ -1,14 +1,14 @@
 import Query
 import Records
 
-/// A parameter of requests.
+/// A request parameter.
 struct APIParameter: Sendable {
-    /// The values that it may have.
+    /// The values that the parameter may have.
     enum Values: Sendable {
         case text
-        /// The first word is meant if the parameter is missing.
+        /// One of some words; the first one is the default.
         case words([String])
-        /// From 1 to a limit.
+        /// An integer from 1 to a limit.
         case numbers(default: Int, upTo: Int)
     }
 
@@ -27,7 +27,7 @@ struct APIParameter: Sendable {
     static let filter = APIParameter(name: "filter", meaning: "An expression of the filter language.")
     /// The time range and the filter.
     static let ranged = [since, until, filter]
-    /// Asks for words beside records.
+    /// Requests explanations in addition to records.
     static let explain = APIParameter(
         name: "explain",
         values: .words(["false", "true"]),
@@ -35,15 +35,15 @@ struct APIParameter: Sendable {
     )
 }
 
-/// An operation of `/api/v1`: requests are read by it (``APIRequest``), and the OpenAPI document says it.
+/// An operation of `/api/v1`, by which requests (``APIRequest``) are checked and the OpenAPI document is generated.
 struct APIOperation: Sendable {
     /// The path after `/api/v1/`.
     var name: String
     var summary: String
     var parameters: [APIParameter] = []
-    /// The members of the answer, with the names of their schemas.
+    /// The members of the response, with the names of their schemas.
     var members: [(name: String, schema: String)] = []
-    /// Whether the answer is a stream of lines.
+    /// Whether the response is a stream of lines.
     var isStream = false
     /// Whether the operation is a POST request with objects in its body.
     var takesObjects = false

@@ -55,13 +55,13 @@ package struct APIRequest: Sendable {
         }
     }
 
-    /// The number of a parameter of an operation.
+    /// Returns the integer of an operation's parameter.
     func number(_ name: String, of operation: APIOperation) throws(APIError) -> Int {
         guard case .numbers(let usual, let limit) = operation.values(name) else { return 0 }
         return try number(name, default: usual, upTo: limit)
     }
 
-    /// An integer parameter within limits.
+    /// Returns an integer parameter within limits.
     func number(_ name: String, default value: Int, upTo limit: Int) throws(APIError) -> Int {
         guard let text = parameters[name], !text.isEmpty else { return value }
         guard let number = Int(text), 1...limit ~= number else {
@@ -70,7 +70,7 @@ package struct APIRequest: Sendable {
         return number
     }
 
-    /// The last record of the page before; nil for the first page.
+    /// Returns the last record of the previous page; nil for the first page.
     func cursor() throws(APIError) -> StoredRecordID? {
         guard let text = parameters["cursor"], !text.isEmpty else { return nil }
         guard let cursor = StoredRecordID(text) else {
@@ -79,7 +79,7 @@ package struct APIRequest: Sendable {
         return cursor
     }
 
-    /// The word of a parameter of an operation: one of those that it may have.
+    /// Returns the word of an operation's parameter, which must be one of its allowed words.
     func word(_ name: String, of operation: APIOperation) throws(APIError) -> String {
         guard case .words(let words) = operation.values(name) else { return "" }
         guard let text = parameters[name], !text.isEmpty else { return words[0] }
@@ -91,7 +91,7 @@ package struct APIRequest: Sendable {
 }
 
 extension APIOperation {
-    /// The values of one of its parameters.
+    /// Returns the allowed values of a parameter.
     fileprivate func values(_ name: String) -> APIParameter.Values? {
         let found = parameters.first { $0.name == name }
         assert(found != nil, "\(self.name) has no parameter \(name)")
@@ -124,7 +124,7 @@ package struct APIError: Error, Sendable, Encodable {
     }
 }
 
-/// The answer to a request.
+/// A response.
 package struct APIAnswer: Sendable {
     /// The HTTP status.
     package var status: Int

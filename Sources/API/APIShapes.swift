@@ -2,7 +2,7 @@ import FlowModel
 import Query
 import Records
 
-// The JSON objects of docs/api.md; members have the same names.
+// The JSON objects of docs/api.md; the members have the same names.
 
 /// A range of time and its recorded extent.
 struct RangeShape: Encodable {

@@ -7,7 +7,7 @@ package struct KnownPolicies: Sendable {
     /// Computes the effect of policy changes.
     package var previews: (any PolicyPreviewing)?
 
-    /// Takes both.
+    /// Takes both members.
     package init(rules: (any RuleExplaining)? = nil, previews: (any PolicyPreviewing)? = nil) {
         (self.rules, self.previews) = (rules, previews)
     }

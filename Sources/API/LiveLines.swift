@@ -18,7 +18,7 @@ package struct LiveLines: Sendable {
         explains = try request.word("explain", of: .live) == "true"
     }
 
-    /// The lines of the matching records in a batch.
+    /// Returns the lines for the matching records in a batch.
     ///
     /// - Parameter batch: records as lines of JSON.
     /// - Returns: the lines.
@@ -31,14 +31,14 @@ package struct LiveLines: Sendable {
         return lines
     }
 
-    /// The line of a record, without an id if the record is not in a store.
+    /// Returns the line of a record; without an id if the record is not in a store.
     static func line(_ record: ReadRecord, id: StoredRecordID?, explains: Bool) -> [UInt8] {
         Array("{\"record\":".utf8) + RecordObject.bytes(record, id: id, explains: explains) + Array("}\n".utf8)
     }
 
-    /// The line that reports the number of missing records; empty if there are none.
+    /// Returns the line that reports the number of missing records; empty if there are none.
     package static func lost(_ count: Int) -> [UInt8] { count > 0 ? Array("{\"lost\":\(count)}\n".utf8) : [] }
 
-    /// The heartbeat line of an idle stream.
+    /// Returns the heartbeat line of an idle stream.
     package static func heartbeat(_ now: Int64) -> [UInt8] { Array("{\"time\":\(now)}\n".utf8) }
 }

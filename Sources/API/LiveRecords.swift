@@ -10,7 +10,7 @@ package struct LiveRecords: Sendable {
     private let explains: Bool
     private var newest: Int64
 
-    /// The maximum number of records in a chunk; beyond it the newest are kept and the others are counted as lost.
+    /// The maximum number of records in a chunk; if there are more, the newest are kept, and the others are counted as lost.
     private static let limit = 20_000
 
     /// Starts after the records that are stored now.
@@ -24,7 +24,7 @@ package struct LiveRecords: Sendable {
         newest = try reader.read { try Self.newestEnd($0) } ?? 0
     }
 
-    /// The lines of the records stored since the last call; empty if there are none.
+    /// Returns the lines of the records stored since the last call; empty if there are none.
     package mutating func next() throws -> [UInt8] {
         let (since, limit) = (newest, Self.limit)
         var lines: [[UInt8]] = []

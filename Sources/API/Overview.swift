@@ -14,7 +14,7 @@ struct Overview {
         (self.totals, self.recent, self.interval) = (totals, recent, interval)
     }
 
-    /// The answer.
+    /// The response.
     func shape(_ range: RangeShape, _ gaps: [(from: Int64, until: Int64)]) -> OverviewShape {
         var sum = PairSum()
         var denied = FirstOf<FlowPair>(Self.rows) {

@@ -7,15 +7,15 @@ package protocol PolicyPreviewing: Sendable {
     /// The measures that are summed for each group.
     var sums: [Measure] { get }
 
-    /// Evaluates recorded connections: groups of ``groupBy`` and ``sums``, until a deadline; throws `APIError` after it.
+    /// Evaluates recorded connections, grouped by ``groupBy`` with ``sums``, until a deadline; throws `APIError` after that.
     typealias Evaluation = (_ recorded: FlowQueryResult, _ deadline: ContinuousClock.Instant) throws -> PreviewShape
 
-    /// Reads a change, before the records are read for which it would be the wrong one.
+    /// Reads a change; called before records are read, so that an invalid change costs nothing.
     ///
     /// - Parameters:
-    ///   - change: YAML or JSON with the objects to apply; empty for none.
+    ///   - change: the objects to apply, as YAML or JSON; empty for none.
     ///   - enforcesStaged: whether staged policies would be enforced.
-    /// - Returns: evaluates recorded connections against the current and the changed policies.
+    /// - Returns: a function that evaluates recorded connections with the current and the changed policies.
     /// - Throws: `APIError` if the change cannot be read.
     func preview(_ change: [UInt8], enforcesStaged: Bool) throws -> Evaluation
 }
@@ -85,7 +85,7 @@ package struct PreviewShape: Sendable, Encodable {
     package init() {}
 }
 
-/// The answer of the API.
+/// The response of the API.
 struct PreviewAnswerShape: Encodable {
     var range: RangeShape
     var preview: PreviewShape

@@ -3,7 +3,7 @@ import Query
 import Records
 import Store
 
-/// Records as JSON lines or CSV, read part by part: all at once would take gigabytes.
+/// Records as JSON lines or CSV, read in parts: reading all at once would need gigabytes.
 package struct RecordDownload: Sendable {
     /// `Content-Type`.
     package let type: String
@@ -13,14 +13,14 @@ package struct RecordDownload: Sendable {
     private let until: Int64
     private let filter: Filter
     private let newestFirst: Bool
-    /// The records that may still follow.
+    /// The maximum number of records that may follow.
     private var rest: Int
     private var cursor: StoredRecordID?
     private var hasBegun = false
 
-    /// The most records of a download.
+    /// The maximum number of records of a download.
     static let limit = 1_000_000
-    /// The records of a part.
+    /// The number of records of a part.
     private static let part = 2_000
 
     fileprivate init(_ request: APIRequest, _ reader: StoreReader, isCSV: Bool) throws(APIError) {
@@ -34,9 +34,9 @@ package struct RecordDownload: Sendable {
         cursor = try request.cursor()
     }
 
-    /// The next part; nil after the last one.
+    /// Returns the next part; nil after the last one.
     ///
-    /// - Throws: as ``Query/RecordList``.
+    /// - Throws: the errors of ``Query/RecordList``.
     package mutating func next() throws -> [UInt8]? {
         guard rest > 0 else { return nil }
         let list = try reader.read { snapshot in
@@ -64,7 +64,7 @@ package struct RecordDownload: Sendable {
 }
 
 extension API {
-    /// The download that a request for records asks for; nil for a page of JSON.
+    /// Returns the download that a request for records selects; nil if it requests a page of JSON.
     ///
     /// - Throws: `APIError` if a parameter is invalid.
     package func download(_ request: APIRequest) throws(APIError) -> RecordDownload? {

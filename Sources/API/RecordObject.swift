@@ -4,14 +4,14 @@ import Query
 import Records
 import Store
 
-/// Formats a record as a JSON object of an answer.
+/// Formats a record as a JSON object in a response.
 enum RecordObject {
     private struct Words: Encodable {
         var now: String
         var pending: String?
     }
 
-    /// The record as it was written; its id, if it has one, comes first.
+    /// Returns the record as it was written; its id, if it has one, comes first.
     static func bytes(_ record: ReadRecord, id: StoredRecordID?, explains: Bool) -> [UInt8] {
         var bytes = Array((id.map { "{\"id\":\"\($0)\"," } ?? "{").utf8)
         if explains, record.isDenied || record.isPendingDifferent {
