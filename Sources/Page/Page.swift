@@ -2,21 +2,21 @@ internal import CPage
 
 /// The web page: its files, embedded in the program.
 ///
-/// It asks `/api/v1` of the server that it comes from, and nothing else.
+/// It only sends requests to `/api/v1` of the server that serves it.
 package enum Page {
     /// A file of the page.
     package struct File: Sendable {
-        /// The path under which it is served, as `/assets/main.js`.
+        /// The path of the file, such as `/assets/main.js`.
         package let path: String
-        /// Its type with its encoding, as a header has it.
+        /// The value of `Content-Type`.
         package let contentType: String
         /// The content.
         package let bytes: [UInt8]
-        /// A name of its content, in quotes, as the header `ETag` has it; another content has another one.
+        /// The value of `ETag`, in quotes; it is derived from the content.
         package let entityTag: String
     }
 
-    /// All files, by path; `/` is the page itself.
+    /// All files by path; `/` is the page.
     package static let files: [String: File] = {
         var files: [String: File] = [:]
         for index in 0..<weir_page_file_count() {
@@ -26,8 +26,9 @@ package enum Page {
         return files
     }()
 
-    /// The headers that every answer with a file of the page must have: nothing from elsewhere is loaded, run or asked, and
-    /// no other page can hold this one in a frame.
+    /// The headers of every response with a file of the page.
+    ///
+    /// The page cannot load, run or request anything from other servers, and other pages cannot show it in a frame.
     package static let headers: [(name: String, value: String)] = [
         (
             "Content-Security-Policy",
@@ -55,7 +56,7 @@ extension Page.File {
 }
 
 extension Page {
-    /// FNV-1a of 64 bits: it names versions of our own files, where a forged collision gains nothing.
+    /// Returns the 64-bit FNV-1a hash; collisions are harmless, because the files are our own.
     static func entityTag(of bytes: [UInt8]) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }

@@ -1,8 +1,8 @@
-// Requests of the HTTP API, and the meaning of their failures. No other part of the page uses the network.
+// Requests to the HTTP API, and the kinds of their errors. No other part of the page uses the network.
 
 const TOKEN_KEY = "weir.token";
 
-/** Takes a token from the address (`#token=…`), keeps it for this tab, and removes it from the address. */
+/** Takes a token from the address (`#token=…`), stores it for this tab, and removes it from the address. */
 export function takeToken() {
   const found = /^#token=(.+)$/.exec(location.hash);
   if (!found) return;
@@ -10,7 +10,7 @@ export function takeToken() {
   history.replaceState(history.state, "", location.pathname + location.search);
 }
 
-/** Keeps a token that was typed in. */
+/** Stores a token that the user entered. */
 export function setToken(token) {
   sessionStorage.setItem(TOKEN_KEY, token);
 }
@@ -20,7 +20,7 @@ function headers() {
   return token ? {Authorization: `Bearer ${token}`} : {};
 }
 
-/** The address of a request. */
+/** Returns the URL of a request. */
 export function address(path, params = {}) {
   const url = new URL(`api/v1/${path}`, document.baseURI);
   for (const name in params)
@@ -28,7 +28,7 @@ export function address(path, params = {}) {
   return url.href;
 }
 
-/** The failure of a request. `kind`: `connection`, `permission`, `filter`, `missing`, `busy`, `answer`. */
+/** The error of a request. `kind`: `connection`, `permission`, `filter`, `missing`, `busy`, `answer`. */
 export class RequestError extends Error {
   constructor(kind, message, detail = {}) {
     super(message);
@@ -37,7 +37,7 @@ export class RequestError extends Error {
   }
 }
 
-/** Requests an answer in JSON. */
+/** Sends a request and returns the JSON response. */
 export async function get(path, params, signal) {
   const response = await send(path, params, signal);
   try {
@@ -48,7 +48,7 @@ export async function get(path, params, signal) {
   }
 }
 
-/** Sends a text, and requests an answer in JSON. */
+/** Sends a text and returns the JSON response. */
 export async function post(path, params, text, type, signal) {
   const response = await send(path, params, signal, {method: "POST", body: text, headers: {"Content-Type": type}});
   return await response.json();
@@ -74,7 +74,7 @@ async function failure(response) {
   try {
     error = (await response.json()).error ?? {};
   } catch {
-    // Some failures have a body that is not the API's, as those of a proxy in between.
+    // Some error responses are not from the API, such as those of a proxy.
   }
   const message =
     typeof error.message === "string" ? error.message : `The server answered with status ${response.status}.`;
@@ -87,7 +87,7 @@ async function failure(response) {
   return new RequestError("answer", message, detail);
 }
 
-/** Reads JSON lines as they come, one `handle(value)` each, until the server or the signal ends it. */
+/** Reads a stream of JSON lines and calls `handle(value)` for each, until the server or the signal ends it. */
 export async function stream(path, params, signal, handle) {
   const response = await send(path, params, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -102,7 +102,7 @@ export async function stream(path, params, signal, handle) {
   }
 }
 
-/** Downloads the answer of a request, as a file of this name. */
+/** Downloads the response to a request as a file with this name. */
 export async function download(path, params, name) {
   const response = await send(path, params);
   const link = document.createElement("a");

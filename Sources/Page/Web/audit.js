@@ -1,13 +1,13 @@
-// Changes and their authors: events of the API server's audit log, and the verdicts that they changed. No document.
+// Changes and their authors: events of the API server's audit log, and the verdicts that they changed. No DOM access.
 
 import {hitText} from "./names.js";
 
-/** The seconds by which a verdict may follow the change that is its cause. */
+/** The maximum time between a change and a verdict that it caused, seconds. */
 const LATEST = 120;
-/** The most connections that are listed below a change. */
+/** The maximum number of connections that are listed below a change. */
 const MOST = 8;
 
-/** Events of the answer of `timeline`, for the page; none where there is no answer. */
+/** Converts the events of a `timeline` response; empty without a response. */
 export function auditEvents(answer) {
   return (answer?.events ?? []).map((one) => ({
                                       ...one,
@@ -16,7 +16,7 @@ export function auditEvents(answer) {
                                     }));
 }
 
-/** Events of verdicts, with `cause` where a change is known to have changed them, or is likely to have. */
+/** Adds `cause` to verdict events that a change certainly or probably caused. */
 export function withCauses(verdicts, audits) {
   return verdicts.map((event) => {
     const cause = causeOf(event, audits);
@@ -35,7 +35,7 @@ function causeOf(event, audits) {
   return null;
 }
 
-/** The effect of an event on connections, a text for each pair. */
+/** Returns the effect of an event on connections, one text for each pair. */
 export function changeLines(event) {
   const verdicts = event.verdicts ?? [];
   const lines = verdicts.slice(0, MOST).map((one) => {

@@ -1,16 +1,16 @@
-// Events, from recorded connections: where the API has no timeline, verdict changes are found in the sums of
-// pairs. No document.
+// Events from recorded connections: without a timeline in the API, verdict changes are found in the sums of pairs.
+// No DOM access.
 
 import {both, term} from "./filter.js";
 import {portText} from "./names.js";
 
-/** The groups of the query that verdict changes are found in. */
+/** The groups of the query for verdict changes. */
 export const CHANGE_GROUPS = "source,dest,dest_port,proto,action";
 
 /**
- * Verdict changes in the answer of a query by `CHANGE_GROUPS`: pairs that were allowed and then denied, or the other
- * way round, and pairs whose first connection within the range was denied. Newest first.
- * @param {number} slack seconds by which two beginnings must differ to be one after the other
+ * Finds verdict changes in the response to a query by `CHANGE_GROUPS`, newest first: pairs whose verdict changed, and
+ * pairs whose first connection within the range was denied.
+ * @param {number} slack minimum difference of two start times, in seconds, for one to be after the other
  */
 export function verdictChanges(answer, slack = 20) {
   const pairs = new Map();
@@ -54,7 +54,7 @@ function filterOf({source, dest, port}) {
   return parts.reduce(both, "");
 }
 
-/** Events of findings and gaps of answers, for the timeline. */
+/** Returns the timeline events for findings, and for gaps in a range. */
 export function otherEvents(findings, range) {
   const events = findings.filter(
                            (one) => one.kind !== "gap" && one.first_seen

@@ -1,22 +1,22 @@
-// Traffic over time: allowed and denied on two scales, so that one denial among 100,000 connections is still seen.
+// Traffic over time: allowed and denied on two scales, so that one denial among 100,000 connections is visible.
 
 import {h} from "./dom.js";
 import {filled, niceCeiling, timeTicks} from "./scale.js";
 import {amount, clock, day, zone} from "./text.js";
 
 const LEFT = 46;
-/** The space beside charts of time, pixels. */
+/** The right margin of time charts, pixels. */
 export const RIGHT = 10;
 const AXIS = 20;
-/** The height of a strip that is folded because nothing is in it, pixels. */
+/** The height of a folded empty strip, pixels. */
 const FOLDED = 16;
 
 /**
  * A chart of a series.
  * @param {object} ctx
  * @param {object} options `id`: unique on the page; `series`: `{interval, points: [{time, allowed, denied}]}`;
- * `range` of the answer; `measure`; `height` of the larger strip; `room`: where times begin, of a width, pixels;
- * `isFolding`: whether a strip without anything is one line
+ * `range` of the answer; `measure`; `height` of the larger strip; `room`: returns the left margin for a width, pixels;
+ * `isFolding`: whether an empty strip is folded to one line
  */
 export function timeChart(ctx, {id, series, range, measure, height = 120, room = () => LEFT, isFolding = false}) {
   const width = ctx.ui.sizes[id];
@@ -130,7 +130,7 @@ function stripDrawing({side, top, height}, {id, points, interval, x, start, inne
   );
 }
 
-/** Diagonal lines as a pattern. */
+/** A pattern of diagonal lines. */
 export function hatch(id, className, size = 6) {
   return h(
     "pattern", {id, width: size, height: size, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)"},

@@ -1,11 +1,11 @@
-// The content of the page as commands for a terminal. No document here.
+// Terminal commands for the content of the page. No DOM access.
 
 import {messageParts} from "./names.js";
 import {visible, withoutInvisible} from "./text.js";
 
 /**
- * A text as one word of a shell. Characters that cannot be seen are written out: pasted into a terminal, they could end
- * the paste and begin a command.
+ * Quotes a text as one shell word. Invisible characters are escaped, because a terminal could interpret them as the end
+ * of the paste and the beginning of a command.
  */
 export function shellWord(text) {
   if (visible(text) !== text) {
@@ -17,14 +17,14 @@ export function shellWord(text) {
     `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** The `weir query` line that prints the numbers of the ports that a filter selects. */
+/** Returns the `weir query` command for the sums by port of the records that a filter selects. */
 export function queryCommand(state, filter) {
   const until = state.until ? ` --until ${state.until}` : "";
   return `weir query --since ${state.since}${until} --filter ${shellWord(filter)} --group-by dest_port,proto,action ` +
     "--sum connections,bytes,packets";
 }
 
-/** The `weir policy preview` line that shows the same as the page. */
+/** Returns the `weir policy preview` command with the same result as the page. */
 export function previewCommand(state, hasChange, enforcesStaged) {
   const until = state.until ? ` --until ${state.until}` : "";
   const filter = state.filter ? ` --filter ${shellWord(state.filter)}` : "";
@@ -33,8 +33,8 @@ export function previewCommand(state, hasChange, enforcesStaged) {
 }
 
 /**
- * The `weir policy trace` line that explains why each rule matched a record's connections or not; null where the
- * record does not name both ends.
+ * Returns the `weir policy trace` command, which explains for each rule whether it matches a record's connections; null
+ * if the record does not name both ends.
  */
 export function traceCommand(record) {
   const [from, to] = ["source", "dest"].map((side) => traceEnd(record, side));

@@ -1,23 +1,23 @@
-// A small virtual DOM. Views are functions that return trees of `h(…)`; `patch` brings the document in line with a
-// tree and keeps what is there: focus, scroll, selection and open parts survive a refresh.
+// A small virtual DOM. Views are functions that return trees of `h(…)`; `patch` updates the document to match a tree
+// and keeps existing nodes, so that focus, scroll position, selection and open parts survive a refresh.
 //
-// Text becomes text nodes and attributes are set one by one: nothing is ever parsed as HTML, and characters that
-// cannot be seen or that turn the direction of text are written out, so that text from the cluster can do no harm.
-// Styles are set through the CSSOM, which a content security policy without inline styles allows.
+// Text is set as text nodes, and attributes are set one by one. Nothing is parsed as HTML, and invisible characters or
+// those that change the text direction are escaped, so text from the cluster is harmless. Styles are set through the
+// CSSOM, which a content security policy without inline styles allows.
 
 import {visible} from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "selected", "open", "scrollTop"]);
-/** Attributes that are shown or spoken. */
+/** Attributes that are displayed or read by screen readers. */
 const SHOWN = new Set(["title", "aria-label", "placeholder", "data-label"]);
 const REFUSED = /^(on|innerhtml$|outerhtml$|src$|srcdoc$|style$|action$|formaction$|xlink:)/i;
 
 /**
  * Describes an element.
  * @param {string} tag name of the element
- * @param {object|null} props attributes; `key` for identity among siblings, `on: {click}` for listeners,
- *   `css: {"--x": 1}` for style properties, `ref(element)` which is called once when the element is made
+ * @param {object|null} props attributes; `key` identifies an element among its siblings, `on: {click}` for listeners,
+ *   `css: {"--x": 1}` for style properties, `ref(element)` is called once when the element is created
  * @param {...any} children elements, texts, numbers, arrays of these; null, undefined and false are left out
  */
 export function h(tag, props, ...children) {
@@ -79,7 +79,7 @@ function patchChildren(parent, olds, news, inSVG) {
     for (const vnode of news) parent.appendChild(create(vnode, inSVG));
     return;
   }
-  // The usual case of a refresh: the same children in the same order.
+  // The usual case in a refresh: the same children in the same order.
   if (olds.length === news.length && olds.every((old, index) => same(old, news[index]))) {
     for (const [index, vnode] of news.entries()) update(olds[index], vnode, inSVG);
     return;
@@ -108,7 +108,7 @@ function patchChildren(parent, olds, news, inSVG) {
       kept.set(vnode, old);
     }
   }
-  // Removed nodes go first, so that the others do not move: moving would lose focus and scroll.
+  // Nodes are removed first, so that the others do not move: moving would lose focus and scroll position.
   for (const old of olds)
     if (!used.has(old)) old.node.remove();
   let place = parent.firstChild;

@@ -1,10 +1,10 @@
-// Nothing to show: five causes, each with its remedy.
+// Messages for an empty page: five causes, each with its remedy.
 
 import {button, message} from "./parts.js";
 import {absolute, isSpan, SPANS} from "./state.js";
 import {ago, count} from "./text.js";
 
-/** The answers that explain an empty page: the range without the filter. */
+/** The requests that explain an empty page: the range without the filter. */
 export function emptyNeeds(state) {
   if (!state.filter) return [];
   const params = {since: state.since, sum: "records"};
@@ -12,7 +12,7 @@ export function emptyNeeds(state) {
   return [{name: "unfiltered", path: "query", params}];
 }
 
-/** Explains why an answer about a range is empty. `range` is the answer's range. */
+/** Explains why the response for a range is empty. `range` is the response's range. */
 export function emptyState(ctx, range) {
   const {state} = ctx;
   if (range.oldest === null || range.oldest === undefined) {
@@ -50,7 +50,7 @@ export function emptyState(ctx, range) {
   );
 }
 
-/** Shows that the server does not answer, or refuses; over the page, which keeps its content. */
+/** Shows above the page that the server does not respond, or denies access; the page keeps its content. */
 export function outage(ctx, error) {
   if (error.kind === "permission") {
     return message(

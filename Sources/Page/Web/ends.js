@@ -1,9 +1,9 @@
-// Ends and pairs in the address and in filters.
+// Encodes ends and pairs for the address and for filters.
 
 import {both, term} from "./filter.js";
 import {portText} from "./names.js";
 
-/** An end as text for the address: `workload:yaobank/customer-*`, each part escaped. */
+/** Encodes an end as text for the address: `workload:yaobank/customer-*`, each part escaped. */
 export function encodeEnd(end) {
   const kind = KINDS[end.kind ?? end.type] ?? "unknown";
   return `${kind}:${encodeURIComponent(end.namespace ?? "-")}/${encodeURIComponent(end.name ?? "-")}`;
@@ -24,7 +24,7 @@ const KINDS = {
   unknown: "unknown",
 };
 
-/** The end that a text of the address stands for: `{kind, namespace, name}`; null where it is not one. */
+/** Decodes an end from the address: `{kind, namespace, name}`; null for other text. */
 export function decodeEnd(text) {
   const found = /^([a-z_]+):([^/]*)\/(.*)$/s.exec(text ?? "");
   if (!found || !Object.hasOwn(KINDS, found[1])) return null;
@@ -44,7 +44,7 @@ const TYPES = {
   network: "net"
 };
 
-/** The filter for an end as one side (`source` or `dest`); null for a service as the source. */
+/** Returns the filter for an end on one side (`source` or `dest`); null for a service as the source. */
 export function endFilter(end, side) {
   const type = TYPES[end.kind];
   const parts = [];
@@ -62,14 +62,14 @@ export function endFilter(end, side) {
   return parts.reduce(both, "");
 }
 
-/** The filter for an end at either side. */
+/** Returns the filter for an end on either side. */
 export function eitherFilter(end) {
   const sides = ["source", "dest"].map((side) => endFilter(end, side)).filter((one) => one !== null);
   if (sides.length === 0) return null;
   return sides.length === 1 ? sides[0] : `((${sides[0]}) || (${sides[1]}))`;
 }
 
-/** The filter for traffic from one end to another, at a port (`2379/tcp`) where one is given. */
+/** Returns the filter for traffic from one end to another, optionally at a port (`2379/tcp`). */
 export function pairFilter(from, to, port = "") {
   const parts = [endFilter(from, "source"), endFilter(to, "dest")];
   const {number, proto} = decodePort(port);
@@ -78,7 +78,7 @@ export function pairFilter(from, to, port = "") {
   return parts.includes(null) ? null : parts.reduce(both, "");
 }
 
-/** The part of the address for a port and a protocol. */
+/** Encodes a port and a protocol for the address. */
 export function encodePort(port, proto) {
   return port === null || port === undefined ? proto ?? "" : `${port}/${proto}`;
 }
@@ -88,13 +88,13 @@ function decodePort(text) {
   return {number, proto: proto || null};
 }
 
-/** Such a part as people read it; nothing for none. */
+/** Formats an encoded port for users; empty for none. */
 export function portOf(text) {
   const {number, proto} = decodePort(text);
   return text && portText(number, proto);
 }
 
-/** The changes of the state that select a pair of the API. */
+/** Returns the state changes that select a pair from the API. */
 export function pairState(pair) {
   return {from: encodeEnd(pair.source), to: encodeEnd(pair.dest), port: encodePort(pair.dest_port, pair.proto)};
 }

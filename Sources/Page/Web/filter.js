@@ -1,17 +1,17 @@
-// Text of the filter language: edits by clicks, and completion at the cursor. The server parses it; here only so
-// much of the language is implemented as completion needs.
+// Text of the filter language: edits by clicks, and completion at the cursor. The server parses the language; this
+// file implements only the part that completion needs.
 
-/** A value as the language quotes it: a quote within stands twice. */
+/** Quotes a value in the language's form: quotes within it are doubled. */
 export function quote(value) {
   return `"${String(value).replaceAll('"', '""')}"`;
 }
 
-/** A question about a field: `field == "value"`, or without quotes for a number. */
+/** Returns a condition on a field: `field == "value"`; a number is without quotes. */
 export function term(field, value, negated = false) {
   return `${field} ${negated ? "!=" : "=="} ${typeof value === "number" ? String(value) : quote(value)}`;
 }
 
-/** Two filters, both of which must hold. Parentheses only where they are needed. */
+/** Joins two filters with `&&`; adds parentheses only if they are needed. */
 export function both(left, right) {
   if (!left) return right ?? "";
   if (!right) return left;
@@ -23,7 +23,7 @@ function bracket(filter) {
   return clauses(filter, "||").length > 1 ? `(${filter})` : filter;
 }
 
-/** The parts of a filter between `&&` (or another operator) outside parentheses and texts. */
+/** Splits a filter at `&&` (or another operator) outside of parentheses and quotes. */
 export function clauses(filter, operator = "&&") {
   const parts = [];
   let depth = 0;
@@ -49,12 +49,12 @@ export function clauses(filter, operator = "&&") {
   return parts;
 }
 
-/** A filter without one of its clauses. */
+/** Removes one of a filter's clauses. */
 export function without(filter, clause) {
   return clauses(filter).filter((one) => one !== clause).join(" && ");
 }
 
-/** The same question with source and destination exchanged. */
+/** Swaps source and destination in a filter. */
 export function swapEnds(filter) {
   return filter.replace(/\b(source|dest)(?=_[a-z])/g, (one) => (one === "source" ? "dest" : "source"));
 }
@@ -70,8 +70,8 @@ function tokens(text) {
 const WORDS = new Set(["in", "not", "contains", "starts", "ends", "with"]);
 
 /**
- * The part that is being written at the cursor: `{kind: "field" | "operator" | "value" | "joint", from, prefix, field}`;
- * `from` is the start of the completed text.
+ * Returns the part at the cursor: `{kind: "field" | "operator" | "value" | "joint", from, prefix, field}`; `from` is
+ * the start of the text to complete.
  */
 export function completionPlace(filter, cursor) {
   const before = filter.slice(0, cursor);
@@ -103,7 +103,7 @@ export function completionPlace(filter, cursor) {
 
 export const OPERATORS = ["==", "!=", "in {", "contains", "starts with", "ends with", "<", ">", "<=", ">="];
 
-/** A filter with the text at the cursor completed: `{text, cursor}`. */
+/** Completes the text at the cursor: `{text, cursor}`. */
 export function complete(filter, cursor, place, chosen) {
   const head = filter.slice(0, place.from);
   let insert = place.kind === "value" ?
@@ -114,7 +114,7 @@ export function complete(filter, cursor, place, chosen) {
   return {text: head + insert + rest, cursor: (head + insert).length};
 }
 
-/** An offset in UTF-8 bytes, as the API gives it, as an index of the text. */
+/** Converts an offset in UTF-8 bytes, as in the API, to an index of the text. */
 export function indexOfByte(text, offset) {
   let count = 0;
   let index = 0;

@@ -1,4 +1,4 @@
-// The filter: one text, with completion from the data, and errors at the place where they are.
+// The filter line: a text with completion from the data, and with errors marked at their place.
 
 import {get} from "./api.js";
 import {h} from "./dom.js";
@@ -7,12 +7,12 @@ import {icon} from "./icons.js";
 import {rangeParams} from "./state.js";
 import {visible} from "./text.js";
 
-/** Names that stand for both ends. */
+/** The names of fields that both ends have. */
 const ENDS = ["ip", "name", "name_aggr", "namespace", "port", "type"];
 
 let asked;
 
-/** The filter line: what is typed is used with Enter. */
+/** The filter line; Enter applies the text. */
 export function filterBar(ctx) {
   const text = ctx.ui.draft ?? ctx.state.filter;
   const error = (ctx.ui.draft === undefined || ctx.ui.draft === ctx.state.filter) && ctx.store.filterError(ctx.needs());

@@ -1,4 +1,4 @@
-// Findings: problems, with their remedies.
+// Findings: problems and their remedies.
 
 import {h} from "./dom.js";
 import {lastSeen, link} from "./parts.js";

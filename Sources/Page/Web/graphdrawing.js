@@ -1,4 +1,4 @@
-// The service graph on the screen: boxes on a grid, edges with their verdict, panned and zoomed.
+// Draws the service graph: boxes on a grid, edges with their verdict, panning and zooming.
 
 import {h} from "./dom.js";
 import {BOX, CELL, curve, fit, fittingHeight, overlaps, zoomed} from "./graphgeometry.js";
@@ -19,7 +19,7 @@ export function graphDrawing(ctx, drawn, places, {onNode, onEdge}) {
 }
 
 function drawing(ctx, drawn, places, {onNode, onEdge, width}) {
-  // On a narrow screen names stay readable, and the rest is reached by panning.
+  // On a narrow screen names stay readable; other parts of the graph are reached by panning.
   const [most, least] = width < 600 ? [460, 0.85] : [620, 0.12];
   const byId = new Map(drawn.nodes.map((node) => [node.id, node]));
   const spot = (id) => {
@@ -68,7 +68,7 @@ function drawing(ctx, drawn, places, {onNode, onEdge, width}) {
   );
 }
 
-/** The nodes that are looked at first where not all fit: the chosen one, or the ends of the edge with most denials. */
+/** The nodes in the initial view if not all fit: the selected node, or the ends of the edge with the most denials. */
 function firstLook({focus, edges, nodes}) {
   if (focus) return nodes.includes(focus) ? [focus.id] : [];
   const denials = (edge) => edge.denied.connections;
@@ -102,8 +102,8 @@ function edgeShape({edge, path, middle}, {hot, most, onEdge, byId}) {
 }
 
 /**
- * Labels with counts: for the edges that are chosen, or for all where there are few; none covers another, or a node. Of
- * an edge that is partly in view its label is in view.
+ * Labels with counts for the selected edges, or for all if there are few. No label covers another or a node. The label
+ * of a partly visible edge is in its visible part.
  */
 function labels(edges, boxes, isChosen, {x, k, width}) {
   const few = edges.length <= MOST_LABELS;

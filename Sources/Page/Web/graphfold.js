@@ -1,5 +1,5 @@
-// The nodes of a graph that are drawn: above a limit namespaces and networks are folded into one node each. No
-// document here.
+// Selects the nodes of a graph to draw: above a limit, each namespace and all networks are folded into one node. No DOM
+// access.
 
 export const MOST_NODES = 150;
 export const MOST_EDGES = 300;
@@ -11,10 +11,10 @@ const plus = (a, b) =>
   );
 
 /**
- * The graph that is drawn.
+ * Returns the graph to draw.
  * @param {{nodes: object[], edges: object[]}} graph of the API
- * @param {object} options `unfolded`: names of groups that stay apart; `near`: id of a node whose neighbours alone
- * are shown; `hideNetworks`; `fold`: whether namespaces are folded even where there is room
+ * @param {object} options `unfolded`: names of groups that are not folded; `near`: id of a node; only its
+ * neighbours are shown; `hideNetworks`; `fold`: whether namespaces are folded even if there is room
  */
 export function foldGraph(graph, {unfolded = new Set(), near = null, hideNetworks = false, fold = false}) {
   const isNetwork = (node) => node.kind === "network" || node.kind === "unknown";

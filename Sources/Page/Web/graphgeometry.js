@@ -1,6 +1,6 @@
-// Geometry of the service graph: boxes and edges. No document here.
+// Geometry of the service graph: boxes and edges. No DOM access.
 
-/** A cell of the grid, and a node's box within it. */
+/** The sizes of a grid cell and of a node's box in it. */
 export const CELL = {
   width: 264,
   height: 60
@@ -11,9 +11,9 @@ export const BOX = {
 };
 
 /**
- * The view that shows all points. Where that would be smaller than `least` (1 is as drawn), it shows `first`: in the middle
- * if there is room for all of it, else from its first point on; without it the beginning on the left. The rest is reached
- * by panning.
+ * Returns the view that shows all points. If its scale would be below `least` (1 is the original size), the view shows
+ * `first`: centred if it fits, else from its first point on. Without `first`, it shows the left edge. Other parts are
+ * reached by panning.
  */
 export function fit(points, width, height, least = 0.12, first = []) {
   if (points.length === 0) return {x: 0, y: 0, k: 1};
@@ -34,7 +34,7 @@ export function fit(points, width, height, least = 0.12, first = []) {
   };
 }
 
-/** The height that a drawing needs in such a view, at least that of its buttons. */
+/** Returns the height of a drawing in such a view, at least the height of its buttons. */
 export function fittingHeight(points, width, height, least = 0.12) {
   if (points.length === 0) return height;
   const {top, bottom, k} = extent(points, width, height, least);
@@ -50,7 +50,7 @@ function extent(points, width, height, least) {
   return {left, right, top, bottom, k};
 }
 
-/** The path of an edge from a box to a box, its middle, and the points where a label may stand, best first. */
+/** Returns the path of an edge between two boxes, its middle, and possible label positions, best first. */
 export function curve(from, to, isSelf) {
   const [a, b, c, d] = bends(from, to, isSelf);
   const at = (t) => {
@@ -69,7 +69,7 @@ export function curve(from, to, isSelf) {
   };
 }
 
-/** The four points of the curve of an edge: to the right from side to side, else below the boxes. */
+/** Returns the four points of an edge's curve: between the sides if it goes to the right, else below the boxes. */
 function bends(from, to, isSelf) {
   const half = BOX.width / 2;
   if (isSelf) {
@@ -86,12 +86,12 @@ function bends(from, to, isSelf) {
   return [{x: from.x, y: start}, {x: from.x, y: low}, {x: to.x, y: low}, {x: to.x, y: end}];
 }
 
-/** Whether two boxes have points in common. */
+/** Whether two boxes overlap. */
 export function overlaps(a, b) {
   return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }
 
-/** A view that is closer or farther, with a point of the screen that stays where it is. */
+/** Zooms a view around a fixed point of the screen. */
 export function zoomed(view, factor, x, y) {
   const k = Math.min(2.5, Math.max(0.1, view.k * factor));
   return {k, x: x - ((x - view.x) / view.k) * k, y: y - ((y - view.y) / view.k) * k};

@@ -1,13 +1,12 @@
-// Places for the nodes of the service graph: layers from left to right, kept from one refresh to the next. No
-// document here.
+// Places the nodes of the service graph in layers from left to right; places are kept between refreshes. No DOM access.
 //
-// A place is a cell of a grid. A node keeps its place; a new one gets a free cell near its neighbours; a removed one
-// keeps its cell, as a ghost, for two refreshes. Only `layOut` moves everything.
+// A place is a cell of a grid. A node keeps its place; a new node gets a free cell near its neighbours; a removed node
+// keeps its cell, as a ghost, for two refreshes. Only `layOut` moves all nodes.
 
 const ROWS = 13;
 const MOST_LAYERS = 8;
 
-/** Layers by longest path from the nodes where traffic begins, without edges that would close a circle. */
+/** Layers by longest path, ignoring edges that would close a cycle. */
 export function layers(ids, edges) {
   const next = new Map(ids.map((id) => [id, []]));
   const incoming = new Map(ids.map((id) => [id, 0]));
@@ -49,7 +48,7 @@ export function layers(ids, edges) {
   return layer;
 }
 
-/** Layers by shortest path from the nodes that nobody calls, or else from those that call most. */
+/** Layers by shortest path from nodes without incoming edges, or else from those with the most outgoing edges. */
 export function steps(ids, edges) {
   const next = new Map(ids.map((id) => [id, []]));
   const called = new Set();
@@ -72,12 +71,12 @@ export function steps(ids, edges) {
 }
 
 /**
- * Cells for all nodes anew: `Map` from id to `{column, row}`. `key(id)` is the text by which neighbours without edges
- * stand together.
+ * Returns new cells for all nodes: `Map` from id to `{column, row}`. `key(id)` is the text that sorts nodes without
+ * edges.
  */
 export function layOut(ids, edges, key = (id) => id) {
   let layer = layers(ids, edges);
-  // Where every node calls every other, the longest path goes through all: the shortest one shows more.
+  // If every node calls every other one, the longest path contains all nodes; shortest paths give fewer layers.
   if (Math.max(0, ...layer.values()) >= MOST_LAYERS) layer = steps(ids, edges);
   const rows = [];
   for (const id of [...ids].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a < b ? -1 : 1)))
@@ -127,7 +126,7 @@ function neighbours(edges) {
   return around;
 }
 
-/** The state of the graph between refreshes. */
+/** The places of nodes, kept between refreshes. */
 export class Places {
   constructor() {
     this.cells = new Map();
@@ -136,7 +135,7 @@ export class Places {
   }
 
   /**
-   * Cells for these nodes: all anew if the grouping is another one, else only for those that are new. Each call
+   * Updates the cells of these nodes: places all nodes again if the grouping has changed, else only new ones. Each call
    * counts as a refresh; ghosts are in `missing`.
    */
   update(ids, edges, grouping, key) {
@@ -175,7 +174,7 @@ export class Places {
     }
   }
 
-  /** Forgets all places: the next update lays everything out anew. */
+  /** Removes all places; the next update places all nodes again. */
   forget() {
     this.cells = new Map();
   }
@@ -190,7 +189,7 @@ function freeCell(taken, column, row) {
   }
 }
 
-/** Cells at a distance, those of the same column first. */
+/** Returns the cells at a distance, those of the same column first. */
 function around(distance) {
   if (distance === 0) return [[0, 0]];
   const list = [];

@@ -1,4 +1,4 @@
-// Icons as strokes on a field of 20 by 20.
+// Icons, drawn with strokes in a viewBox of 20 by 20.
 
 import {h} from "./dom.js";
 

@@ -1,8 +1,8 @@
-// The keyboard: the same keys as in `weir top`.
+// Keyboard shortcuts: the same keys as in `weir top`.
 
 import {toView, VIEWS} from "./state.js";
 
-/** The keys and what they do, as the help lists them. */
+/** The keys and their actions, as the help lists them. */
 export const KEYS = [
   ["/", "filter"],
   ["j, k", "next and previous row"],
@@ -19,7 +19,7 @@ export const KEYS = [
   ["?", "this list"],
 ];
 
-/** Listens to keys, for as long as the page lives. */
+/** Adds the key listener, which is never removed. */
 export function listenToKeys(ctx) {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;

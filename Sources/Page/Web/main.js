@@ -1,4 +1,4 @@
-// Begins the page: state from the address, answers from the API, one tree of elements drawn from both.
+// Starts the page: reads the state from the address and responses from the API, and draws the elements from both.
 
 import {takeToken} from "./api.js";
 import {patch} from "./dom.js";
@@ -33,7 +33,7 @@ const root = document.getElementById("app");
 const preferences = readPreferences();
 
 /**
- * The context of views and parts: the state of the address, the state of the screen, the answers, and the actions.
+ * The context of views and parts: the state in the address, the state of the screen, the responses, and the actions.
  */
 const ctx = {
   state: parse(location.search),
@@ -64,11 +64,11 @@ const ctx = {
 let isDrawing = false;
 let timer;
 
-/** Draws with the next frame. */
+/** Draws in the next frame. */
 function draw() {
   if (isDrawing) return;
   isDrawing = true;
-  // A hidden page has no frames; a timer keeps it going.
+  // A hidden page gets no animation frames, so a timer is used.
   const later = document.hidden ? (work) => setTimeout(work, 50) : requestAnimationFrame;
   later(() => {
     isDrawing = false;
@@ -78,7 +78,7 @@ function draw() {
   });
 }
 
-/** Goes to a state; the one before stays in the history. */
+/** Changes to another state; the previous state stays in the history. */
 function go(state, replace = false) {
   const before = ctx.state;
   ctx.state = state;
@@ -95,18 +95,18 @@ function go(state, replace = false) {
   draw();
 }
 
-/** Changes some of the state. */
+/** Changes parts of the state. */
 function set(changes, replace = false) {
   go({...ctx.state, ...changes}, replace);
 }
 
-/** Changes state of the screen that is not in the address. */
+/** Changes the state of the screen, which is not in the address. */
 function setUI(changes) {
   Object.assign(ctx.ui, changes);
   draw();
 }
 
-/** Requests everything that the page shows anew. */
+/** Repeats all requests of the page. */
 function refresh() {
   ctx.store.ensure(ctx.needs(), true);
   schedule();
@@ -131,7 +131,7 @@ function schedule() {
   }, seconds * 1000);
 }
 
-/** Notes the width of an element and draws anew when it changes. */
+/** Stores the width of an element, and draws again when it changes. */
 function watchSize(id, node) {
   new ResizeObserver(() => {
     const width = Math.floor(node.clientWidth);
@@ -155,7 +155,7 @@ function writePreference(name, value) {
   try {
     localStorage.setItem("weir", JSON.stringify(preferences));
   } catch {
-    // A browser without storage: the choice holds until the page is closed.
+    // Without browser storage, the choice lasts until the page is closed.
   }
   applyTheme();
   draw();

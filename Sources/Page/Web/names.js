@@ -1,10 +1,10 @@
-// Ends of connections as people read them: the words for networks, and the cutting of long names.
+// Formats the ends of connections for users: texts for networks, and shortened names.
 
 import {visible} from "./text.js";
 
 const HASH = /-(?=[a-z0-9]*\d)[bcdfghjklmnpqrstvwxz2456789]{6,10}(?=-(?:\*|[a-z0-9]{5})$)/;
 
-/** Whether an address is of a private, link-local or loopback range. */
+/** Whether an address is in a private, link-local or loopback range. */
 export function isPrivate(address) {
   const text = address.toLowerCase();
   if (text.includes(":")) return /^(f[cd]|fe[89ab]|::1$)/.test(text);
@@ -24,7 +24,7 @@ const CLASSES = {
 };
 
 /**
- * The two parts of an end's name: `{namespace, name, note}`. `end` is an end of the API (`type` or `kind`,
+ * Returns the parts of an end's name: `{namespace, name, note}`. `end` is an end of the API (`type` or `kind`,
  * `namespace`, `name`). Networks have no namespace and a note with their class.
  */
 export function endParts(end) {
@@ -42,15 +42,15 @@ export function endParts(end) {
   return {namespace, name: visible(name), note};
 }
 
-/** An end's name in one text, uncut: `yaobank/customer-*`, `10.9.8.7 (private)`. */
+/** Returns an end's full name as one text: `yaobank/customer-*`, `10.9.8.7 (private)`. */
 export function endText(end) {
   const {namespace, name, note} = endParts(end);
   return (namespace ? `${namespace}/${name}` : name) + (note ? ` (${note})` : "");
 }
 
 /**
- * A name cut to `width` characters: first the hash of a pod template, then the middle, with at least 8 characters at
- * the beginning and 6 at the end. Names that fit stay as they are.
+ * Shortens a name to `width` characters: first the hash of a pod template, then the middle, with at least 8 characters
+ * at the beginning and 6 at the end. Names that fit do not change.
  */
 export function shorten(name, width) {
   let letters = Array.from(name);
@@ -67,8 +67,8 @@ const taken = new Map();
 const MOST_TAKEN = 50_000;
 
 /**
- * A name cut to `width` characters, or as many more as it takes to differ from all other names that were cut before:
- * two different names never look the same.
+ * Shortens a name to `width` characters, or to more if it would equal another name that was shortened before: two
+ * different names never look the same.
  */
 export function distinct(name, width) {
   if (taken.size > MOST_TAKEN) taken.clear();
@@ -79,7 +79,7 @@ export function distinct(name, width) {
   }
 }
 
-/** Cuts names of one screen so that two different ones never look the same: `Map` from name to shown text. */
+/** Shortens the names of one screen so that different names stay different: `Map` from name to shown text. */
 export function shortenAll(names, width) {
   const shown = new Map();
   let open = [...new Set(names)];
@@ -101,13 +101,13 @@ export function shortenAll(names, width) {
   return shown;
 }
 
-/** A port with its protocol, as commands write it: `2379/tcp`, `echo request/icmp6`, `type 133/icmp6`, `icmp`. */
+/** Formats a port with its protocol, as commands do: `2379/tcp`, `echo request/icmp6`, `type 133/icmp6`, `icmp`. */
 export function portText(port, proto) {
   if (port === null || port === undefined || proto === "icmp") return visible(proto ?? "–");
   return `${proto === "icmp6" && port <= 0xffff ? messageText(port) : port}/${visible(proto)}`;
 }
 
-/** The type and the code of an ICMPv6 message, as a record has them in `dest_port`. */
+/** Returns the type and the code of an ICMPv6 message, which `dest_port` contains. */
 export function messageParts(port) {
   return {type: port >> 8, code: port & 0xff};
 }
@@ -119,7 +119,7 @@ function messageText(port) {
   return MESSAGES.get(Number(port)) ?? `type ${type}${code === 0 ? "" : ` code ${code}`}`;
 }
 
-/** The parts of a hit: `{index, tier, policy, action, rule}`; null where the text is not a hit. */
+/** Parses a hit: `{index, tier, policy, action, rule}`; null for other text. */
 export function readHit(hit) {
   const found = /^(-?\d+)\|([^|]*)\|(.*)\|(allow|deny|pass|log)(?:\|(-?\d+))?$/s.exec(hit ?? "");
   if (!found) return null;
@@ -127,7 +127,7 @@ export function readHit(hit) {
   return {index: Number(index), tier, policy, action, rule: rule === undefined ? null : Number(rule)};
 }
 
-/** A hit in a few words: `application.allow-customer, end of tier`, `platform.deny-private rule 2`. */
+/** Formats a hit: `application.allow-customer, end of tier`, `platform.deny-private rule 2`. */
 export function hitText(hit) {
   const read = readHit(hit);
   if (!read) return hit ? visible(hit) : "no policy known";

@@ -1,4 +1,4 @@
-// One source → destination: the reason in words, ports, and statistics over time.
+// The panel of one source → destination: the explanation, ports, and statistics over time.
 
 import {timeChart} from "./chart.js";
 import {queryCommand} from "./commands.js";
@@ -12,7 +12,7 @@ import {rangeParams, toView} from "./state.js";
 import {table} from "./table.js";
 import {trace, traceButton} from "./trace.js";
 
-/** The answers that the panel needs, for a pair with its filter. */
+/** The requests of the panel for a pair with its filter. */
 export function pairNeeds(state, filter) {
   const range = {...rangeParams(state), filter};
   const sums = "connections,allowed_connections,denied_connections,bytes,packets";
@@ -43,7 +43,7 @@ export function pairNeeds(state, filter) {
   ];
 }
 
-/** The panel of a pair; `below` is the level of the pairs within it, null where there is none. */
+/** The panel of a pair; `below` is the level of the pairs within it, or null. */
 export function pairPanel(ctx, pair, below) {
   if (!pair.filter)
     return card("Pair", null, h("p", {class: "error"}, "The names of this pair cannot be written as a filter."));
@@ -127,8 +127,8 @@ function buttons(ctx, pair, below) {
 }
 
 /**
- * The rows of a query by port and reporter, one for each port: the row of the reporter with more connections, with
- * the denials of either.
+ * Reduces the rows of a query by port and reporter to one for each port: the row of the reporter with more connections,
+ * with the denials of both.
  */
 export function byPort(data) {
   const groups = new Map();

@@ -1,4 +1,4 @@
-// The edges of a graph as a table: the numbers of the drawing, for reading, sorting and screen readers.
+// The edges of a graph as a table with the numbers of the drawing, for sorting and for screen readers.
 
 import {h} from "./dom.js";
 import {bar, number, pairName} from "./parts.js";
@@ -6,7 +6,7 @@ import {table} from "./table.js";
 
 const SHOWN = 40;
 
-/** Pairs of a graph, denied ones first; `open(edge)` selects one. */
+/** The table of a graph's pairs, denied ones first; `open(edge)` selects one. */
 export function pairList(ctx, data, open) {
   const {measure} = ctx.state;
   const byId = nodesById(data);
@@ -95,7 +95,7 @@ function verdictMark() {
   return h("span", {class: "differs", title: "pending differs", "aria-label": "pending differs"}, "~");
 }
 
-/** The nodes of a graph by id; an end of an edge that is not among the nodes is its own node. */
+/** Returns the nodes of a graph by id; an edge's end that is not among the nodes is added. */
 export function nodesById(data) {
   const byId = new Map(data.nodes.map((node) => [node.id, node]));
   for (const edge of data.edges)

@@ -5,7 +5,7 @@ import {distinct, endParts, endText, portText} from "./names.js";
 import {format} from "./state.js";
 import {ago, amount, si} from "./text.js";
 
-/** A link to a state of the page: an address that can be copied, followed without loading the page anew. */
+/** A link to a state of the page: its address can be copied, and following it does not reload the page. */
 export function link(ctx, state, props, ...children) {
   const {on, ...rest} = props ?? {};
   const follow = (event) => {
@@ -19,7 +19,7 @@ export function link(ctx, state, props, ...children) {
   return h("a", {...rest, href: format(state), on: {click: follow, ...on}}, children);
 }
 
-/** A verdict as a word: `allow`, or `DENY`; `~` where staged policies would decide otherwise. */
+/** A verdict as `allow` or `DENY`, with `~` if staged policies would change it. */
 export function verdict(action, differs = false) {
   const isDenied = action === "deny";
   return h(
@@ -39,7 +39,7 @@ export function verdict(action, differs = false) {
   );
 }
 
-/** The name of an end, cut to a width, with the whole name as tooltip. */
+/** The name of an end, shortened to a width, with the full name as tooltip. */
 export function endName(end, width = 44) {
   const {namespace, name, note} = endParts(end);
   const space = namespace ? distinct(namespace, Math.max(15, Math.floor(width / 2))) : null;
@@ -52,7 +52,7 @@ export function endName(end, width = 44) {
   );
 }
 
-/** `source → destination`, with the port where there is one. */
+/** `source → destination`, with the port if there is one. */
 export function pairName(pair, width) {
   const arrow = h("span", {class: "arrow", "aria-label": "to"}, "→");
   return h(
@@ -89,12 +89,12 @@ export function card(title, props, ...children) {
   );
 }
 
-/** A sentence about a verdict, without the verdict at its beginning, for places that show the verdict in front of it. */
+/** A sentence about a verdict, without the leading verdict, for places that already show it. */
 export function reasonText(sentence) {
   return h("span", {dir: "auto"}, String(sentence).replace(/^(allow|deny): /, ""));
 }
 
-/** The placeholder of an answer that is not there yet. */
+/** The placeholder for a pending response. */
 export function loading(lines = 3) {
   return h(
     "div", {class: "skeleton", role: "status"}, h("span", {class: "sr"}, "Loading"),
@@ -116,7 +116,7 @@ export function button(label, act, props = {}) {
   return h("button", {type: "button", class: `button ${name ?? ""}`, on: {click: act}, ...rest}, label);
 }
 
-/** A choice of a few options, side by side. */
+/** A group of options, side by side. */
 export function choice(name, options, chosen, choose) {
   return h(
     "div",
@@ -147,13 +147,13 @@ export function lastSeen(seconds, ctx) {
   );
 }
 
-/** The error of an entry, if it has one that is not shown elsewhere on the page. */
+/** The error of an entry; null if it has none, or if the page shows it elsewhere. */
 export function problem(entry, again) {
   if (!entry.error || ["connection", "permission", "filter"].includes(entry.error.kind)) return null;
   return message("This part could not be loaded", entry.error.message, button("Try again", again));
 }
 
-/** An entry's content: a skeleton while there is none, the error if there is one, else the result of `draw`. */
+/** An entry's content: a skeleton before the response, the error if there is one, else the result of `draw`. */
 export function content(ctx, entry, draw, lines) {
   const failure = problem(entry, () => ctx.refresh());
   if (entry.error?.kind === "filter")

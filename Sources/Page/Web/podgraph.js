@@ -1,6 +1,6 @@
-// The graph of pods, from the sums of a query: records have names of pods where their level of aggregation keeps them.
+// The graph of pods, made of a query's sums: records contain pod names at some levels of aggregation.
 
-/** The groups of the query that the graph is made of. */
+/** The groups of the query for the graph. */
 export const POD_GROUPS = "source,source_name,dest,dest_name,reporter,action";
 /** The sums of that query. */
 export const POD_SUMS = "connections,bytes,packets";
@@ -8,8 +8,8 @@ export const POD_SUMS = "connections,bytes,packets";
 const made = new WeakMap();
 
 /**
- * The answer of a query by `POD_GROUPS` as a graph of the API: each connection once, by the reporter that has more of
- * them; a denial by either counts. The same answer gives the same graph.
+ * Converts the response to a query by `POD_GROUPS` to a graph in the API's form. Each connection counts once, by the
+ * reporter with more connections; denials of both count. The same response gives the same graph object.
  */
 export function podGraph(answer) {
   if (!made.has(answer)) made.set(answer, build(answer));
@@ -82,7 +82,7 @@ function finish(answer, nodes, edges) {
   return {range: answer.range, nodes, edges, other, total, hasPods: nodes.some((node) => node.kind === "pod")};
 }
 
-/** An end of its text `namespace/aggregated name`, and the name of the pod where it is known. */
+/** Makes an end of the text `namespace/aggregated name`, and of the pod's name if it is known. */
 export function endOf(text, pod = null) {
   const at = text.indexOf("/");
   const [space, shared] = [text.slice(0, at), text.slice(at + 1)];

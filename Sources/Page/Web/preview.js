@@ -1,4 +1,4 @@
-// The preview of a change of policies: objects are sent, and their effect on recorded connections is shown.
+// The preview of policy changes: sends objects, and shows their effect on recorded connections.
 
 import {post} from "./api.js";
 import {previewCommand} from "./commands.js";
@@ -41,7 +41,7 @@ export function previewButton(ctx) {
   );
 }
 
-/** The form and the answer; null while it is closed. */
+/** The form and the response; null while the preview is closed. */
 export function previewCard(ctx, data) {
   const preview = current(ctx);
   if (!preview.isOpen) return null;
@@ -190,7 +190,7 @@ function pair(ctx, row) {
     ];
 }
 
-/** Opens the preview of enforcing all staged policies. */
+/** Opens the preview in which all staged policies are enforced. */
 export function previewStaged(ctx) {
     change(ctx, {isOpen: true, enforces: true, text: ""});
     ask(ctx);

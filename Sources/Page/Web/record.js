@@ -1,8 +1,8 @@
-// The two ends of a record, as the API writes the ends of a pair.
+// The two ends of a record, in the form of a pair's ends in the API.
 
 import {encodeEnd} from "./ends.js";
 
-/** The ends of a record: full names where it has them. */
+/** Returns the ends of a record, with full names if it has them. */
 export function recordEnds(row) {
   return {source: end(row, "source"), dest: end(row, "dest")};
 }
@@ -17,7 +17,7 @@ function end(row, side) {
   return {type, namespace: namespace === "-" ? null : namespace, name: best};
 }
 
-/** The part of the address that selects the record's pair, by workloads. */
+/** Returns the part of the address that selects the record's pair of workloads. */
 export function recordAddress(row) {
   const named = (side) =>
     encodeEnd({...end(row, side), name: row[`${side}_type`] === "net" ? end(row, side).name : row[`${side}_name_aggr`]}

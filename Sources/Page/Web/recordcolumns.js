@@ -1,4 +1,4 @@
-// Columns of the table of records.
+// The columns of the record table.
 
 import {h} from "./dom.js";
 import {hitText, portText} from "./names.js";
@@ -38,7 +38,7 @@ const ALL_COLUMNS = {
 };
 const DEFAULT_COLUMNS = "time,verdict,source,dest,port,connections,bytes,policy,reporter";
 
-/** The columns that are chosen, for a table. */
+/** Returns the selected columns for a table. */
 export function columns(ctx) {
   const names = (ctx.state.columns || DEFAULT_COLUMNS).split(",").filter((name) => name in ALL_COLUMNS);
   const offset = ctx.store.entry("records").data?.range.until ?? ctx.now();
@@ -61,14 +61,14 @@ function lastHit(row) {
   return row.policies?.enforced_policies?.at(-1);
 }
 
-/** Whether staged policies would decide otherwise than was done. */
+/** Whether staged policies would change the verdict. */
 function pendingDiffers(row) {
   const hit = row.policies?.pending_policies?.at(-1);
   const action = /\|(allow|deny)(?:\||$)/.exec(hit ?? "")?.[1];
   return action !== undefined && action !== row.action;
 }
 
-/** The button with the choice of columns. */
+/** The button with the menu of columns. */
 export function columnsButton(ctx) {
   const isOpen = ctx.ui.menu === "columns";
   const chosen = (ctx.state.columns || DEFAULT_COLUMNS).split(",");

@@ -1,4 +1,4 @@
-// An open record: the reason why it was allowed or denied, and all of its fields.
+// The details of an open record: the reason for its verdict, and all of its fields.
 
 import {h} from "./dom.js";
 import {encodePort} from "./ends.js";
@@ -10,7 +10,7 @@ import {toView} from "./state.js";
 import {zone} from "./text.js";
 import {trace, traceButton} from "./trace.js";
 
-/** The part below an open record: the reason, and all of its fields. */
+/** The part below an open record: the reason, and all fields. */
 export function detail(ctx, row) {
   const entry = ctx.store.entry("explain-record");
   return h(

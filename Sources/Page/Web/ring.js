@@ -1,7 +1,7 @@
-// Geometry of the ring: arcs for ends, ribbons for the traffic between them. No document here.
+// Geometry of the ring: arcs for ends, ribbons for the traffic between them. No DOM access.
 //
-// Widths are square roots of amounts, so that one end with 95 % of the traffic hides nobody, and no arc is below a
-// smallest angle. Denied traffic has ribbons of its own, drawn behind all others in order, so on top.
+// Widths are proportional to the square roots of amounts, and arcs have a minimum angle, so that small ends stay
+// visible beside one with 95 % of the traffic. Denied traffic has separate ribbons, which are drawn last, on top.
 
 const TURN = 2 * Math.PI;
 
@@ -15,11 +15,10 @@ const amountOf = (side, measure) => side?.[measure] ?? 0;
 const OTHER = "(other)";
 
 /**
- * Arcs and ribbons of a graph of the API.
+ * Returns the arcs and ribbons of a graph from the API.
  * @param {{nodes: object[], edges: object[]}} graph
- * @param {object} options `measure`; `maxArcs`, `maxRibbons`: the rest is folded into “other”; `showSelf`: also what
- * ends are allowed to exchange with themselves; what they are denied is always shown; `order(node)`: text by which
- * arcs stand beside each other
+ * @param {object} options `measure`; `maxArcs`, `maxRibbons`: the others are folded into “other”; `showSelf`: whether
+ * allowed traffic within an end is shown, too (denied traffic always is); `order(node)`: the text that sorts arcs
  */
 export function ringLayout(
   graph, {measure, maxArcs = LIMITS.arcs, maxRibbons = LIMITS.ribbons, showSelf = false, order = (node) => node.id}
@@ -57,7 +56,7 @@ function fold(nodes, edges, measure, most, order) {
   return {nodes: shown, edges: hidden > 0 ? merge(edges, kept) : edges, hidden};
 }
 
-/** The ends that are shown: half of the room is for those with most denials, the rest for those with most traffic. */
+/** Selects the ends to show: up to half of them by the number of denials, the others by traffic. */
 function largest(nodes, weight, denials, most) {
   const by = (map
   ) => [...nodes]
@@ -90,7 +89,7 @@ const zero = () => ({connections: 0, bytes: 0, packets: 0});
 const plus = (a, b) =>
   ({connections: a.connections + b.connections, bytes: a.bytes + b.bytes, packets: a.packets + b.packets});
 
-/** One strand for each edge and verdict: the largest ones, denied ones first. */
+/** Makes one strand for each edge and verdict; keeps the largest ones, denied ones first. */
 function attachEnds({nodes, edges}, measure, most) {
   const strands = [];
   for (const edge of edges) {
@@ -129,7 +128,7 @@ function placeArcs(nodes, {byNode}) {
   });
 }
 
-/** Shares of a room in proportion to values, none below a smallest share. */
+/** Divides a space in proportion to values; no share is below a minimum. */
 export function share(values, room, smallest) {
   const fixed = new Set();
   for (;;) {
@@ -137,7 +136,7 @@ export function share(values, room, smallest) {
     const sum = values.reduce((total, value, index) => (fixed.has(index) ? total : total + value), 0);
     const low = values.findIndex((value, index) => !fixed.has(index) && (sum <= 0 || (value / sum) * left < smallest));
     if (low < 0) return values.map((value, index) => (fixed.has(index) ? smallest : (value / sum) * left));
-    // All that are too small at this share: fixing one makes the others only smaller.
+    // Fixes all values that are too small at this share; that only makes the other shares smaller.
     values.forEach((value, index) => {
       if (!fixed.has(index) && (sum <= 0 || (value / sum) * left < smallest)) fixed.add(index);
     });
@@ -146,8 +145,7 @@ export function share(values, room, smallest) {
 }
 
 /**
- * Gives each strand its place on both arcs: in the order of the other ends around the ring, so that few ribbons
- * cross.
+ * Places each strand on both arcs, in the order of the other ends around the ring, so that few ribbons cross.
  */
 function placeRibbons(arcs, strands) {
   const byId = new Map(arcs.map((arc) => [arc.id, arc]));
@@ -173,7 +171,7 @@ function placeRibbons(arcs, strands) {
     (strand) =>
       ({edge: strand.edge.whole ?? strand.edge, action: strand.action, size: strand.size, ...places.get(strand)})
   );
-  // Largest first, denied last: the last one drawn lies on top.
+  // Largest first, denied last: ribbons that are drawn later are on top.
   return ribbons.filter((one) => one.source && one.dest)
     .sort(
       (a, b) =>
@@ -198,14 +196,14 @@ function groupArcs(arcs) {
 
 const point = (angle, radius) => `${(Math.cos(angle) * radius).toFixed(2)},${(Math.sin(angle) * radius).toFixed(2)}`;
 
-/** The path of a ribbon within a ring of a radius. */
+/** Returns the path of a ribbon in a ring with a radius. */
 export function ribbonPath({source, dest}, radius) {
   const arc = ([from, to]) => `A${radius},${radius} 0 ${to - from > Math.PI ? 1 : 0},1 ${point(to, radius)}`;
   return `M${point(source[0], radius)}${arc(source)}Q0,0 ${point(dest[0], radius)}${arc(dest)}Q0,0 ${
     point(source[0], radius)}Z`;
 }
 
-/** The path of a band from one angle to another between two radii. */
+/** Returns the path of a band between two angles and two radii. */
 export function bandPath(start, end, inner, outer) {
   const stop = end - start >= TURN - 1e-6 ? end - 1e-4 : end;
   const large = stop - start > Math.PI ? 1 : 0;

@@ -1,4 +1,4 @@
-// The ring on the screen.
+// Draws the ring.
 
 import {hatch} from "./chart.js";
 import {h} from "./dom.js";
@@ -30,7 +30,7 @@ function layoutOf(data, measure, all, showSelf) {
 }
 
 /**
- * The ring of a graph. `onEnd(node)` and `onEdge(edge)` are called for clicks; `chosen` is the pair that is selected.
+ * The ring of a graph. `onEnd(node)` and `onEdge(edge)` are called for clicks; `chosen` is the selected pair.
  */
 export function ringDrawing(ctx, data, {chosen, onEnd, onEdge}) {
   const id = "ring";
@@ -117,7 +117,7 @@ function isChosen(byId, edge, chosen) {
   return encodeEnd(byId.get(edge.source)) === chosen.source && encodeEnd(byId.get(edge.dest)) === chosen.dest;
 }
 
-/** The shape of a ribbon. An unchanged one is the same object: moving the pointer draws only changes. */
+/** The shape of a ribbon. An unchanged shape is the same object, so that pointer moves update only what changes. */
 function ribbonShape(ctx, ribbon, {radius, byId, measure, hot, chosenId, onEdge}) {
   const {edge} = ribbon;
   const isHot = hot ? hot === edge || hot === edge.source || hot === edge.dest : chosenId === edge;

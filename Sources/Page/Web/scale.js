@@ -1,6 +1,6 @@
-// Scales and ticks of the drawings. No document here.
+// Scales and ticks of the drawings. No DOM access.
 
-/** A round number that is not less, and less than twice the value from 1 on: half of a drawing is never empty. */
+/** Returns a round number at or above a value; from 1 on below twice the value, so that half of a drawing is used. */
 export function niceCeiling(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -13,8 +13,8 @@ const STEPS =
   [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
 
 /**
- * Times for an axis from `since` to `until` (Unix seconds), at most `most`, on round times of the zone that is
- * `offset` seconds east.
+ * Returns at most `most` times for an axis from `since` to `until` (Unix seconds): round times of the time zone that is
+ * `offset` seconds east of UTC.
  */
 export function timeTicks(since, until, most, offset = 0) {
   const last = STEPS.at(-1);
@@ -25,7 +25,7 @@ export function timeTicks(since, until, most, offset = 0) {
   return {step, ticks};
 }
 
-/** Points at every interval of a range: zero where `points` has none. `at(point)` gives the time of a point. */
+/** Returns a point for every interval of a range: `zero` if `points` has none. */
 export function filled(points, since, until, interval, zero) {
   const byTime = new Map(points.map((point) => [point.time, point]));
   const all = [];

@@ -1,4 +1,4 @@
-// The frame around every page: navigation, filter, time range, state of the connection.
+// The frame of every page: navigation, filter, time range, connection state.
 
 import {setToken} from "./api.js";
 import {h} from "./dom.js";
@@ -103,7 +103,7 @@ function tools(ctx) {
   );
 }
 
-/** The range of the newest answer that has one. */
+/** Returns the range of the page's first response that has one. */
 export function shownRange(ctx) {
   for (const need of ctx.needs()) {
     const range = ctx.store.entry(need.name).data?.range;
@@ -117,7 +117,7 @@ function copyLink(ctx) {
   copyText(ctx, "link", new URL(format(state), document.baseURI).href);
 }
 
-/** Copies a text, and confirms that for a moment. */
+/** Copies a text, and shows a confirmation for a moment. */
 export function copyText(ctx, what, text) {
   const done = () => {
     ctx.setUI({copied: what});

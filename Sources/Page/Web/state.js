@@ -1,5 +1,5 @@
-// The state in the address: the page, the time range, the filter and the place. A link shows the same thing to a
-// colleague.
+// The state in the address: the page, the time range, the filter and the selection. A link shows other users the same
+// page.
 
 export const VIEWS = ["overview", "flows", "graph", "policies", "timeline", "records"];
 export const SPANS = ["1m", "5m", "15m", "1h", "6h", "24h", "7d"];
@@ -45,7 +45,7 @@ const VALID = {
 
 const LONGEST = 20_000;
 
-/** Whether a text is a span of time back from now, as `15m`. */
+/** Whether a text is a span of time back from now, such as `15m`. */
 export function isSpan(text) {
   return /^[1-9]\d{0,5}[smhd]$/.test(text);
 }
@@ -55,12 +55,12 @@ export function isTime(text) {
   return /^\d{1,12}$/.test(text);
 }
 
-/** The seconds of a span. */
+/** Returns the length of a span in seconds. */
 export function spanSeconds(text) {
   return Number(text.slice(0, -1)) * {s: 1, m: 60, h: 3600, d: 86400}[text.at(-1)];
 }
 
-/** Reads the query part of an address. A value that is unknown, too long or not valid has its default. */
+/** Parses the query of an address. Values that are unknown, too long or invalid have their defaults. */
 export function parse(search) {
   const state = {...DEFAULTS};
   for (const [name, value] of new URLSearchParams(search)) {
@@ -71,7 +71,7 @@ export function parse(search) {
   return state;
 }
 
-/** The query part of the address of a state, without defaults; `?` alone for the default state. */
+/** Returns the query of a state's address, without defaults; `?` for the default state. */
 export function format(state) {
   const query = new URLSearchParams();
   for (const name in DEFAULTS)
@@ -79,7 +79,7 @@ export function format(state) {
   return `?${query}`;
 }
 
-/** State of one page only, which is dropped when another page is opened. */
+/** The state of a single page, which is reset when another page is opened. */
 const OF_PAGE = {
   by: "",
   focus: "",
@@ -94,18 +94,18 @@ const OF_PAGE = {
   hide: ""
 };
 
-/** The state of another page with the same time range and filter. */
+/** Returns the state of another page with the same time range and filter. */
 export function toView(state, view, changes = {}) {
   return {...state, ...OF_PAGE, view, ...changes};
 }
 
-/** A state with absolute times, for a link that shows the same numbers later. `range` is an answer's range. */
+/** Returns a state with absolute times, for a link that shows the same data later. `range` is a response's range. */
 export function absolute(state, range) {
   if (!range) return state;
   return {...state, since: String(range.since), until: String(range.until)};
 }
 
-/** The parameters of a request for the state's range and filter. */
+/** Returns the parameters of a request for the state's range and filter. */
 export function rangeParams(state) {
   const params = {since: state.since};
   if (state.until) params.until = state.until;

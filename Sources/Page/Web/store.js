@@ -1,9 +1,9 @@
-// Answers of the API by name: requested when their parameters change and when the page refreshes, kept until newer
-// ones come.
+// API responses by name: requested when their parameters change or the page refreshes, and kept until a newer response
+// arrives.
 
 import {get} from "./api.js";
 
-/** Keeps the answers that the open page needs. `changed()` is called after each change. */
+/** Stores the responses that the current page needs; calls `changed()` after each change. */
 export class Store {
   constructor(changed) {
     this.changed = changed;
@@ -12,21 +12,21 @@ export class Store {
     this.skew = 0;
   }
 
-  /** The time of the server, Unix seconds: of records of a file it is the time of the last one. */
+  /** The server's time, Unix seconds; for the records of a file, the time of the last record. */
   now() {
     return Math.floor((Date.now() + this.skew) / 1000);
   }
 
   /**
-   * The answer of a name: `{data, error, isLoading, isStale, key}`; stale where its parameters differ from the
-   * current ones.
+   * Returns the response with a name: `{data, error, isLoading, isStale, key}`; it is stale if its parameters differ
+   * from the current ones.
    */
   entry(name) {
     return this.entries.get(name) ?? {data: null, error: null, isLoading: true, isStale: false};
   }
 
   /**
-   * Makes one entry for each need, and requests the missing ones, or all with `refresh`.
+   * Makes one entry for each need, and requests the missing responses; with `refresh`, all of them.
    * @param {{name: string, path: string, params: object, isOnce?: boolean}[]} needs
    */
   ensure(needs, refresh = false) {
@@ -42,7 +42,7 @@ export class Store {
     for (const need of needs) {
       const key = need.path + JSON.stringify(need.params);
       const entry = this.entries.get(need.name);
-      // An entry that was not needed for a while, as one of another page, may be old.
+      // An entry that was not needed for a while, such as one of another page, may be old.
       const isOld = (!before.has(need.name) || (refresh && !entry?.isLoading)) && !need.isOnce;
       if (!entry || entry.key !== key || isOld) this.ask(need, key);
     }
@@ -70,7 +70,7 @@ export class Store {
     if (this.entries.get(name) !== entry) return;
     Object.assign(entry, result, {isLoading: false, abort: null});
     const now = result.data?.range?.now;
-    // Seconds, rounded: less than one is not a difference of clocks.
+    // The server's time is in whole seconds, so small differences are ignored.
     if (now) this.skew = Math.abs(now * 1000 - Date.now()) > 3000 ? now * 1000 - Date.now() : 0;
     if (!result.error) entry.isStale = false;
     this.changed();

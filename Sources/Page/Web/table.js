@@ -1,4 +1,4 @@
-// Tables: sorted by their headers, cards on narrow screens, rows that open with a click or Enter.
+// Tables with sortable headers, cards on narrow screens, and rows that open with a click or Enter.
 
 import {h} from "./dom.js";
 
@@ -6,9 +6,9 @@ import {h} from "./dom.js";
  * A table.
  * @param {object} options
  * `caption`: the title, for screen readers; `columns`: `{id, label, title, cell(row), value(row), isNumber,
- * class}`, sorted by where they have `value`; `rows`; `key(row)`; `sort`: `-id` or `id`, with `onSort(text)`;
- * `open(row)`, `isOpen(row)`, `detail(row)`: the part below an open row; `foot`: rows of cells behind all
- * others
+ * class}`, sortable if they have `value`; `rows`; `key(row)`; `sort`: `-id` or `id`, with `onSort(text)`;
+ * `open(row)`, `isOpen(row)`, `detail(row)`: the part below an open row; `foot`: rows of cells at the
+ * end
  */
 export function table(
   {caption, columns, rows, key, sort, onSort, open, isOpen, detail, foot, cards = true, className = ""}
@@ -88,7 +88,7 @@ function body(row, {columns, key, open, isOpen, detail}) {
     [line];
 }
 
-/** Rows by a column; ties keep their order. */
+/** Sorts rows by a column; ties keep their order. */
 export function sortRows(rows, columns, sort) {
   const isDown = sort.startsWith("-");
   const column = columns.find((one) => one.id === (isDown ? sort.slice(1) : sort));

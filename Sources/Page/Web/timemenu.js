@@ -1,4 +1,4 @@
-// The time range: spans back from now, or from and to.
+// The time range menu: spans back from now, or start and end.
 
 import {h} from "./dom.js";
 import {icon} from "./icons.js";
@@ -99,7 +99,7 @@ function apply(ctx, event) {
   ctx.set({since: String(since), until: String(until)});
 }
 
-/** Unix seconds of a time as people write it; null where the text is not a time. */
+/** Parses a time that a user entered, to Unix seconds; null for other text. */
 export function readTime(text, utc) {
   const found = /^\s*(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d))?\s*$/.exec(text ?? "");
   if (!found) return null;

@@ -1,4 +1,4 @@
-// The reason why a connection was allowed or denied, in words: enforced and pending side by side.
+// The explanation of a connection's verdict: enforced and pending policies side by side.
 
 import {traceCommand} from "./commands.js";
 import {h} from "./dom.js";
@@ -8,10 +8,10 @@ import {copyText} from "./shell.js";
 import {visible} from "./text.js";
 
 /**
- * The explanation of the API as two columns; one where pending is the same. `title` names the reporter; `isSaid`: the
- * sentence is already shown above it.
+ * The explanation from the API in two columns; one column if the pending verdict is the same. `title` names the
+ * reporter; `hidesSentence`: whether the sentence is already shown above.
  */
-export function trace(explanation, title, isSaid = false) {
+export function trace(explanation, title, hidesSentence = false) {
   const {now, pending} = explanation;
   const differs = pending && !pending.is_same;
   const first = differs ? firstDifference(now.steps, pending.steps) : -1;
@@ -22,7 +22,7 @@ export function trace(explanation, title, isSaid = false) {
     h(
       "div",
       {class: `trace-columns ${differs ? "two" : ""}`},
-      side("Now", now, first, "", isSaid),
+      side("Now", now, first, "", hidesSentence),
       differs && side("If staged policies were enforced", pending, first, "would ", false),
     ),
     pending && !differs && h("p", {class: "muted"}, "Pending is the same: staged policies would change nothing here."),
@@ -31,12 +31,12 @@ export function trace(explanation, title, isSaid = false) {
   );
 }
 
-function side(title, decision, first, would, isSaid) {
+function side(title, decision, first, would, hidesSentence) {
   const steps = decision.steps;
   return h(
     "section", {class: `trace-side ${would ? "pending" : ""}`}, h("h4", null, title),
     h("p", {class: "trace-sentence"}, would && h("span", {class: "muted"}, would), verdict(decision.action), " ",
-      !isSaid && reasonText(decision.sentence)),
+      !hidesSentence && reasonText(decision.sentence)),
     h("ol", {class: "steps"}, steps.map((step, index) => stepLine(step, index === first, index === steps.length - 1)))
   );
 }
@@ -61,14 +61,14 @@ function stepLine(step, isFirstDifferent, isLast) {
   );
 }
 
-/** What a step did, without its tier and policy, which stand above it. */
+/** Returns the text of a step, without its tier and policy, which are shown above it. */
 export function stepText({text, tier, kind}) {
   const start = `tier ${tier}: ${kind} `;
   const end = text.indexOf(": ", start.length);
   return text.startsWith(start) && end > 0 ? text.slice(end + 2) : text;
 }
 
-/** Why a rule did not match, without the policy where that is the one of the step. */
+/** Returns the reason why a rule did not match, without the policy if it is that of the step. */
 export function checkText(check, {policy}) {
   const [before, ...rest] = check.split(` ${policy} rule `);
   return policy && rest.length > 0 && /^(Calico |Kubernetes )?\w+$/.test(before) ?
@@ -82,7 +82,7 @@ function firstDifference(left, right) {
   return -1;
 }
 
-/** Copies the command that asks the inventory why rules did not match; nothing where the record does not name its ends. */
+/** A button that copies the command to explain why rules did not match; null if the record does not name its ends. */
 export function traceButton(ctx, record) {
   const command = record ? traceCommand(record) : null;
   if (!command) return null;

@@ -1,5 +1,4 @@
-// Flow visualizer: the ring of namespaces and endpoints, narrowed by clicks from namespace to workload to pod to one
-// pair.
+// Flow visualizer: the ring of namespaces and endpoints; clicks narrow it from namespace to workload, pod and pair.
 
 import {h} from "../dom.js";
 import {emptyState} from "../empty.js";
@@ -20,7 +19,7 @@ export const short = "Flows";
 
 const LEVELS = ["namespace", "workload", "pod"];
 
-/** The grouping of the ends: as chosen, or as the focus determines. */
+/** Returns the grouping of the ends: the selected one, or the one for the focus. */
 export function level(state) {
   if (state.by) return state.by === "service" ? "workload" : state.by;
   const focus = decodeEnd(state.focus);
@@ -28,7 +27,7 @@ export function level(state) {
   return focus.kind === "workload" || focus.kind === "pod" ? "pod" : "workload";
 }
 
-/** The pair of the state: `{from, to, filter}`; null without one. */
+/** Returns the selected pair: `{from, to, filter}`; null for none. */
 function chosenPair(state) {
   const [from, to] = [decodeEnd(state.from), decodeEnd(state.to)];
   return from && to ? {from, to, filter: pairFilter(from, to, state.port)} : null;
@@ -39,7 +38,7 @@ function focusFilter(state) {
   return focus ? eitherFilter(focus) ?? "" : "";
 }
 
-/** The answers that the page needs. */
+/** The requests of the page. */
 export function needs(ctx) {
   const {state} = ctx;
   const range = rangeParams({...state, filter: both(state.filter, focusFilter(state))});
@@ -50,7 +49,7 @@ export function needs(ctx) {
   return [graph, ...(pair?.filter ? pairNeeds(state, both(state.filter, pair.filter)) : [])];
 }
 
-/** The answer as a graph. */
+/** Returns a response as a graph. */
 function graphOf(data) {
   return data.rows ? podGraph(data) : data;
 }
@@ -147,7 +146,7 @@ function ring(ctx, data, pair) {
   });
 }
 
-/** The state in which an end has the focus: a second click on it goes from workload to pods. */
+/** Moves the focus to an end; a second click on it changes from workload to pods. */
 function focusOn(ctx, node) {
   const focus = encodeEnd(node);
   const by = focus === ctx.state.focus ? LEVELS[Math.min(2, LEVELS.indexOf(level(ctx.state)) + 1)] : "";
@@ -162,8 +161,7 @@ function choosePair(ctx, data, edge) {
 }
 
 /**
- * The level of the pairs within a pair: workloads for namespaces, pods for workloads. Null where there is nothing
- * below.
+ * Returns the level of the pairs within a pair: workloads for namespaces, pods for workloads; null if there is none.
  */
 function narrow(ctx, pair) {
   const order = ["namespace", "workload", "pod"];

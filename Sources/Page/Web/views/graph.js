@@ -1,4 +1,4 @@
-// Service graph: callers and called as nodes and edges that keep their places.
+// Service graph: clients and servers as nodes, and edges between them; nodes keep their places.
 
 import {h} from "../dom.js";
 import {emptyState} from "../empty.js";
@@ -20,7 +20,7 @@ function level(state) {
   return LEVELS.includes(state.by) ? state.by : "workload";
 }
 
-/** The answers that the page needs. */
+/** The requests of the page. */
 export function needs(ctx) {
   return [{name: "graph", path: "graph", params: {...rangeParams(ctx.state), by: level(ctx.state), limit: 2000}}];
 }
@@ -37,7 +37,7 @@ export function nextGroup(ctx) {
   ctx.set({by: LEVELS[(LEVELS.indexOf(level(ctx.state)) + 1) % LEVELS.length], focus: "", show: ""});
 }
 
-/** `L`: lays out all nodes anew. */
+/** `L`: lays out all nodes again. */
 export function layOut(ctx) {
   ctx.kept.places?.forget();
   ctx.kept.graphData = null;

@@ -1,4 +1,4 @@
-// Overview: allowed and denied traffic with the reasons, the ends with most traffic, and findings.
+// Overview: allowed and denied traffic with reasons, the ends with the most traffic, and findings.
 
 import {timeChart} from "../chart.js";
 import {h} from "../dom.js";
@@ -14,7 +14,7 @@ import {amount, bytes, rate, si} from "../text.js";
 
 export const title = "Overview";
 
-/** The answers that the page needs. */
+/** The requests of the page. */
 export function needs(ctx) {
   return [{name: "overview", path: "overview", params: rangeParams(ctx.state)}];
 }

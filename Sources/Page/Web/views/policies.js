@@ -1,5 +1,4 @@
-// Policies: tiers from left to right, each policy with hits per rule; unused rules; the changes that staged policies
-// would make.
+// Policies: tiers from left to right, hits per rule of each policy, unused rules, and the effects of staged policies.
 
 import {h} from "../dom.js";
 import {emptyState} from "../empty.js";
@@ -15,7 +14,7 @@ export const title = "Policies";
 const QUICK = [["", "All"], ["denying", "Denying"], ["unused", "Unused"], ["staged", "Staged"]];
 const FOLD = 12;
 
-/** The answers that the page needs. */
+/** The requests of the page. */
 export function needs(ctx) {
   return [{name: "policies", path: "policies", params: rangeParams(ctx.state)}];
 }
@@ -150,7 +149,7 @@ function policyCard(ctx, policy) {
   );
 }
 
-/** A link to the connections behind a number. */
+/** A link to the connections that a number counts. */
 function through(ctx, view, filter, ...children) {
   return link(ctx, toView(ctx.state, view, {filter: both(ctx.state.filter, filter)}), {title: `the ${view}`}, children);
 }
@@ -171,7 +170,7 @@ function sums(policy) {
   );
 }
 
-/** The changes that a staged policy would have made; each number leads to the flows. */
+/** The verdicts that a staged policy would have changed; each number links to the flows. */
 function would(ctx, policy) {
   const part = (action, value, filter) => {
     const text = h("strong", {class: `${action}-number`}, `${action} ${si(value)}`);

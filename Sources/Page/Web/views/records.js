@@ -1,4 +1,4 @@
-// Records: the table of records, with all fields a click away, and export of those that the filter selects.
+// Records: the table of records, their details, and the export of the records that the filter selects.
 
 import {download, get, stream} from "../api.js";
 import {h} from "../dom.js";
@@ -14,7 +14,7 @@ export const title = "Records";
 
 const PAGE = 100;
 
-/** The answers that the page needs. */
+/** The requests of the page. */
 export function needs(ctx) {
   const {state} = ctx;
   const list = {
@@ -34,7 +34,7 @@ function explainNeeds(state) {
   return state.record ? [{name: "explain-record", path: "explain", params: {id: state.record}, isOnce: true}] : [];
 }
 
-/** Whether somebody is reading: an open row, more pages, or a scrolled list keep the list from moving. */
+/** Whether the list is held, because a row is open, more pages are loaded, or the list is scrolled. */
 function isHeld(ctx) {
   return !!ctx.state.record || scrollY > 200 || (ctx.kept.records?.pages.length ?? 0) > 0 ||
     String(getSelection()) !== "";
@@ -128,16 +128,16 @@ function showNew(ctx) {
   ctx.refresh();
 }
 
-/** Counts new records while the list is held, to show their number. */
+/** Counts the new records while the list is held. */
 function follow(ctx) {
-  const wants = ctx.state.view === "records" && isHeld(ctx) && !ctx.ui.isPaused && /[smhd]$/.test(ctx.state.since) &&
+  const isNeeded = ctx.state.view === "records" && isHeld(ctx) && !ctx.ui.isPaused && /[smhd]$/.test(ctx.state.since) &&
     order(ctx.state) === "newest";
   const live = ctx.kept.live;
-  if (live && (!wants || live.filter !== ctx.state.filter)) {
+  if (live && (!isNeeded || live.filter !== ctx.state.filter)) {
     live.abort.abort();
     ctx.kept.live = null;
   }
-  if (!wants || ctx.kept.live) return;
+  if (!isNeeded || ctx.kept.live) return;
   const mine = {abort: new AbortController(), filter: ctx.state.filter, count: 0};
   ctx.kept.live = mine;
   stream("live", {filter: ctx.state.filter}, mine.abort.signal, (line) => {

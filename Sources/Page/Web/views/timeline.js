@@ -1,4 +1,4 @@
-// Timeline: changes and their consequences on one axis; a brush sets the time range of all pages.
+// Timeline: changes and their effects on one time axis; a brush sets the time range of all pages.
 
 import {auditEvents, changeLines, withCauses} from "../audit.js";
 import {CHANGE_GROUPS, otherEvents, verdictChanges} from "../changes.js";
@@ -22,10 +22,10 @@ const LANES = [
 const LANE = 30;
 const MOST = 200;
 
-/** The left edge of the time axis in all drawings, so that events are below their traffic; pixels. */
+/** The left margin of the time axis, the same in all drawings so that events are below their traffic; pixels. */
 const room = (width) => (width < 500 ? 92 : 128);
 
-/** The answers that the page needs. */
+/** The requests of the page. */
 export function needs(ctx) {
   const range = rangeParams(ctx.state);
   return [
@@ -154,7 +154,7 @@ function subjectText(one) {
   return one.subject ? `${one.subject.source} → ${one.subject.dest} ${one.subject.port}` : "";
 }
 
-/** A range around an event, for all pages. */
+/** Sets the time range of all pages to a range around an event. */
 function zoom(ctx, one) {
   ctx.set({since: String(one.time - 120), until: String((one.until ?? one.time) + 120)});
 }
