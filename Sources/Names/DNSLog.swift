@@ -9,7 +9,7 @@ package struct DNSLog {
     private struct Key: Hashable {
         let client: ClientName
         let question: DNSMessage.Question
-        let responseCode: UInt8
+        let responseCode: UInt16
         let sets: [DNSRecord.RecordSet]
     }
 

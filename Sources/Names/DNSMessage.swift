@@ -62,8 +62,9 @@ package struct DNSMessage: Sendable, Equatable {
     package var id: UInt16
     /// Whether the message is a response.
     package var isResponse: Bool
-    /// The response code (RCODE), 0 to 15.
-    package var responseCode: UInt8
+    /// The result, 0 to 4095: RCODE, and its higher bits in the record for EDNS (RFC 6891 section 6.1.3), which are 0 if the
+    /// message ends before that record.
+    package var responseCode: UInt16
     /// The only question.
     package var question: Question
     /// The records of the answer section, in their order, up to the first one that is truncated or malformed.
@@ -73,7 +74,7 @@ package struct DNSMessage: Sendable, Equatable {
     package init(
         id: UInt16,
         isResponse: Bool,
-        responseCode: UInt8 = 0,
+        responseCode: UInt16 = 0,
         question: Question,
         answers: [Answer] = []
     ) {

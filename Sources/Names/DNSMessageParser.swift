@@ -33,21 +33,32 @@ private struct DNSMessageParser {
 
     mutating func message() -> DNSMessage? {
         guard let id = number(), let flags = number(), let questions = number(), let answers = number(),
-            number() != nil, number() != nil
+            let authorities = number(), let additions = number()
         else { return nil }
         guard flags & 0x7800 == 0, questions == 1, let question = question() else { return nil }
         var message = DNSMessage(
             id: id,
             isResponse: flags & 0x8000 != 0,
-            responseCode: UInt8(flags & 0xf),
+            responseCode: flags & 0xf,
             question: question
         )
         guard message.isResponse else { return message }
         for _ in 0..<answers {
-            guard let answer = answer() else { break }
+            guard let answer = answer() else { return message }
             message.answers.append(answer)
         }
+        message.responseCode |= extendedCode(among: Int(authorities) + Int(additions)) << 4
         return message
+    }
+
+    /// The higher bits of the result, in the record for EDNS (RFC 6891 section 6.1.3); 0 without one.
+    private mutating func extendedCode(among records: Int) -> UInt16 {
+        for _ in 0..<records {
+            guard passName(), let head = head() else { return 0 }
+            if head.type == DNSType.opt { return UInt16(head.ttl >> 24) }
+            position = head.end
+        }
+        return 0
     }
 
     private mutating func question() -> DNSMessage.Question? {
@@ -56,21 +67,26 @@ private struct DNSMessageParser {
     }
 
     private mutating func answer() -> DNSMessage.Answer? {
-        guard let name = name(), let type = number(), let recordClass = number(), let high = number(),
-            let low = number(), let length = number(), bytes.count - position >= Int(length)
-        else { return nil }
-        let end = position + Int(length)
-        guard let content = content(of: type, until: end) else { return nil }
-        position = end
-        // RFC 2181 section 8: a TTL with the highest bit set counts as 0.
-        let ttl = UInt32(high) << 16 | UInt32(low)
+        guard let name = name(), let head = head(), let content = content(of: head.type, until: head.end) else {
+            return nil
+        }
+        position = head.end
         return DNSMessage.Answer(
             name: name,
-            type: type,
-            recordClass: recordClass,
-            ttl: ttl >> 31 == 0 ? ttl : 0,
+            type: head.type,
+            recordClass: head.recordClass,
+            // RFC 2181 section 8: one with the highest bit set is 0.
+            ttl: head.ttl >> 31 == 0 ? head.ttl : 0,
             content: content
         )
+    }
+
+    /// What a record has between its name and its data, and where these end; nil if it is cut off.
+    private mutating func head() -> (type: UInt16, recordClass: UInt16, ttl: UInt32, end: Int)? {
+        guard let type = number(), let recordClass = number(), let high = number(), let low = number(),
+            let length = number(), bytes.count - position >= Int(length)
+        else { return nil }
+        return (type, recordClass, UInt32(high) << 16 | UInt32(low), position + Int(length))
     }
 
     // MARK: Data
@@ -166,6 +182,16 @@ private struct DNSMessageParser {
             for byte in bytes[place + 1..<place + 1 + length] { append(byte, to: &text, spaceAllowed: false) }
             place += 1 + length
         }
+    }
+
+    /// Passes over a name, which is not read; false if it is cut off.
+    private mutating func passName() -> Bool {
+        while position < bytes.count {
+            let length = Int(bytes[position])
+            position += length & 0xc0 == 0xc0 ? 2 : 1 + length & 0x3f
+            if length == 0 || length & 0xc0 == 0xc0 { return position <= bytes.count }
+        }
+        return false
     }
 
     private func append(_ byte: UInt8, to text: inout [UInt8], spaceAllowed: Bool) {

@@ -7,14 +7,16 @@ struct DNSBytes {
     var flags: UInt16 = 0x8180
     var questions: [[UInt8]] = []
     var answers: [[UInt8]] = []
+    var authorities: [[UInt8]] = []
+    var additions: [[UInt8]] = []
 
     init(id: UInt16 = 0x1234, flags: UInt16 = 0x8180, questions: [[UInt8]], answers: [[UInt8]] = []) {
         (self.id, self.flags, self.questions, self.answers) = (id, flags, questions, answers)
     }
 
     var bytes: [UInt8] {
-        let counts = [questions.count, answers.count, 0, 0].map { UInt16($0) }
-        return ([id, flags] + counts).flatMap(Self.number) + questions.joined() + answers.joined()
+        let sections = [questions, answers, authorities, additions]
+        return ([id, flags] + sections.map { UInt16($0.count) }).flatMap(Self.number) + sections.joined().joined()
     }
 
     static func number(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xff)] }

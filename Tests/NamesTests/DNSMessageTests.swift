@@ -39,6 +39,32 @@ struct DNSMessageTests {
         #expect(message.answers.map(\.content) == [.name("foo.f.isi.arpa"), .name("arpa")])
     }
 
+    /// RFC 6895 section 2.3: BADVERS is 16, with the higher bits in the record for EDNS, BADCOOKIE 23.
+    static let results: [(code: UInt16, ttl: UInt32, name: String)] = [
+        (0, 1 << 24, "BADVERS"), (7, 1 << 24, "BADCOOKIE"), (3, 0x8000, "NXDomain"), (0, 0xff << 24, "RCODE4080"),
+    ]
+
+    @Test(arguments: results)
+    func readsResultsOfEDNS(code: UInt16, ttl: UInt32, name: String) throws {
+        let address = DNSBytes.record([0xc0, 12], type: 1, data: [192, 0, 2, 1])
+        let question = DNSBytes.question("www.example.com")
+        var parts = DNSBytes(flags: 0x8180 | code, questions: [question], answers: [address])
+        // An owner without a pointer, one that ends in a pointer, and the root, before it.
+        parts.authorities = [
+            DNSBytes.record(DNSBytes.name("example.com"), type: 6, data: [1, 2, 3]),
+            DNSBytes.record([1, 0x61, 0xc0, 12], type: 2, data: [0xc0, 12]),
+        ]
+        parts.additions = [
+            DNSBytes.record([0], type: 250, data: []), DNSBytes.record([0], type: 41, ttl: ttl, data: [0, 10, 0, 0]),
+        ]
+        let message = try #require(DNSMessage(parts.bytes))
+        #expect(DNSResponseCode.name(of: message.responseCode) == name)
+        #expect(message.addresses.isEmpty && message.answers.count == 1)
+        // Where the record is cut off, the lower bits are what is known.
+        let short = try #require(DNSMessage(parts.bytes.dropLast()))
+        #expect(short.responseCode == code && short.answers == message.answers)
+    }
+
     /// A name of 255 bytes is one, of 256 none (RFC 1035 section 2.3.4).
     @Test(arguments: [(61, true), (62, false)])
     func limitsNamesTo255Bytes(lastLabel: Int, isValid: Bool) {
