@@ -53,9 +53,9 @@ package struct DNSLog {
     /// Begins the first interval.
     ///
     /// - Parameters:
-    ///   - detail: the detail in which records identify clients.
-    ///   - limit: the most bytes of messages that are kept for an interval.
-    ///   - start: the beginning of the interval, in Unix seconds.
+    ///   - detail: what records show of clients.
+    ///   - limit: bytes that the lookups of an interval may take.
+    ///   - start: when the interval began, Unix seconds.
     package init(detail: DNSRecord.Detail = .clientPrefix, limit: Int = 4 << 20, start: Int64) {
         self.detail = detail
         self.limit = limit
@@ -75,11 +75,20 @@ package struct DNSLog {
             responseCode: message.responseCode,
             sets: message.recordSets
         )
-        if rows[key] == nil, !charge(256 + packet.bytes.count, to: packet.domainClient) {
+        if rows[key] == nil, !charge(Self.size(of: key), to: packet.domainClient) {
             unlogged += 1
             return
         }
         rows[key, default: Row(client: owners.source)].add(lookup, answeredBy: owners.destination)
+    }
+
+    /// The memory that a row takes, bytes.
+    ///
+    /// Names are longer than in the message: pointers are followed, and bytes escaped.
+    private static func size(of key: Key) -> Int {
+        key.sets.reduce(256 + key.question.name.utf8.count) { sum, set in
+            set.data.reduce(sum + 128 + set.name.utf8.count) { $0 + 48 + $1.utf8.count }
+        }
     }
 
     private mutating func charge(_ bytes: Int, to client: DomainClient) -> Bool {

@@ -67,7 +67,8 @@ package struct DNSMessage: Sendable, Equatable {
     package var responseCode: UInt16
     /// The only question.
     package var question: Question
-    /// The records of the answer section, in their order, up to the first one that is truncated or malformed.
+    /// Records of the answer, in their order; those that could be read before the first that is cut off or broken, or with
+    /// which the texts would become too long.
     package var answers: [Answer]
 
     /// Takes all members.

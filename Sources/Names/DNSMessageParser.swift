@@ -1,7 +1,7 @@
 import FlowModel
 
 extension DNSMessage {
-    /// Parses a message from untrusted bytes, in time that is linear in their number.
+    /// Reads a message: whatever the bytes are, in time and memory that are bounded.
     ///
     /// - Returns: the message; nil if the header is incomplete, the opcode is not 0 (QUERY), or the message does not have
     ///   exactly one readable question.
@@ -23,6 +23,11 @@ private struct DNSMessageParser {
     private static let pointerLimit = 16
     /// The most bytes of the text form of a record's data.
     private static let textLimit = 512
+    /// Bytes of the texts of all answers.
+    ///
+    /// A record of 14 bytes can point to two names with a thousand bytes of text each; the 74 addresses that a message has
+    /// room for have less than this, even under the longest printable name.
+    private static let textsLimit = 20 << 10
     private static let headerSize = 12
 
     init(bytes: [UInt8]) {
@@ -43,8 +48,11 @@ private struct DNSMessageParser {
             question: question
         )
         guard message.isResponse else { return message }
+        var texts = 0
         for _ in 0..<answers {
             guard let answer = answer() else { return message }
+            texts += answer.textSize
+            guard texts <= Self.textsLimit else { return message }
             message.answers.append(answer)
         }
         message.responseCode |= extendedCode(among: Int(authorities) + Int(additions)) << 4
@@ -219,5 +227,15 @@ private struct DNSMessageParser {
     private mutating func word(_ count: Int) -> UInt64 {
         defer { position += count }
         return bytes[position..<position + count].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}
+
+extension DNSMessage.Answer {
+    /// The bytes of its texts.
+    fileprivate var textSize: Int {
+        switch content {
+        case .address: name.utf8.count
+        case .name(let text), .text(let text): name.utf8.count + text.utf8.count
+        }
     }
 }

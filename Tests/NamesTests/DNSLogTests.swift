@@ -116,8 +116,25 @@ struct DNSLogTests {
         #expect(Set(records.compactMap(\.clientAddress)) == [Self.first, Self.second])
     }
 
-    /// A client that queries ever new names fills only the shared part of the log; the log still has room for another one.
-    @Test func oneClientCannotFillLogForOthers() throws {
+    /// What is kept is what has room as text: messages of 1,232 bytes that point to long names are fewer than short ones.
+    @Test func textsTakeTheRoom() throws {
+        let limit = 1 << 20
+        var log = DNSLog(limit: limit, start: 100)
+        let tail = (0..<62).flatMap { _ in [1, 1] as [UInt8] }
+        for number in 0..<500 {
+            let name = [3] + Array("\(100 + number)".utf8) + tail + [0]
+            let records = (0..<70).map { _ in DNSBytes.record([0xc0, 16], type: 2, data: [0xc0, 16]) }
+            log.add(try Self.lookup(DNSBytes(questions: [name + [0, 2, 0, 1]], answers: records).bytes), by: Owners())
+        }
+        let records = Self.records(&log).filter(\.isLogged)
+        let texts = records.flatMap { record in [record.name] + record.sets.flatMap { [$0.name] + $0.data } }
+            .reduce(0) { $0 + $1.utf8.count }
+        // One client has half of it.
+        #expect(records.count > 10 && texts > limit / 4 && texts <= limit / 2)
+    }
+
+    /// A client that asks for ever new names fills the part of the log that is for whoever comes first; another one is logged.
+    @Test func oneClientTakesNoRoomOfOthers() throws {
         var log = DNSLog(limit: 100_000, start: 100)
         for number in 0..<1000 {
             log.add(try Self.lookup(Self.answer([1], name: "\(number).example")), by: Owners())

@@ -65,6 +65,23 @@ struct DNSMessageTests {
         #expect(short.responseCode == code && short.answers == message.answers)
     }
 
+    /// Texts of a message do not grow with what its pointers point to; addresses under any printable name are all read.
+    @Test func limitsTexts() throws {
+        let labels = [63, 63, 63, 61].map { [UInt8($0)] + [UInt8](repeating: 1, count: $0) }
+        let odd = Array(labels.joined()) + [0]
+        let pointers = (0..<68).map { _ in DNSBytes.record([0xc0, 12], type: 2, data: [0xc0, 12]) }
+        let bytes = DNSBytes(questions: [odd + [0, 2, 0, 1]], answers: pointers).bytes
+        #expect(bytes.count <= 1232)
+        let message = try #require(DNSMessage(bytes))
+        let name = message.question.name.utf8.count
+        #expect(name == 4 * 250 + 3 && message.answers.count == 20 << 10 / (2 * name))
+        let label = String(repeating: "a", count: 63)
+        let long = [label, label, label, String(repeating: "b", count: 61)].joined(separator: ".")
+        let addresses = (0..<60).map { DNSBytes.record([0xc0, 12], type: 1, data: [192, 0, 2, $0]) }
+        let all = DNSBytes(questions: [DNSBytes.question(long)], answers: addresses).bytes
+        #expect(all.count <= 1232 && DNSMessage(all)?.addresses.count == 60)
+    }
+
     /// A name of 255 bytes is one, of 256 none (RFC 1035 section 2.3.4).
     @Test(arguments: [(61, true), (62, false)])
     func limitsNamesTo255Bytes(lastLabel: Int, isValid: Bool) {
