@@ -11,7 +11,8 @@ struct PendingQueries {
         let port: UInt16
         let server: IPAddress
         let id: UInt16
-        let question: DNSMessage.Question
+        /// A hash with a random key instead of the text, which may have a thousand bytes.
+        let question: Int
 
         init(_ packet: DNSPacket, _ message: DNSMessage) {
             interface = packet.interfaceIndex
@@ -19,13 +20,13 @@ struct PendingQueries {
             port = packet.clientPort
             server = packet.server
             id = message.id
-            question = message.question
+            question = message.question.hashValue
         }
     }
 
     /// The longest time until a response, in ns: resolvers give up or retry after 5 s.
     static let lifetime: UInt64 = 10_000_000_000
-    /// The most queries of one interface, and of all interfaces.
+    /// Questions of one interface, and of all before interfaces have equal parts.
     static let interfaceLimit = 1024
     static let limit = 1 << 15
 
@@ -47,7 +48,7 @@ struct PendingQueries {
         forget(before: packet.time)
         let key = Key(packet, message)
         guard times[key] == nil else { return }
-        guard times.count < Self.limit, counts[key.interface, default: 0] < Self.interfaceLimit else {
+        guard hasRoom(for: key.interface) else {
             refused += 1
             return
         }
@@ -60,7 +61,16 @@ struct PendingQueries {
         first = 0
     }
 
-    /// Removes the query of a response and returns the time since then, in ns; nil if there is no query.
+    /// An interface has its part of the room, whatever others do.
+    private func hasRoom(for interface: UInt32) -> Bool {
+        let own = counts[interface, default: 0]
+        let interfaces = counts.count + (own == 0 ? 1 : 0)
+        return own < Self.interfaceLimit && (times.count < Self.limit || own < Self.limit / interfaces)
+    }
+
+    /// The time since an answer's question, ns; nil if there was none.
+    ///
+    /// Each question is answered once.
     mutating func answer(_ packet: DNSPacket, _ message: DNSMessage) -> UInt64? {
         forget(before: packet.time)
         let key = Key(packet, message)

@@ -156,7 +156,23 @@ struct DomainTrackerTests {
         #expect(tracker.statistics.pending == 0)
     }
 
-    @Test func limitsAddressesPerClientAndNamesPerAddress() {
+    /// As many interfaces as fill the room with questions, and some: the questions of another one are kept.
+    @Test func manyInterfacesTakeNoRoomOfOthers() {
+        let tracker = DomainTracker()
+        for interface in 100..<140 as Range<UInt32> {
+            for port in 0..<UInt16(PendingQueries.interfaceLimit) {
+                tracker.process([
+                    Self.packet(DNSBytes.query("x.example"), isResponse: false, interface: interface, port: port)
+                ])
+            }
+        }
+        #expect(tracker.statistics.pending >= PendingQueries.limit)
+        #expect(tracker.statistics.pending < PendingQueries.limit * 3 / 2)
+        Self.learn(tracker)
+        #expect(!tracker.domains(of: Self.answer, for: Self.pod).isEmpty)
+    }
+
+    @Test func addressesAndNamesHaveLimits() {
         var known = KnownNames()
         for number in 0..<UInt32(KnownNames.clientLimit + 10) {
             let address = IPAddress(ipv4: 0xc000_0000 | number)
