@@ -40,6 +40,8 @@ public final class Datapath {
     var dns: DNSReader?
     /// The reason why they cannot be read.
     var dnsUnavailable: String?
+    /// Finds the servers behind services; nil where there is no connection tracking, or DNS messages are not read.
+    var dnsConnections: Conntrack?
     /// DNS messages for the next scan.
     var dnsPackets: [DNSPacket] = []
     /// DNS messages that removed interfaces lost.

@@ -186,8 +186,62 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// A flooding pod fills a quarter of the ring; all messages of another pod are copied.
-        @Test func floodTakesOnlyItsShareOfRing() throws {
+        /// The same behind a service: the answer that is forged has the service's address, as the true one.
+        @Test(arguments: [false, true])
+        func answersOfAServiceUnderAnothersAddressAreFoundOut(ipv6: Bool) throws {
+            let node = try SocketNode(pods: ["a", "b", "c"])
+            let (a, b, c) = try (node.lab.pod("a"), node.lab.pod("b"), node.lab.pod("c"))
+            let service = try LabAddress(ipv6 ? "fd96::10" : "10.96.0.10")
+            let (client, server) = ipv6 ? (a.ipv6, b.ipv6) : (a.ipv4, b.ipv4)
+            let family = ipv6 ? "ip6" : "ip"
+            let target = ipv6 ? "[\(server)]" : "\(server)"
+            try node.lab.node.nft(
+                """
+                table \(family) service {
+                    chain prerouting {
+                        type nat hook prerouting priority -100
+                        \(family) daddr \(service) udp dport 53 dnat to \(target):53
+                    }
+                }
+                """
+            )
+            let monitor = try node.monitor(collects: .dns)
+            func send(
+                _ payload: [UInt8],
+                by pod: LabNetwork.Pod,
+                from source: (address: LabAddress, port: UInt16),
+                to target: (address: LabAddress, port: UInt16)
+            ) throws {
+                let packet = Packet.udp(
+                    from: source.address,
+                    port: source.port,
+                    to: target.address,
+                    port: target.port,
+                    payload: payload
+                )
+                let router = [UInt8](repeating: 0xee, count: 6)
+                try FrameSender("eth0", in: pod.namespace).send(Packet.ethernet(destination: router, payload: packet))
+            }
+            func seen(_ count: Int) throws -> Bool {
+                try eventually {
+                    try monitor.scan()
+                    return monitor.dns.count == count
+                }
+            }
+            try send(Self.query, by: a, from: (client, 4000), to: (service, 53))
+            #expect(try seen(1))
+            try send(Self.reply, by: c, from: (server, 53), to: (client, 4000))
+            #expect(try seen(2))
+            try send(Self.reply, by: b, from: (server, 53), to: (client, 4000))
+            #expect(try seen(3), "\(monitor.dns)")
+            #expect(monitor.dns.map(\.isResponse) == [false, true, true])
+            #expect(Set(monitor.dns.map(\.server)) == [IPAddress("\(service)")])
+            #expect(monitor.dns.map(\.isForged) == [false, true, false])
+            try monitor.stop()
+        }
+
+        /// A pod that floods fills a quarter of the ring; another pod's messages are all there.
+        @Test func aFloodTakesItsShareOnly() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))

@@ -10,8 +10,8 @@ struct SocketNode {
     let lab: LabNetwork
     let outside: NetworkNamespace
 
-    init() throws {
-        lab = try LabNetwork(pods: ["a", "b"])
+    init(pods: [String] = ["a", "b"]) throws {
+        lab = try LabNetwork(pods: pods)
         outside = try NetworkNamespace()
         _ = try VethPair(
             VethEnd(lab.node, interface: "up0", addresses: ["192.0.2.1/24"]),

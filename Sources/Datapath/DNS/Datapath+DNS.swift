@@ -14,6 +14,7 @@ extension Datapath {
             let reader = try DNSReader(beside: programs)
             reader.divide(among: positions)
             dns = reader
+            dnsConnections = try? Conntrack()
         } catch {
             onNotice(.dnsUnavailable(reason: "\(error)"))
         }
@@ -35,33 +36,58 @@ extension Datapath {
     public func drainDNS() {
         guard let dns, dnsPackets.count < Self.dnsLimit else { return }
         let places = positionsByIndex
+        var translated: [TranslatedAnswer] = []
         unsafe dns.drain(positions: positions) { message, payload in
-            guard let place = places[message.ifindex] else { return true }
-            let isWorkload = roles[place] == .workload
-            var packet = unsafe DNSPacket(message, payload, isWorkload: isWorkload)
-            if packet?.isResponse == true {
+            guard let place = places[message.ifindex],
+                var packet = unsafe DNSPacket(message, payload, isWorkload: roles[place] == .workload),
+                // Messages that the host forwards cross its interfaces, too.
+                !packet.isHost || ownAddresses.contains(packet.client)
+            else { return true }
+            if packet.isResponse {
                 let slot = weir_flow_slot(message, isEgress: Int32(message.direction) == WEIR_EGRESS, position: place)
-                packet?.flowID = table.slotIndex(of: slot).map { UInt32($0) }
-                if let place = places[message.arrival], isForged(message, place) { packet?.isForged = true }
+                packet.flowID = table.slotIndex(of: slot).map { UInt32($0) }
+                if let sender = places[message.arrival], roles[sender] == .workload {
+                    if isAsSent(message, sender) {
+                        packet.isForged = isForeign(packet.server, sender)
+                    } else {
+                        translated.append(TranslatedAnswer(number: dnsPackets.count, sender: sender))
+                    }
+                }
             }
-            // Messages that the host forwards cross its interfaces, too.
-            if let packet, isWorkload || ownAddresses.contains(packet.client) { dnsPackets.append(packet) }
+            dnsPackets.append(packet)
             return dnsPackets.count < Self.dnsLimit
+        }
+        examine(translated)
+    }
+
+    /// An answer of a workload of this host under another address than the one that it was sent under: a service's.
+    private struct TranslatedAnswer {
+        /// Its place among the messages.
+        let number: Int
+        /// The position of the workload's interface.
+        let sender: Int
+    }
+
+    /// Whether a message crossed its sender's interface with the addresses that it has at the client's.
+    private func isAsSent(_ message: weir_dns_message, _ sender: Int) -> Bool {
+        table.slotIndex(of: weir_flow_slot(message, isEgress: false, position: sender)) != nil
+    }
+
+    /// Whether an address is not that of the workload behind the interface at a position.
+    private func isForeign(_ address: IPAddress, _ position: Int) -> Bool {
+        switch place(ofWorkload: address, seenAt: indices[position]) {
+        case .behind, .unknown: false
+        case .elsewhere, .notBehind: true
         }
     }
 
-    /// Whether a workload of this host has sent a message from an address that is not its own.
-    ///
-    /// A message that was not translated has the same flow key on the sender's interface as at the client. A response of a
-    /// service was translated in between, so it matches no flow there.
-    private func isForged(_ message: weir_dns_message, _ place: Int) -> Bool {
-        guard roles[place] == .workload else { return false }
-        let slot = weir_flow_slot(message, isEgress: false, position: place)
-        guard table.slotIndex(of: slot) != nil else { return false }
-        let source = IPAddress(message.source, isIPv4: message.version == 4)
-        switch self.place(ofWorkload: source, seenAt: indices[place]) {
-        case .behind, .unknown: return false
-        case .elsewhere, .notBehind: return true
+    /// Finds answers of services that came from another workload than the one to which connection tracking passed the question.
+    private func examine(_ answers: [TranslatedAnswer]) {
+        guard !answers.isEmpty, let dnsConnections else { return }
+        let connections = dnsConnections.connections(of: answers.map { dnsPackets[$0.number].questionTuple })
+        for (answer, connection) in zip(answers, connections) {
+            guard let server = connection?.reply.source else { continue }
+            dnsPackets[answer.number].isForged = isForeign(server, answer.sender)
         }
     }
 
@@ -94,6 +120,19 @@ extension DNSPacket {
             isResponse: isResponse,
             time: message.time,
             bytes: [UInt8](payload)
+        )
+    }
+}
+
+extension DNSPacket {
+    /// The addresses of the question, as the client sent it.
+    fileprivate var questionTuple: TrackedConnection.Tuple {
+        TrackedConnection.Tuple(
+            source: client,
+            destination: server,
+            sourcePort: clientPort,
+            destinationPort: UInt16(WEIR_DNS_PORT),
+            proto: .udp
         )
     }
 }
