@@ -7,7 +7,7 @@ public enum FieldReference {
         let sections = [policies, remainders, sockets, processes, handshakes, flags, domains, forwarded, neverFilled]
         let standard = introduction + table(of: FlowField.standard)
         let own = extensions + table(of: FlowField.extensions)
-        return ([standard] + sections + [own]).joined(separator: "\n")
+        return ([standard] + sections + [own, needs]).joined(separator: "\n")
     }
 
     private static let introduction = """
@@ -57,12 +57,14 @@ public enum FieldReference {
     private static let sockets = """
         ## Socket statistics
 
-        The fields `tcp_*` are 0 without `weir run --collect tcp`, for other protocols, and where the reporting endpoint's
-        socket is not known ([collect.md](collect.md#sockets)). Congestion window, round-trip times and segment size are
-        samples: every five seconds and before each flush while a connection sends or receives, and at its end; the mean is
-        over these samples and over all connections of the record. Retransmissions, losses and timeouts are exact: the counts
-        of the sockets in the interval. They concern the packets that the reporting endpoint sent; those of the other end are
-        in its own record.
+        The fields from `tcp_mean_send_congestion_window` to `tcp_unrecovered_to` are 0 without `weir run --collect tcp`, for
+        other protocols, and where the reporting endpoint's socket is not known ([collect.md](collect.md#sockets)); the
+        minimum round-trip times may come from [handshakes](#handshake-times). Congestion window, round-trip times and
+        segment size are samples: every five seconds and before each flush while a connection sends or receives, and at its
+        end; the mean is over these samples and over all connections of the record. Retransmissions, losses and timeouts are
+        exact: the counts of the sockets in the interval. They concern the packets that the reporting endpoint sent; those of
+        the other end are in its own record. Of a connect() that fails, the counts are those up to the last sample: the kernel
+        then resets the socket.
 
         """
 
@@ -74,7 +76,7 @@ public enum FieldReference {
         created the socket, and is known when the socket has sent a packet. The name is the one that the process has set
         itself (`comm`, at most 15 bytes), with `process-path` the path of its executable as the process sees it; the
         identifier is that of the host. A server that passes its connections to workers is shown as the process that
-        listens.
+        listens. A connect() that is refused at once has no process.
 
         Flows that would share a record have one for each process name: one for each of the first two names, one with the
         name `*` for the others together, and one with `-` for flows without a known process, such as those of other
@@ -87,6 +89,7 @@ public enum FieldReference {
         the process was started; for a process that is older than the run, those that it shows now. Arguments may contain
         passwords: without this option Weir does not read them. If a process has ended before it was looked up, and its
         start was not seen (it began before the run, or runs its parent's program), there is neither path nor arguments.
+        Without `CAP_SYS_PTRACE` programs that were started before the run are shown by their names.
 
         `container_id` is the container of the process, by the name that its runtime gives the cgroup (containerd, CRI-O,
         Docker, Podman), `*` if a record's processes are in several. Containers in a container count as the outer one, so
@@ -125,10 +128,10 @@ public enum FieldReference {
         With `weir run --collect dns`, `dest_domains` has the names that the source has looked up and that had the
         destination's address as answer, in records with `reporter` `src` to destinations outside of the cluster
         (`dest_type` `net` or `ns`). A name is the one in the question, not one of its aliases. It is valid for the
-        workload, or the host, that sent the question, for its time to live, for a minute and until the interval ends at
-        least, and as long as flows call the address. Where flows know several destinations by several names, the record has
-        the first five in alphabetical order. Null: there was no question in plain DNS over UDP since the start
-        ([collect.md](collect.md#domains)).
+        workload, or the host, that sent the question, for its time to live (a day at most), for a minute and until the
+        interval ends at least, and as long as flows call the address. Where flows know several destinations by several
+        names, the record has the first five in alphabetical order. Null: no such question and answer in plain DNS over UDP
+        were read since the start ([collect.md](collect.md#domains)).
 
         `dns_latency_us` is the mean time from a question to its answer at the reporting endpoint's interface, of all its
         questions in the record's flows that were answered in the interval; the answers are those that count for
@@ -161,6 +164,30 @@ public enum FieldReference {
         They are not part of Calico's format. With `weir run --extended-fields` every record has them too, behind the
         others.
 
+
+        """
+
+    private static let needs = """
+        ## What fields need
+
+        Every field needs Linux 5.15 or later with BTF, `CAP_BPF`, `CAP_PERFMON` and `CAP_NET_ADMIN`. Some need more, and have
+        their unknown value without it; `weir doctor` shows what a machine lacks. The tested kernels are in
+        [kernel-support.md](kernel-support.md), the privileges in [install.md](install.md#privileges).
+
+        | fields | with | kernel | privilege |
+        |---|---|---|---|
+        | names, namespaces, types but `net`, labels, `dest_service_*`, `policies` | an inventory | | |
+        | ports and services behind NAT: `nat_outgoing_ports`, `dest_service_*` | | nf_conntrack_netlink | |
+        | denials: `action`, `dropped_packets_*`, `drop_reason` | | 5.17, or an older one with reasons for drops | for those of XDP and nfqueues `CAP_SYSLOG` |
+        | `dest_domains`, `dns_latency_us` | option `--collect dns` | tail calls beside functions: x86 5.10, arm64 6.0 | |
+        | `process_name`, `process_id`, their numbers | option `--collect process` | not 7.3; of UDP also cgroup v2 and these tail calls | the host's PID namespace for older sockets |
+        | paths in `process_name` | option `--collect process-path` | not 7.3 | for programs that were started before the run `CAP_SYS_PTRACE` and the host's PID namespace |
+        | `process_args`, `num_process_args` | option `--collect process-args` | not 7.3 | for programs that were started before the run the host's PID namespace |
+        | `container_id`, `container_name` | option `--collect process` | cgroup v2 | the root of the host's cgroups |
+        | statistics of TCP | option `--collect tcp` | | the host's PID namespace for older sockets |
+        | `connect_time_us`, `rtt_us` | option `--collect handshake` | | |
+        | `transit_*` | option `--policy-scope all`, and policies of host endpoints | | |
+        | `caused_by` | audit logs ([audit.md](audit.md)) | | |
 
         """
 

@@ -16,9 +16,9 @@ public enum FlowField: Int, Sendable, CaseIterable {
     case sourceNameAggr
     /// `source_namespace`: namespace of the source; - where it is in none.
     case sourceNamespace
-    /// `nat_outgoing_ports`: source ports after masquerade.
+    /// `nat_outgoing_ports`: source ports after masquerade, 3 at most.
     case natOutgoingPorts
-    /// `source_port`: port of the source; null from level 1 and for ICMP.
+    /// `source_port`: port of the source; null from level 1 and for ICMP; identifier of a query for ICMPv6.
     case sourcePort
     /// `source_type`: wep, hep, ns or net.
     case sourceType
@@ -253,9 +253,21 @@ extension FlowField {
                 "namespace of the source; - where it is in none"
             )
         case .natOutgoingPorts:
-            FlowFieldDescription("nat_outgoing_ports", .integers, "", "null", "source ports after masquerade")
+            FlowFieldDescription(
+                "nat_outgoing_ports",
+                .integers,
+                "",
+                "null",
+                "source ports after masquerade, 3 at most"
+            )
         case .sourcePort:
-            FlowFieldDescription("source_port", .port, "", "null", "port of the source; null from level 1 and for ICMP")
+            FlowFieldDescription(
+                "source_port",
+                .port,
+                "",
+                "null",
+                "port of the source; null from level 1 and for ICMP; identifier of a query for ICMPv6"
+            )
         case .sourceType:
             FlowFieldDescription("source_type", .string, "", "\"net\"", "wep, hep, ns or net")
         case .sourceLabels:
