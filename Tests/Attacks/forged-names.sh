@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # a pod answers the DNS question of another before the server does
 enter
-within "$outside" python3 "$attacks/dns.py" serve >"$folder/server" &
+# No function: it would be its shell that is ended.
+ip netns exec "$outside" python3 "$attacks/dns.py" serve >"$folder/server" &
 server=$!
 trap 'kill "$server" 2>/dev/null; leave' EXIT
 until grep -q ready "$folder/server"; do sleep 0.05; done
