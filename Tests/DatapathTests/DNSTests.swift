@@ -188,7 +188,7 @@ extension KernelTests {
 
         /// The same behind a service: the answer that is forged has the service's address, as the true one.
         @Test(arguments: [false, true])
-        func answersOfAServiceUnderAnothersAddressAreFoundOut(ipv6: Bool) throws {
+        func refusesAnswersForgedUnderTheAddressBehindAService(ipv6: Bool) throws {
             let node = try SocketNode(pods: ["a", "b", "c"])
             let (a, b, c) = try (node.lab.pod("a"), node.lab.pod("b"), node.lab.pod("c"))
             let service = try LabAddress(ipv6 ? "fd96::10" : "10.96.0.10")
@@ -241,7 +241,7 @@ extension KernelTests {
         }
 
         /// A pod that floods fills a quarter of the ring; another pod's messages are all there.
-        @Test func aFloodTakesItsShareOnly() throws {
+        @Test func floodTakesOnlyItsShareOfRing() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))

@@ -117,7 +117,7 @@ struct DNSLogTests {
     }
 
     /// What is kept is what has room as text: messages of 1,232 bytes that point to long names are fewer than short ones.
-    @Test func textsTakeTheRoom() throws {
+    @Test func chargesTextsToTheLimit() throws {
         let limit = 1 << 20
         var log = DNSLog(limit: limit, start: 100)
         let tail = (0..<62).flatMap { _ in [1, 1] as [UInt8] }
@@ -134,7 +134,7 @@ struct DNSLogTests {
     }
 
     /// A client that asks for ever new names fills the part of the log that is for whoever comes first; another one is logged.
-    @Test func oneClientTakesNoRoomOfOthers() throws {
+    @Test func oneClientCannotFillLogForOthers() throws {
         var log = DNSLog(limit: 100_000, start: 100)
         for number in 0..<1000 {
             log.add(try Self.lookup(Self.answer([1], name: "\(number).example")), by: Owners())

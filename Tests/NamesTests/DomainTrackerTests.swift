@@ -157,7 +157,7 @@ struct DomainTrackerTests {
     }
 
     /// As many interfaces as fill the room with questions, and some: the questions of another one are kept.
-    @Test func manyInterfacesTakeNoRoomOfOthers() {
+    @Test func manyInterfacesCannotTakeTheShareOfAnother() {
         let tracker = DomainTracker()
         for interface in 100..<140 as Range<UInt32> {
             for port in 0..<UInt16(PendingQueries.interfaceLimit) {
@@ -172,7 +172,7 @@ struct DomainTrackerTests {
         #expect(!tracker.domains(of: Self.answer, for: Self.pod).isEmpty)
     }
 
-    @Test func addressesAndNamesHaveLimits() {
+    @Test func limitsAddressesPerClientAndNamesPerAddress() {
         var known = KnownNames()
         for number in 0..<UInt32(KnownNames.clientLimit + 10) {
             let address = IPAddress(ipv4: 0xc000_0000 | number)
