@@ -28,7 +28,7 @@ int weir_datagram_create(struct bpf_sock *sk)
 
 	if (sk->protocol != IPPROTO_UDP || sk->type != SOCK_DGRAM)
 		return SOCKET_IS_GOOD;
-	owner = bpf_sk_storage_get(&socket_owners, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	owner = place_of_owner(sk);
 	if (owner)
 		own(owner, (struct task_struct *)bpf_get_current_task());
 	return SOCKET_IS_GOOD;

@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
+#include "map.h"
 #include "task_kernel.h"
 
 /* An accepted socket inherits it from its listener. */
@@ -19,6 +20,30 @@ struct {
 	__type(key, int);
 	__type(value, struct weir_socket_owner);
 } socket_owners SEC(".maps");
+
+/* Sockets that found no room in the map, owners that found none in the socket, and last reports that
+ * found none in the ring. */
+SHARED_ARRAY_MAP(socket_losses, __u64, 1);
+
+static __always_inline void count_loss(void)
+{
+	__u32 zero = 0;
+	__u64 *losses = bpf_map_lookup_elem(&socket_losses, &zero);
+
+	if (losses)
+		__sync_fetch_and_add(losses, 1);
+}
+
+/* The place for the owner in a socket, made if there is none; NULL if the kernel has no memory for it. */
+static __always_inline struct weir_socket_owner *place_of_owner(void *sk)
+{
+	struct weir_socket_owner *owner =
+		bpf_sk_storage_get(&socket_owners, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!owner)
+		count_loss();
+	return owner;
+}
 
 static __always_inline void own(struct weir_socket_owner *owner, struct task_struct *task)
 {

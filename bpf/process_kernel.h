@@ -14,6 +14,16 @@
 struct mm_struct {
 	unsigned long arg_start;
 	unsigned long arg_end;
+	struct file *exe_file;
+};
+
+/* include/linux/path.h, include/linux/fs.h */
+struct path {
+	char unused;
+};
+
+struct file {
+	struct path f_path;
 };
 
 /* include/linux/sched.h */
@@ -22,6 +32,20 @@ struct task_struct {
 	int tgid;
 	__u64 start_boottime;
 	struct task_struct *group_leader;
+};
+
+/* include/linux/bpf.h, kernel/bpf/task_iter.c */
+struct bpf_iter_meta {
+	char unused;
+};
+
+struct bpf_iter__task {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct task_struct *task;
+	};
 };
 
 /* include/linux/binfmts.h */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * The program that a process runs, and its arguments, as they were when the program began: a process
- * that lives for a millisecond is gone before the agent can look it up in /proc.
+ * that lives for a millisecond is gone before the agent can look it up.
  *
- * Both programs run at exec, no packet and no other system call costs anything. Arguments hold secrets:
- * unless they are collected, neither their program nor their map exists. The agent looks up only the
- * processes that have flows.
+ * Two programs run at exec, no packet and no other system call costs anything. Arguments hold secrets:
+ * unless they are wanted, neither their program nor their map exists. The agent looks up only the
+ * processes that have flows. While such a process lives, an iterator over tasks finds its executable:
+ * /proc shows it only to those that may trace the process.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -17,6 +18,14 @@
 
 /* By the number of the process (tgid). */
 RECENT_MAP(process_paths, __u32, struct weir_process_text, WEIR_PROCESSES);
+
+/* The process whose executable the agent requests. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct weir_process_text);
+} process_request SEC(".maps");
 
 RECENT_MAP(process_arguments, __u32, struct weir_process_text, WEIR_PROCESSES);
 
@@ -40,6 +49,36 @@ int weir_process_path(unsigned long long *ctx)
 	value.start = start_of(task);
 	value.size = size > 0 ? size - 1 : 0;
 	bpf_map_update_elem(&process_paths, &process, &value, BPF_ANY);
+	return 0;
+}
+
+/* Fills the request of the agent, if the task is of that process. */
+SEC("iter/task")
+int weir_process_find(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct weir_process_text *request;
+	struct mm_struct *memory;
+	struct file *file;
+	__u32 process;
+	long size;
+
+	if (!task)
+		return 0;
+	process = task->tgid;
+	request = bpf_map_lookup_elem(&process_request, &process);
+	if (!request || request->size || request->start != start_of(task))
+		return 0;
+	memory = task->mm;
+	if (!memory)
+		return 0;
+	file = memory->exe_file;
+	if (!file)
+		return 0;
+	/* With the 0 at its end; negative if it is too long. */
+	size = bpf_d_path(&file->f_path, request->text, sizeof(request->text));
+	if (size > 1)
+		request->size = size - 1;
 	return 0;
 }
 

@@ -54,9 +54,6 @@ struct {
 
 RING_MAP(socket_reports, WEIR_SOCKET_RING);
 
-/* Sockets that found no room in the map, and last reports that found none in the ring. */
-SHARED_ARRAY_MAP(socket_losses, __u64, 1);
-
 /* ---- Where a socket belongs ------------------------------------------------------------- */
 
 static __always_inline bool is_home(struct net_device *device)
@@ -210,15 +207,6 @@ static __always_inline void put_back(struct socket_state *state, __u32 retransmi
 
 /* ---- Ring ------------------------------------------------------------------------------- */
 
-static __always_inline void count_loss(void)
-{
-	__u32 zero = 0;
-	__u64 *losses = bpf_map_lookup_elem(&socket_losses, &zero);
-
-	if (losses)
-		__sync_fetch_and_add(losses, 1);
-}
-
 static __always_inline bool post(const struct weir_socket_report *report, __u64 flags)
 {
 	return !bpf_ringbuf_output(&socket_reports, (void *)report, sizeof(*report), flags);
@@ -244,31 +232,37 @@ static __always_inline struct socket_state *known(struct sock *sk)
 	return bpf_map_lookup_elem(&sockets, &key);
 }
 
-/* connect() and listen(): the process itself runs. */
-static __always_inline void begin(struct sock *sk, bool connects)
+/* connect(): the process itself runs. */
+static __always_inline void begin(struct sock *sk)
 {
-	struct weir_socket_owner *owner =
-		bpf_sk_storage_get(&socket_owners, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	struct socket_state state = {};
+
+	own(&state.owner, (struct task_struct *)bpf_get_current_task_btf());
+	state.cookie = bpf_get_socket_cookie(sk);
+	enter(sk, &state);
+}
+
+/* listen(): the process itself runs, and the sockets that are accepted get the owner with the socket. */
+static __always_inline void listen(struct sock *sk)
+{
+	struct weir_socket_owner *owner = place_of_owner(sk);
 
 	if (owner)
 		own(owner, (struct task_struct *)bpf_get_current_task_btf());
-	if (!connects)
-		return;
-	if (owner)
-		state.owner = *owner;
-	state.cookie = bpf_get_socket_cookie(sk);
-	enter(sk, &state);
 }
 
 static __always_inline void accept(struct sock *sk)
 {
 	struct weir_socket_owner *owner = bpf_sk_storage_get(&socket_owners, sk, NULL, 0);
 	struct socket_state state = { .flags = WEIR_SOCKET_HAS_SAMPLE };
+	struct socket_state *former = known(sk);
 
-	if (owner)
-		state.owner = *owner;
 	state.cookie = bpf_get_socket_cookie(sk);
+	/* Where both ends call connect(), nobody accepts. */
+	if (former && former->cookie == state.cookie)
+		state.owner = former->owner;
+	else if (owner)
+		state.owner = *owner;
 	place(sk, &state);
 	enter(sk, &state);
 }
@@ -282,8 +276,10 @@ int weir_socket_state(unsigned long long *ctx)
 
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	if (next == TCP_SYN_SENT || next == TCP_LISTEN) {
-		begin(sk, next == TCP_SYN_SENT);
+	if (next == TCP_SYN_SENT) {
+		begin(sk);
+	} else if (next == TCP_LISTEN) {
+		listen(sk);
 	} else if (next == TCP_ESTABLISHED && before != TCP_SYN_SENT) {
 		accept(sk);
 	} else {
@@ -430,8 +426,9 @@ SEC("iter/task_file")
 int weir_socket_seed(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct socket_state state = { .flags = WEIR_SOCKET_HAS_SAMPLE };
+	struct socket_state state = {};
 	struct weir_socket_owner *owner;
+	struct socket_state *former;
 	struct file *file = ctx->file;
 	struct socket *socket;
 	struct tcp_sock *tp;
@@ -444,19 +441,27 @@ int weir_socket_seed(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !has_owner(sk) || known(sk))
-		return 0;
-	owner = bpf_sk_storage_get(&socket_owners, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (owner && !owner->process)
-		own(owner, task);
-	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP)
+	if (!sk || !has_owner(sk))
 		return 0;
 	now = BPF_CORE_READ(sk, __sk_common.skc_state);
-	if (now == TCP_LISTEN || now == TCP_CLOSE || now == TCP_SYN_SENT)
+	if (now == TCP_LISTEN || BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP) {
+		owner = place_of_owner(sk);
+		if (owner && !owner->process)
+			own(owner, task);
 		return 0;
+	}
+	if (now == TCP_CLOSE)
+		return 0;
+	former = known(sk);
+	if (former) {
+		/* Accepted while its listener had no owner yet. */
+		if (!former->owner.process)
+			own(&former->owner, task);
+		return 0;
+	}
 	tp = (struct tcp_sock *)sk;
-	if (owner)
-		state.owner = *owner;
+	own(&state.owner, task);
+	state.flags = now == TCP_SYN_SENT ? 0 : WEIR_SOCKET_HAS_SAMPLE;
 	state.cookie = bpf_get_socket_cookie(sk);
 	state.retransmissions = BPF_CORE_READ(tp, total_retrans);
 	state.lost = BPF_CORE_READ(tp, lost);

@@ -14,8 +14,8 @@ extension Datapath.Notice {
         switch self {
         case .reattached, .removed, .unreadable: .error
         case .failed, .countedTwice, .unpinned, .stillExpedited, .addressesHidden, .dropsUnavailable,
-            .socketsUnavailable, .olderSocketsUnavailable, .processesUnavailable, .datagramsUnavailable,
-            .dnsUnavailable:
+            .socketsUnavailable, .olderSocketsUnavailable, .ownersUnavailable, .olderProcessesUnavailable,
+            .processesUnavailable, .datagramsUnavailable, .dnsUnavailable:
             .warning
         case .drainingTotals, .expeditedPutBack: .notice
         case .attached, .roleChanged, .detached, .renamed, .leftOut, .resumed, .draining: .info
@@ -41,6 +41,10 @@ extension Datapath.Notice {
         case .dropsUnavailable: "drops are not seen"
         case .socketsUnavailable: "sockets are not read: the fields tcp_* and process_* stay empty"
         case .olderSocketsUnavailable: Self.olderSockets
+        case .ownersUnavailable:
+            "sockets that listen get no owner: the fields process_* of connections that they accept stay empty"
+        case .olderProcessesUnavailable:
+            "programs of processes that are older than this run are not known: they have neither path nor arguments"
         case .processesUnavailable: Self.processes
         case .datagramsUnavailable:
             "owners of UDP sockets are not read, or not of all: the fields process_* of UDP stay empty"
@@ -72,7 +76,8 @@ extension Datapath.Notice {
         case .resumed(let flows, let interfaces): ["flows": "\(flows)", "interfaces": "\(interfaces)"]
         case .draining(let layout), .drainingTotals(let layout), .unreadable(let layout): ["layout": "\(layout)"]
         case .failed(_, let reason), .removed(_, let reason), .unpinned(let reason), .dropsUnavailable(let reason),
-            .socketsUnavailable(let reason), .olderSocketsUnavailable(let reason), .processesUnavailable(let reason),
+            .socketsUnavailable(let reason), .olderSocketsUnavailable(let reason), .ownersUnavailable(let reason),
+            .olderProcessesUnavailable(let reason), .processesUnavailable(let reason),
             .datagramsUnavailable(let reason), .dnsUnavailable(let reason), .notExpedited(let reason),
             .stillExpedited(let reason):
             ["reason": "\(reason)"]

@@ -61,9 +61,12 @@ int weir_syscall_run(int program, void *context, size_t size)
 	return result ? result : (int)options.retval;
 }
 
-int weir_iterator_open(int program)
+int weir_iterator_open(int program, uint32_t task)
 {
-	int link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+	union bpf_iter_link_info tasks = { .task = { .tid = task } };
+	LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &tasks,
+		    .iter_info_len = sizeof(tasks));
+	int link = bpf_link_create(program, 0, BPF_TRACE_ITER, task ? &options : NULL);
 	int iterator;
 
 	if (link < 0)

@@ -43,9 +43,12 @@ extension Datapath {
         case socketsUnavailable(reason: String)
         /// Sockets are read, but not those that are older than the run, or not all of these, for a reason in plain words.
         case olderSocketsUnavailable(reason: String)
-        /// The programs of processes are not stored at exec(), for a reason in plain words.
-        ///
-        /// Short-lived processes then have neither path nor arguments.
+        /// Sockets that listen get no owner, nor do those that they accept, for a reason in plain words.
+        case ownersUnavailable(reason: String)
+        /// Processes that are older than the run have neither path nor arguments, for a reason in plain words.
+        case olderProcessesUnavailable(reason: String)
+        /// Programs of processes are not remembered when they begin, for a reason in plain words: short-lived processes have neither path nor
+        /// arguments.
         case processesUnavailable(reason: String)
         /// Owners of UDP sockets are not read, or not those of new sockets, for a reason in plain words.
         case datagramsUnavailable(reason: String)

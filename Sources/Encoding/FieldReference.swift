@@ -75,8 +75,15 @@ public enum FieldReference {
         endpoint's socket. For TCP, it called connect(), or listen() for the connections that it answers; for UDP, it
         created the socket, and is known when the socket has sent a packet. The name is the one that the process has set
         itself (`comm`, at most 15 bytes), with `process-path` the path of its executable as the process sees it; the
-        identifier is that of the host. A server that passes its connections to workers is shown as the process that
-        listens. A connect() that is refused at once has no process.
+        identifier is that of the host. The path of a process that has ended before it was looked up is the one that was
+        passed to exec(), which may be a symbolic link to the executable. Threads count as their process.
+
+        Neither accept() nor passing a socket on is observed. These records show another process than the one that sends:
+
+        - of a server that forks its workers after listen() (Apache, nginx, PostgreSQL, gunicorn): the one that listens
+        - of a service that systemd listens for, or of workers that were sent the listener (`SCM_RIGHTS`): systemd, the sender
+        - of a connection that another process was given, by fork() or `SCM_RIGHTS`: the one that called connect() or listens
+        - of a connection or listener that is older than the run and that several processes have: one of these
 
         Flows that would share a record have one for each process name: one for each of the first two names, one with the
         name `*` for the others together, and one with `-` for flows without a known process, such as those of other

@@ -100,6 +100,17 @@ struct DoctorTests {
         #expect(["they can be read", "only processes of this container can be seen"].contains(seen))
     }
 
+    /// A container without the host's PID namespace sees its own processes only.
+    @Test func hiddenProcessesHaveTheirCost() throws {
+        let program = ["unshare", "--pid", "--fork", "--mount-proc", WeirProgram.path]
+        let (_, found) = try examine(["--collect", "process-path"], program: program)
+        for (name, cost) in [("sockets", "connections"), ("programs of processes", "neither path nor arguments")] {
+            let seen = try #require(found[name])
+            #expect(seen.status == .degraded && seen.seen == "only processes of this container can be seen")
+            #expect(seen.cost.contains(cost) && seen.fix.contains("hostPID"))
+        }
+    }
+
     /// In a container the hierarchy of cgroups begins at the container's own, unless the host's is mounted.
     @Test(arguments: [false, true]) func reportsInvisibleCgroupRoot(isHidden: Bool) throws {
         let hiding = "mount -t tmpfs none /sys/fs/cgroup && exec \"$0\" \"$@\""
@@ -116,8 +127,21 @@ struct DoctorTests {
         }
     }
 
-    /// After an installation the service listens on the address.
-    @Test func distinguishesActiveRunFromOtherListener() throws {
+    /// The kernel takes the memory for owners in sockets from this setting's.
+    @Test func socketsWithoutRoomForAnOwnerAreSaid() throws {
+        #expect(try examine(["--collect", "process"]).1["owners of sockets"]?.status == .ok)
+        _ = try cable.node.command(["bash", "-c", "echo 1 > /proc/sys/net/core/optmem_max"])
+        let (_, found) = try examine(["--collect", "process"])
+        for (name, cost) in [("owners of sockets", "accepted"), ("UDP sockets", "UDP")] {
+            let seen = try #require(found[name])
+            #expect(seen.status == .degraded && seen.seen.contains("net.core.optmem_max"), "\(seen)")
+            #expect(seen.cost.contains(cost) && !seen.fix.isEmpty)
+        }
+        #expect(try examine().1["owners of sockets"]?.status == .ok)
+    }
+
+    /// After the installation the service has the address.
+    @Test func aRunThatGoesOnIsNoOtherProgram() throws {
         let places = ["--http", "127.0.0.1:9464", "--socket", folder.file("weir.sock"), "--no-pin"]
         let weir = try WeirRun(in: cable.node, folder, places)
         let (_, found) = try examine(places)

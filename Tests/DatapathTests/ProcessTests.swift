@@ -152,18 +152,125 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// A socket that listens at all addresses; the kernel answers openings.
-        private static func listener(port: UInt16) throws -> Int32 {
-            let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        /// The call of a process that waits for its answer when the programs begin.
+        @Test func waitingCallsAreThoseOfTheirCaller() throws {
+            let node = try SocketNode()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            _ = try b.namespace.nft(Self.closed)
+            let listener = try b.namespace.run { try Self.listener(port: 7011) }
+            let caller = try a.namespace.run { try Self.call("\(b.ipv4)", 7011) }
+            defer { for number in [listener, caller] { close(number) } }
+            let monitor = try node.monitor(collects: [.process, .tcp])
+            _ = try b.namespace.nft("delete table ip closed")
+            #expect(
+                try eventually {
+                    try monitor.scan()
+                    return try monitor.processes(on: a.interface, port: 7011)?.near != nil
+                }
+            )
+            #expect(try monitor.processes(on: a.interface, port: 7011)?.near?.name == Self.ownName)
+            try monitor.stop()
+        }
+
+        /// Both ends call connect(): nobody listens, and nobody accepts.
+        @Test func callsThatMeetAreThoseOfTheirCallers() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .process)
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            for pod in [a, b] { _ = try pod.namespace.nft(Self.closed) }
+            let callers = [
+                try a.namespace.run { try Self.call("\(b.ipv4)", 7013, from: 7012) },
+                try b.namespace.run { try Self.call("\(a.ipv4)", 7012, from: 7013) },
+            ]
+            defer { for number in callers { close(number) } }
+            for pod in [a, b] { _ = try pod.namespace.nft("delete table ip closed") }
+            for number in callers {
+                var writable = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+                try #require(poll(&writable, 1, 30_000) == 1 && send(number, "x", 1, 0) == 1)
+            }
+            for interface in [a.interface, b.interface] {
+                let isKnown = try eventually {
+                    try monitor.scan()
+                    return try monitor.processes(on: interface, port: 7012)?.near?.name == Self.ownName
+                }
+                #expect(isKnown, "\(interface)")
+            }
+            try monitor.stop()
+        }
+
+        /// The kernel shows the executable of a living process, and of no other one with its number.
+        @Test func executablesAreThoseOfLivingProcesses() throws {
+            let finder = try ExecutableFinder(ProcessPrograms.load(paths: true, arguments: false))
+            let reader = try SocketReader()
+            let listener = try Self.listener(port: 0)
+            defer { close(listener) }
+            var (key, owner) = (listener, weir_socket_owner())
+            try #require(bpf_map_lookup_elem(reader.owners.number, &key, &owner) == 0)
+            var path = [CChar](repeating: 0, count: 4096)
+            try #require(readlink("/proc/self/exe", &path, path.count - 1) > 0)
+            let own = path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+            if DatapathSurvey.hiddenProcesses == nil { #expect(finder.path(of: owner) == own) }
+            owner.start += 1
+            #expect(finder.path(of: owner) == nil)
+        }
+
+        /// The kernel takes the memory for owners in sockets from this setting's.
+        @Test func aKernelThatKeepsNoOwnersIsSaid() throws {
+            #expect(try SocketReader().ownersUnavailable == nil)
+            let narrow = try NetworkNamespace()
+            _ = try narrow.command(["bash", "-c", "echo 1 > /proc/sys/net/core/optmem_max"])
+            let (listening, made) = try narrow.run {
+                let reader = try SocketReader()
+                return (reader.ownersUnavailable, reader.ownerFailure(of: SOCK_DGRAM))
+            }
+            for error in [listening, made] {
+                #expect(
+                    error.map { "\($0)".contains("Cannot allocate memory; raise the sysctl net.core.optmem_max") }
+                        == true
+                )
+            }
+        }
+
+        /// Rules that discard all of TCP that comes in.
+        private static let closed = """
+            table ip closed {
+                chain input { type filter hook input priority 0; ip protocol tcp drop; }
+            }
+            """
+
+        /// A socket that calls, and waits for the answer.
+        private static func call(_ host: String, _ port: UInt16, from own: UInt16 = 0) throws -> Int32 {
+            let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+            try #require(bind(number, own) == 0)
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
             address.sin_port = port.bigEndian
+            try #require(inet_pton(AF_INET, host, &address.sin_addr) == 1)
             let result = withUnsafePointer(to: &address) { pointer in
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                    connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
                 }
             }
-            try #require(result == 0 && listen(number, 16) == 0)
+            try #require(result == -1 && errno == EINPROGRESS)
+            return number
+        }
+
+        /// Binds a socket to a port of all addresses; 0 chooses one.
+        private static func bind(_ number: Int32, _ port: UInt16) -> Int32 {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            return withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    Glibc.bind(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+        }
+
+        /// A socket that listens at all addresses; the kernel answers openings.
+        private static func listener(port: UInt16) throws -> Int32 {
+            let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            try #require(bind(number, port) == 0 && listen(number, 16) == 0)
             return number
         }
 

@@ -29,8 +29,8 @@ package struct Doctor: Sendable {
         let inventory = inventoryFiles()
         if inventory.status == .missing { return inventory }
         let machine = [
-            kernel, typeInformation, capabilities, programs, pinning, attaching, drops, sockets, datagrams, processes,
-            containers, dns, conntrack,
+            kernel, typeInformation, capabilities, programs, pinning, attaching, drops, sockets, owners, datagrams,
+            processes, containers, dns, conntrack,
         ]
         let limits = [openFiles, lockedMemory, memoryLimit, clock]
         let outside = Waiting.run { [self] in await server() + auditing() + apiServer() }
@@ -149,6 +149,12 @@ extension Doctor {
         isAsked ? text : "not collected; it would lack: \(text)"
     }
 
+    /// The advice for processes that are not seen: hidden ones, or those of a kernel that refuses the iterator.
+    private static var showingProcesses: String {
+        DatapathSurvey.olderProcessesFailure() == nil
+            ? "see the reason" : "use the host's PID namespace (hostPID: true)"
+    }
+
     private func sockets() -> Examination {
         let isAsked = !configuration.datapath.collects.isDisjoint(with: [.tcp, .process])
         if let error = DatapathSurvey.socketsFailure() {
@@ -166,10 +172,29 @@ extension Doctor {
                 isAsked ? .degraded : .ok,
                 Self.reason(reason, isAsked),
                 cost: isAsked ? "connections that are older than the run may have no fields tcp_* and process_*" : "",
-                fix: isAsked ? "use the host's PID namespace (hostPID: true)" : ""
+                fix: isAsked ? Self.showingProcesses : ""
             )
         }
         return Examination("sockets", .ok, isAsked ? "they can be read" : "they can be read (--collect tcp,process)")
+    }
+
+    /// Whether sockets that listen get an owner; those without a reader of sockets are examined above.
+    private func owners() -> Examination {
+        let isAsked = configuration.datapath.collects.contains(.process)
+        guard let error = DatapathSurvey.ownersFailure() else {
+            return Examination(
+                "owners of sockets",
+                .ok,
+                isAsked ? "they are kept" : "not collected (--collect process)"
+            )
+        }
+        return Examination(
+            "owners of sockets",
+            isAsked ? .degraded : .ok,
+            Self.reason("\(error)", isAsked),
+            cost: isAsked ? "the fields process_* of connections that were accepted stay empty" : "",
+            fix: isAsked ? "see the reason" : ""
+        )
     }
 
     private func datagrams() -> Examination {
@@ -180,7 +205,7 @@ extension Doctor {
                 isAsked ? .degraded : .ok,
                 Self.reason("\(error)", isAsked),
                 cost: isAsked ? "the fields process_* of UDP stay empty, or those of sockets made during the run" : "",
-                fix: isAsked ? "mount the host's /sys/fs/cgroup at /host/sys/fs/cgroup; give CAP_PERFMON" : ""
+                fix: isAsked ? "see the reason" : ""
             )
         }
         let ending = isAsked ? "" : " (--collect process)"
@@ -196,6 +221,15 @@ extension Doctor {
                 Self.reason("\(error)", isAsked),
                 cost: isAsked ? "processes that end at once have neither path nor arguments" : "",
                 fix: isAsked ? "use a kernel with type information (CONFIG_DEBUG_INFO_BTF); give CAP_PERFMON" : ""
+            )
+        }
+        if let reason = DatapathSurvey.olderProcessesFailure() {
+            return Examination(
+                "programs of processes",
+                isAsked ? .degraded : .ok,
+                Self.reason(reason, isAsked),
+                cost: isAsked ? "processes that are older than the run have neither path nor arguments" : "",
+                fix: isAsked ? Self.showingProcesses : ""
             )
         }
         let ending = isAsked ? "" : " (--collect process-path,process-args)"

@@ -122,7 +122,7 @@ extension LossCounter {
             "missed_sockets",
             "sockets",
             isMissing: false,
-            "more sockets than can be read at a time: the fields tcp_* and process_* of their connections are incomplete"
+            "sockets, or owners in sockets, found no room: the fields tcp_* and process_* of their connections are incomplete"
         ) { $0.datapath.missedSockets },
         LossCounter(
             "missed_dns_messages",

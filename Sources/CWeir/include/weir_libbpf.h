@@ -37,8 +37,11 @@ int weir_test_run(int program, const struct weir_test_frame *frame, int times, u
 /* Runs a program of type SYSCALL, which reads its context; its result, or -errno. */
 int weir_syscall_run(int program, void *context, size_t size);
 
-/* Opens an iterator; each descriptor is one pass, which runs while it is read. -errno on failure. */
-int weir_iterator_open(int program);
+/*
+ * Opens an iterator over tasks; every descriptor of it is one pass, which reading drives. With a number
+ * other than 0 over the task with that number, from Linux 6.1 on. -errno if it cannot be.
+ */
+int weir_iterator_open(int program, uint32_t task);
 
 /* Adds a clsact qdisc to a device: -EEXIST if it has one, -EBUSY if it has an ingress qdisc. */
 int weir_clsact_create(uint32_t ifindex);

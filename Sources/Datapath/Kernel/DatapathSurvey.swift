@@ -1,7 +1,7 @@
 import CWeir
 import Glibc
 
-/// Checks what the kernel and the privileges of this process let the datapath do; attaches nothing.
+/// Checks what the kernel and the privileges of this process let the datapath do; nothing stays attached.
 public enum DatapathSurvey {
     /// Loads the programs as a run does, with a small table, and releases them.
     ///
@@ -41,6 +41,9 @@ public enum DatapathSurvey {
             return error
         }
     }
+
+    /// Returns the reason why sockets that listen get no owner; nil if they get one, or no sockets can be read.
+    public static func ownersFailure() -> DatapathError? { (try? SocketReader())?.ownersUnavailable }
 
     /// Returns the reason why owners of UDP sockets, or of some of them, cannot be read; nil if all can.
     public static func datagramsFailure() -> DatapathError? {
@@ -90,6 +93,9 @@ public enum DatapathSurvey {
         guard unsafe stat("/proc/self/ns/pid", &status) == 0, status.st_ino != 0xeffffffc else { return nil }
         return "only processes of this container can be seen"
     }
+
+    /// Returns the reason why the programs of processes that are older than a run are not known; nil if they are.
+    public static func olderProcessesFailure() -> String? { hiddenProcesses }
 
     /// Returns the reason why connection tracking does not answer; nil if it does.
     public static func conntrackFailure() -> DatapathError? {

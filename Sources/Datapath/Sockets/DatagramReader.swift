@@ -36,11 +36,13 @@ package final class DatagramReader {
         try object.setConstant(counter.configuration, named: "config")
         try object.share(counter.map("accounts"), as: "accounts")
         try object.share(sockets.owners.number, as: "socket_owners")
+        try object.share(sockets.lossMap.number, as: "socket_losses")
         for name in Self.unusedMaps where object.has(name) { try object.leaveOut(map: name) }
         try object.load()
         ring = try SharedRing(Self.parts, of: object, beside: counter)
         do throws(DatapathError) {
             link = try Self.watchNew(by: object.program("weir_datagram_create"))
+            newUnavailable = sockets.ownerFailure(of: SOCK_DGRAM)
         } catch {
             newUnavailable = error
         }

@@ -14,6 +14,10 @@ extension Datapath {
                 let known = ProcessPrograms(paths: paths, arguments: arguments)
                 processPrograms = known
                 if let reason = known.unavailable { onNotice(.processesUnavailable(reason: "\(reason)")) }
+                if let reason = reader.ownersUnavailable { onNotice(.ownersUnavailable(reason: "\(reason)")) }
+                if paths || arguments, let reason = DatapathSurvey.hiddenProcesses {
+                    onNotice(.olderProcessesUnavailable(reason: reason))
+                }
             }
             if let reason = reader.olderUnavailable.map({ "\($0)" }) ?? DatapathSurvey.hiddenProcesses {
                 onNotice(.olderSocketsUnavailable(reason: reason))

@@ -4,8 +4,8 @@ import Glibc
 
 /// Finds the programs that processes run, and their arguments (bpf/processes.bpf.c, `/proc`).
 ///
-/// A process is looked up once, when a socket of it is reported first. Its path is that of its executable in `/proc`; if the
-/// process is gone, or hidden, the path that was passed to exec(). Arguments are those of exec(), else those in `/proc`.
+/// A process is looked up once, when a socket of it is reported first. Its path is that of its executable; if the process is
+/// gone, or hidden, the one that was passed to exec(). Arguments are those of exec(), else those in `/proc`.
 final class ProcessPrograms {
     /// A process, as long as it runs one program: after it executes another program, its name is another one.
     private struct Key: Hashable {
@@ -40,6 +40,7 @@ final class ProcessPrograms {
     private let readsArguments: Bool
     private var known: [Key: FlowProcess] = [:]
     private var paths: SharedDescriptor?
+    private var executables: ExecutableFinder?
     private var arguments: SharedDescriptor?
     private var containers = CgroupTree()
     private var links: [SharedDescriptor] = []
@@ -54,13 +55,15 @@ final class ProcessPrograms {
         guard readsPaths || readsArguments else { return }
         do throws(DatapathError) {
             let object = try Self.load(paths: readsPaths, arguments: readsArguments)
-            if readsPaths { paths = try attach("weir_process_path", of: object, keeping: "process_paths") }
+            if readsPaths {
+                executables = try ExecutableFinder(object)
+                paths = try attach("weir_process_path", of: object, keeping: "process_paths")
+            }
             guard readsArguments else { return }
             arguments = try attach("weir_process_arguments", of: object, keeping: "process_arguments")
         } catch {
             links = []
-            paths = nil
-            arguments = nil
+            (paths, arguments, executables) = (nil, nil, nil)
             unavailable = error
         }
     }
@@ -70,7 +73,8 @@ final class ProcessPrograms {
         let object = try ProgramObject(.processes)
         if !paths {
             try object.leaveOut("weir_process_path")
-            try object.leaveOut(map: "process_paths")
+            try object.leaveOut("weir_process_find")
+            for map in ["process_paths", "process_request"] { try object.leaveOut(map: map) }
         }
         if !arguments {
             try object.leaveOut("weir_process_arguments")
@@ -87,8 +91,7 @@ final class ProcessPrograms {
     ) throws(DatapathError) -> SharedDescriptor {
         let link = bpf_raw_tracepoint_open(nil, try object.program(program))
         links.append(SharedDescriptor(owning: try checked("attach \(program)", link)))
-        let descriptor = try object.map(map)
-        return SharedDescriptor(owning: try systemCall("keep map \(map)") { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) })
+        return try SharedDescriptor(copying: object.map(map), of: map)
     }
 
     /// Returns the process that owns a socket, with the known facts about its program; nil if the owner is not known.
@@ -126,6 +129,7 @@ final class ProcessPrograms {
     }
 
     private func path(of owner: weir_socket_owner) -> String? {
+        if let path = executables?.path(of: owner).flatMap({ Self.path($0[...]) }) { return path }
         var bytes = [UInt8](repeating: 0, count: Self.textBytes)
         let count = unsafe readlink("/proc/\(owner.process)/exe", &bytes, bytes.count)
         if count > 0, Self.isAlive(owner) { return Self.path(bytes.prefix(count)) }

@@ -19,9 +19,13 @@ package final class SocketReader {
     private var links: [SharedDescriptor] = []
     /// The reason why sockets that are older than the reader are not read; nil if they are.
     private(set) var olderUnavailable: DatapathError?
+    /// The reason why sockets that listen get no owner, and with them those that they accept; nil if they get one.
+    private(set) var ownersUnavailable: DatapathError?
     private var pass = weir_socket_pass()
     /// The map of owners, in the storage of sockets.
     let owners: FileDescriptor
+    /// The map of ``missed``.
+    let lossMap: FileDescriptor
 
     /// The programs that wait for an event.
     private static let tracepoints = ["weir_socket_state", "weir_socket_retransmit", "weir_socket_end"]
@@ -38,17 +42,55 @@ package final class SocketReader {
         reports = try Self.copy(map)
         passProgram = try Self.copy(object.program("weir_socket_pass"))
         events = FileDescriptor(owning: try checked("wait for the ring of sockets", weir_ring_watch(map)))
-        losses = try MappedMap(descriptor: object.map("socket_losses"), name: "socket_losses", count: 1)
+        lossMap = try Self.copy(object.map("socket_losses"))
+        losses = try MappedMap(descriptor: lossMap.number, name: "socket_losses", count: 1)
         try checked("open the ring of sockets", unsafe weir_ring_open(map, Int(WEIR_SOCKET_RING), &ring))
         for name in Self.tracepoints {
             let link = bpf_raw_tracepoint_open(nil, try object.program(name))
             links.append(SharedDescriptor(owning: try checked("attach \(name)", link)))
         }
+        ownersUnavailable = ownerFailure(of: SOCK_STREAM)
         do throws(DatapathError) {
-            try Self.readToEnd(object.program("weir_socket_seed"))
+            try TaskIterator.run(object.program("weir_socket_seed"))
         } catch {
             olderUnavailable = error
         }
+    }
+
+    /// Tries whether a new socket of this process gets an owner.
+    ///
+    /// - Parameter type: SOCK_STREAM for a socket of TCP, which has to listen: it does on a loopback address, and is closed.
+    /// - Returns: the reason why it gets none; nil if it gets one, or cannot be made.
+    func ownerFailure(of type: __socket_type) -> DatapathError? {
+        let socket = FileDescriptor(owning: Glibc.socket(AF_INET, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0))
+        guard socket.number >= 0, type != SOCK_STREAM || Self.listens(socket) else { return nil }
+        var (key, owner) = (socket.number, weir_socket_owner())
+        if unsafe bpf_map_lookup_elem(owners.number, &key, &owner) == 0, owner.process != 0 { return nil }
+        // The same memory for the same purpose, with a reason if there is none.
+        let result = unsafe bpf_map_update_elem(owners.number, &key, &owner, UInt64(BPF_ANY))
+        guard result < 0 else {
+            return .unsuitable(reason: "the kernel does not call the program for new sockets", advice: "")
+        }
+        return .system(operation: "keep an owner in a socket", errno: -result, advice: Self.storageAdvice)
+    }
+
+    private static let storageAdvice = """
+        raise the sysctl net.core.optmem_max to 16384 or more; in a virtual machine give it a processor with cmpxchg16b (cx16), \
+        which new kernels need
+        """
+
+    /// Lets a socket listen on a loopback address, also where the loopback interface is down.
+    private static func listens(_ socket: borrowing FileDescriptor) -> Bool {
+        var isFree: Int32 = 1
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        guard unsafe setsockopt(socket.number, Int32(IPPROTO_IP), IP_FREEBIND, &isFree, 4) == 0 else { return false }
+        let result = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(socket.number, $0, size) }
+        }
+        return result == 0 && listen(socket.number, 1) == 0
     }
 
     /// Loads the programs; nothing is attached.
@@ -71,7 +113,7 @@ package final class SocketReader {
         do throws(DatapathError) {
             // The program's descriptor is the object's, which must live until the iterator is open.
             let object = try load()
-            _ = try openIterator(object.program("weir_socket_seed"))
+            _ = try TaskIterator.open(object.program("weir_socket_seed"))
             extendLifetime(object)
             return nil
         } catch {
@@ -96,7 +138,8 @@ package final class SocketReader {
     /// Readable when reports of sockets that are gone fill the ring.
     var descriptor: Int32 { events.number }
 
-    /// Sockets that found no room in the map, and last reports that found none in the ring.
+    /// Sockets that found no room in the map, owners that found none in their socket, and last reports that found none in
+    /// the ring.
     var missed: UInt64 { unsafe weir_load_u64(losses[0]) }
 
     /// Takes the last reports of sockets that are gone.
@@ -122,21 +165,5 @@ package final class SocketReader {
 
     private static func copy(_ descriptor: Int32) throws(DatapathError) -> FileDescriptor {
         FileDescriptor(owning: try systemCall("keep a BPF object") { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) })
-    }
-
-    private static func openIterator(_ program: Int32) throws(DatapathError) -> FileDescriptor {
-        FileDescriptor(owning: try checked("open the iterator over files", weir_iterator_open(program)))
-    }
-
-    /// Runs an iterator to its end.
-    private static func readToEnd(_ program: Int32) throws(DatapathError) {
-        let iterator = try openIterator(program)
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = try systemCall("read the iterator over files") {
-                Int32(truncatingIfNeeded: unsafe Glibc.read(iterator.number, &bytes, bytes.count))
-            }
-            if count == 0 { return }
-        }
     }
 }
