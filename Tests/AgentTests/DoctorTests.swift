@@ -101,7 +101,7 @@ struct DoctorTests {
     }
 
     /// A container without the host's PID namespace sees its own processes only.
-    @Test func hiddenProcessesHaveTheirCost() throws {
+    @Test func reportsCostOfHiddenProcesses() throws {
         let program = ["unshare", "--pid", "--fork", "--mount-proc", WeirProgram.path]
         let (_, found) = try examine(["--collect", "process-path"], program: program)
         for (name, cost) in [("sockets", "connections"), ("programs of processes", "neither path nor arguments")] {
@@ -128,7 +128,7 @@ struct DoctorTests {
     }
 
     /// The kernel takes the memory for owners in sockets from this setting's.
-    @Test func socketsWithoutRoomForAnOwnerAreSaid() throws {
+    @Test func reportsSocketsWithoutStorageForOwners() throws {
         #expect(try examine(["--collect", "process"]).1["owners of sockets"]?.status == .ok)
         _ = try cable.node.command(["bash", "-c", "echo 1 > /proc/sys/net/core/optmem_max"])
         let (_, found) = try examine(["--collect", "process"])
@@ -141,7 +141,7 @@ struct DoctorTests {
     }
 
     /// After the installation the service has the address.
-    @Test func aRunThatGoesOnIsNoOtherProgram() throws {
+    @Test func distinguishesActiveRunFromOtherListener() throws {
         let places = ["--http", "127.0.0.1:9464", "--socket", folder.file("weir.sock"), "--no-pin"]
         let weir = try WeirRun(in: cable.node, folder, places)
         let (_, found) = try examine(places)

@@ -52,7 +52,7 @@ struct ProcessRunTests {
     }
 
     /// It may not be traced by the run, and its exec() was not seen.
-    @Test func olderProcessesHaveTheirExecutable() throws {
+    @Test func olderProcessesHavePathsOfTheirExecutables() throws {
         let shell = try caller()
         let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(shell.id)/exe")
         let weir = try run()
@@ -64,7 +64,7 @@ struct ProcessRunTests {
     }
 
     /// The kernel takes the memory for owners in sockets from this setting's, of the socket's network namespace.
-    @Test func callersAreKnownWhereSocketsHaveNoRoomForAnOwner() throws {
+    @Test func findsCallersWithoutSocketStorage() throws {
         _ = try cable.peer.command(["bash", "-c", "echo 1 > /proc/sys/net/core/optmem_max"])
         let weir = try run()
         let shell = try caller()

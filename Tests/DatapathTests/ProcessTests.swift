@@ -153,7 +153,7 @@ extension KernelTests {
         }
 
         /// The call of a process that waits for its answer when the programs begin.
-        @Test func waitingCallsAreThoseOfTheirCaller() throws {
+        @Test func connectingSocketsHaveTheirCaller() throws {
             let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             _ = try b.namespace.nft(Self.closed)
@@ -173,7 +173,7 @@ extension KernelTests {
         }
 
         /// Both ends call connect(): nobody listens, and nobody accepts.
-        @Test func callsThatMeetAreThoseOfTheirCallers() throws {
+        @Test func simultaneousOpensHaveTheirCallers() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .process)
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
@@ -199,7 +199,7 @@ extension KernelTests {
         }
 
         /// The kernel shows the executable of a living process, and of no other one with its number.
-        @Test func executablesAreThoseOfLivingProcesses() throws {
+        @Test func findsExecutablesOfLivingProcesses() throws {
             let finder = try ExecutableFinder(ProcessPrograms.load(paths: true, arguments: false))
             let reader = try SocketReader()
             let listener = try Self.listener(port: 0)
@@ -215,7 +215,7 @@ extension KernelTests {
         }
 
         /// The kernel takes the memory for owners in sockets from this setting's.
-        @Test func aKernelThatKeepsNoOwnersIsSaid() throws {
+        @Test func reportsKernelWithoutOwners() throws {
             #expect(try SocketReader().ownersUnavailable == nil)
             let narrow = try NetworkNamespace()
             _ = try narrow.command(["bash", "-c", "echo 1 > /proc/sys/net/core/optmem_max"])
