@@ -67,8 +67,9 @@ static __always_inline void send(struct __sk_buff *skb, struct weir_ring_share *
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 		return;
 	}
+	/* Before one interface alone has all that it may have, a quarter. */
 	bpf_ringbuf_submit(record,
-			   waiting >= WEIR_DNS_RING / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+			   waiting >= WEIR_DNS_RING / 8 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 /* Reads addresses and ports; the offset of the payload, 0 if it has none. */

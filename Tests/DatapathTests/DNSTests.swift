@@ -240,6 +240,23 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// The reader is woken before one pod alone has used its quarter of the ring, the others being idle.
+        @Test func aBusyClientWakesTheReader() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .dns)
+            let a = try node.lab.pod("a")
+            let record = 8 + MemoryLayout<weir_dns_message>.size + Int(WEIR_DNS_SMALL)
+            let server = try LabAddress("192.0.2.2")
+            let packet = Packet.udp(from: a.ipv4, port: 4000, to: server, port: 53, payload: Self.query)
+            let count = Int(WEIR_DNS_RING) / 5 / record
+            try FrameSender("eth0", in: a.namespace).send(Packet.ethernet(payload: packet), times: count)
+            #expect(try monitor.perform { isReadable($0.dnsDescriptor, within: 5000) })
+            try monitor.settle(a.interface, ingress: UInt64(count))
+            #expect(monitor.dns.count == count)
+            #expect(try monitor.perform { $0.losses.missedDNS } == 0)
+            try monitor.stop()
+        }
+
         /// A pod that floods fills a quarter of the ring; another pod's messages are all there.
         @Test func floodTakesOnlyItsShareOfRing() throws {
             let node = try SocketNode()
