@@ -267,6 +267,24 @@ static __always_inline void accept(struct sock *sk)
 	enter(sk, &state);
 }
 
+/* Reports what is new of a socket that is about to lose its counts. */
+static __always_inline void report_last(struct sock *sk, struct socket_state *state)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	struct weir_socket_report report = {};
+	__u32 activity = activity_of(tp);
+	bool wakes;
+
+	note_timeouts(tp, state);
+	look_at(tp, &report);
+	if (!place(sk, state) || !settle(state, activity, true, &report))
+		return;
+	state->activity = activity;
+	wakes = bpf_ringbuf_query(&socket_reports, BPF_RB_AVAIL_DATA) >= WEIR_SOCKET_RING / 4;
+	if (!post(&report, wakes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+		count_loss();
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int weir_socket_state(unsigned long long *ctx)
 {
@@ -289,6 +307,9 @@ int weir_socket_state(unsigned long long *ctx)
 		if (next == TCP_ESTABLISHED)
 			state->flags |= WEIR_SOCKET_HAS_SAMPLE;
 		place(sk, state);
+		/* Where connect() has failed, it resets the socket before it returns. */
+		if (before == TCP_SYN_SENT && next == TCP_CLOSE)
+			report_last(sk, state);
 	}
 	return 0;
 }
@@ -309,21 +330,11 @@ int weir_socket_end(unsigned long long *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
 	struct socket_state *state = known(sk);
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	struct weir_socket_report report = {};
 	__u64 key = (__u64)sk;
-	bool wakes;
 
 	if (!state)
 		return 0;
-	note_timeouts(tp, state);
-	look_at(tp, &report);
-	if (place(sk, state) && settle(state, activity_of(tp), true, &report)) {
-		wakes = bpf_ringbuf_query(&socket_reports, BPF_RB_AVAIL_DATA) >=
-			WEIR_SOCKET_RING / 4;
-		if (!post(&report, wakes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
-			count_loss();
-	}
+	report_last(sk, state);
 	bpf_map_delete_elem(&sockets, &key);
 	return 0;
 }

@@ -63,8 +63,7 @@ public enum FieldReference {
         segment size are samples: every five seconds and before each flush while a connection sends or receives, and at its
         end; the mean is over these samples and over all connections of the record. Retransmissions, losses and timeouts are
         exact: the counts of the sockets in the interval. They concern the packets that the reporting endpoint sent; those of
-        the other end are in its own record. Of a connect() that fails, the counts are those up to the last sample: the kernel
-        then resets the socket.
+        the other end are in its own record.
 
         """
 
@@ -96,7 +95,6 @@ public enum FieldReference {
         the process was started; for a process that is older than the run, those that it shows now. Arguments may contain
         passwords: without this option Weir does not read them. If a process has ended before it was looked up, and its
         start was not seen (it began before the run, or runs its parent's program), there is neither path nor arguments.
-        Without `CAP_SYS_PTRACE` programs that were started before the run are shown by their names.
 
         `container_id` is the container of the process, by the name that its runtime gives the cgroup (containerd, CRI-O,
         Docker, Podman), `*` if a record's processes are in several. Containers in a container count as the outer one, so
@@ -187,9 +185,9 @@ public enum FieldReference {
         | ports and services behind NAT: `nat_outgoing_ports`, `dest_service_*` | | nf_conntrack_netlink | |
         | denials: `action`, `dropped_packets_*`, `drop_reason` | | 5.17, or an older one with reasons for drops | for those of XDP and nfqueues `CAP_SYSLOG` |
         | `dest_domains`, `dns_latency_us` | option `--collect dns` | tail calls beside functions: x86 5.10, arm64 6.0 | |
-        | `process_name`, `process_id`, their numbers | option `--collect process` | not 7.3; of UDP also cgroup v2 and these tail calls | the host's PID namespace for older sockets |
-        | paths in `process_name` | option `--collect process-path` | not 7.3 | for programs that were started before the run `CAP_SYS_PTRACE` and the host's PID namespace |
-        | `process_args`, `num_process_args` | option `--collect process-args` | not 7.3 | for programs that were started before the run the host's PID namespace |
+        | `process_name`, `process_id`, their numbers | option `--collect process` | of UDP also cgroup v2 and these tail calls | the host's PID namespace for older sockets |
+        | paths in `process_name` | option `--collect process-path` | | for programs that were started before the run the host's PID namespace |
+        | `process_args`, `num_process_args` | option `--collect process-args` | | for programs that were started before the run the host's PID namespace |
         | `container_id`, `container_name` | option `--collect process` | cgroup v2 | the root of the host's cgroups |
         | statistics of TCP | option `--collect tcp` | | the host's PID namespace for older sockets |
         | `connect_time_us`, `rtt_us` | option `--collect handshake` | | |

@@ -208,6 +208,33 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// A connect() that is refused, after a SYN that was lost, resets the socket before it returns.
+        @Test func reportsFailedConnects() throws {
+            let node = try SocketNode()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            try b.namespace.nft(
+                """
+                table ip weirloss {
+                    chain incoming {
+                        type filter hook input priority 0
+                        tcp dport 7030 limit rate 1/day burst 1 packets drop
+                    }
+                }
+                """
+            )
+            let monitor = try node.monitor(collects: [.tcp, .process])
+            try a.namespace.command(["bash", "-c", "! exec 3<>/dev/tcp/\(b.ipv4)/7030"])
+            let isRead = try eventually {
+                try monitor.scan()
+                return try monitor.processes(on: a.interface, port: 7030)?.near != nil
+            }
+            #expect(isRead)
+            #expect(try monitor.processes(on: a.interface, port: 7030)?.near?.name?.text == "bash")
+            let statistics = try monitor.sockets(on: a.interface, port: 7030)?.near
+            #expect(statistics?.retransmissions == 1 && statistics?.timeouts == 1 && statistics?.window.count == 0)
+            try monitor.stop()
+        }
+
         @Test func readsShortLivedConnections() throws {
             let node = try SocketNode()
             let monitor = try node.monitor()
