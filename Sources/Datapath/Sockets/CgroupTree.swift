@@ -3,7 +3,8 @@ import Glibc
 /// Finds the container of a cgroup of version 2 by the cgroup's number.
 ///
 /// The tree of cgroups is read when a requested number is not known yet. A cgroup outlives its processes, so that the
-/// containers of ended processes are found, too. Without access to the root of the tree, no container is found.
+/// containers of ended processes are found, too; those of removed cgroups stay known until half of the room is used, because
+/// their last connections may still have to be reported. Without access to the root of the tree, no container is found.
 struct CgroupTree {
     /// The possible mount points of the hierarchy: alone, beside version 1, and those of the host as seen in a container whose
     /// own mount has the container's cgroup as its root.
@@ -65,7 +66,8 @@ struct CgroupTree {
     }
 
     private mutating func read() {
-        containers.removeAll(keepingCapacity: true)
+        // The kernel numbers cgroups upwards in 64 bits: a number does not come again.
+        if containers.count > Self.limit / 2 { containers.removeAll(keepingCapacity: true) }
         guard let root = Self.openRoot() else { return }
         containers[UInt64(Self.rootNumber)] = .some(nil)
         read(root, in: nil, depth: 0)
