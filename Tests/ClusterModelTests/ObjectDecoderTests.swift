@@ -122,7 +122,7 @@ struct ObjectDecoderTests {
             #"{"metadata":{"name":"a"},"spec":{"containers":[{},{"ports":[tru]}]}}"#, 60, "spec.containers[1].ports[0]",
             "expected a value"
         ),
-        (#"{"metadata":{"name":"a"},"spec":{"nodeName":"\q"}}"#, 45, "spec.nodeName", "an escape"),
+        (#"{"metadata":{"name":"a"},"spec":{"nodeName":"\q"}}"#, 45, "spec.nodeName", "an unknown escape sequence"),
         (#"{"metadata":{"name":"a","x":[[[01]]]}}"#, 31, "metadata.x[0][0][0]", "a number with a leading zero"),
     ]) func reportsPlaceOfSyntaxError(_ text: String, _ offset: Int, _ path: String, _ reason: String) throws {
         let error = try #require(throws: ObjectIssue.self) { try ObjectDecoder.object(text, as: .pod) }
