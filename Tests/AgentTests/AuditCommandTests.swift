@@ -84,6 +84,8 @@ import Yams
         ] {
             #expect(process.output.contains(text), "\(process.output)")
         }
+        let made = try run(["explain", "73b5bdaa-727c-4852-9ac2-e50065f3e786", Self.log])
+        #expect(made.wait() == 0 && made.output.contains("the object was not there before"), "\(made.output)")
         let unknown = try run(["explain", "no-such-id", Self.log])
         #expect(unknown.wait() == 1)
     }

@@ -118,6 +118,9 @@ struct AuditExplanation {
 
     private var basis: String {
         switch change.basis {
+        case .compared where change.event.isCreation: ": the object was not there before"
+        case .compared where change.event.verb == "delete" || change.isRemoval:
+            ": the state before the deletion is shown"
         case .compared: ": compared with the state before"
         case .sent: ": the state before is not in these files; what was sent is shown"
         case .nothing, .seen: ""
