@@ -1,4 +1,5 @@
 import CWeir
+import Compression
 import Foundation
 import Lab
 import Posix
@@ -124,8 +125,31 @@ struct AuditWebhookTests {
         try run.finish()
     }
 
-    /// A request with an incomplete body adds no events, even if the received part is valid.
-    @Test func discardsIncompleteRequestBody() throws {
+    /// The limit counts what was compressed, so that a small body cannot take much memory.
+    @Test func bodiesMayBeCompressed() throws {
+        let run = try start()
+        let body = try GzipCompressor.compress(Array(AuditPost.body([AuditLine.text("1"), AuditLine.text("2")]).utf8))
+        let bomb = try GzipCompressor.compress([UInt8](repeating: 0x20, count: 33 << 20))
+        let none = try GzipCompressor.compress([])
+        let cases: [(String, [UInt8], Int)] = [
+            ("gzip", body, 200), ("GZIP", body, 200), ("gzip", bomb, 413), ("gzip", body.dropLast(), 400),
+            ("gzip", Array("nonsense".utf8), 400), ("gzip", [], 400), ("gzip", none, 400), ("br", body, 415),
+            ("gzip, gzip", body, 415), ("identity", Array(AuditPost.body([AuditLine.text("3")]).utf8), 200),
+        ]
+        for (encoding, bytes, status) in cases {
+            for options in [[], ["-H", "Transfer-Encoding: chunked"]] {
+                var compressed = post
+                compressed.options = ["-H", "Content-Encoding: \(encoding)"] + options
+                #expect(try compressed(bytes: bytes) == status, "\(encoding), \(bytes.count) bytes")
+            }
+        }
+        #expect(try eventually { try ids() == ["1", "2", "3"] })
+        #expect(try count("webhook_requests", "too_large") == 2)
+        try run.finish()
+    }
+
+    /// A body whose end does not come is no batch, whatever came of it.
+    @Test func aBodyThatBreaksOffIsNotKept() throws {
         let run = try start()
         let body = AuditPost.body([AuditLine.text("1")])
         let chunk = "\(String(body.utf8.count, radix: 16))\r\n\(body)\r\n"
@@ -159,7 +183,7 @@ struct AuditWebhookTests {
     @Test func keepsEachEventOfConcurrentRequestsOnce() throws {
         let run = try start()
         let senders = try (0..<40).map { sender in
-            try post.start(AuditPost.body((0..<50).map { AuditLine.text("\(sender)-\($0)") }))
+            try post.start(AuditPost.body((0..<50).map { AuditLine.text("\(sender)-\($0)") }).utf8)
         }
         for sender in senders {
             #expect(sender.wait() == 0, "\(sender.errors)")

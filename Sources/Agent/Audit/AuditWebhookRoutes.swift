@@ -19,31 +19,41 @@ struct AuditWebhookRoutes: RouteProvider {
     }
 
     private func answer(_ request: Request) async throws -> Response {
-        let limit = AuditWebhook.bodyLimit
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { return tooLarge }
-        var body: [UInt8] = []
-        var held = 0
-        defer { webhook.release(held) }
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > AuditWebhook.bodyLimit {
+            return tooLarge
+        }
+        let encoding = request.headers[.contentEncoding] ?? ""
+        guard let body = AuditBody(encoding: encoding, webhook) else {
+            webhook.count { $0.malformed += 1 }
+            return Self.response(
+                .unsupportedMediaType,
+                "Content-Encoding \(encoding.prefix(100)): only gzip is decoded"
+            )
+        }
+        defer { body.release() }
         let begin = ContinuousClock.now
         do {
             for try await part in request.body {
-                guard body.count + part.readableBytes <= limit else { return tooLarge }
-                guard webhook.hold(part.readableBytes) else {
-                    webhook.count { $0.unavailable += 1 }
-                    return Self.response(.serviceUnavailable, "too many bytes of other batches are being received")
-                }
-                held += part.readableBytes
-                body += part.readableBytesView
+                try body.add(part)
                 guard begin.duration(to: .now) < Self.patience else {
                     webhook.count { $0.incomplete += 1 }
                     return Self.response(.requestTimeout, "the body was not there after \(Self.patience)")
                 }
             }
+            try body.end()
+        } catch AuditBody.Fault.tooLarge {
+            return tooLarge
+        } catch AuditBody.Fault.noRoom {
+            webhook.count { $0.unavailable += 1 }
+            return Self.response(.serviceUnavailable, "too many bytes of other batches are being received")
+        } catch AuditBody.Fault.damaged(let reason) {
+            webhook.count { $0.malformed += 1 }
+            return Self.response(.badRequest, reason)
         } catch {
             webhook.count { $0.incomplete += 1 }
             throw error
         }
-        switch await webhook.take(body) {
+        switch await webhook.take(body.bytes) {
         case .kept(let events, let repeated):
             return Self.response(.ok, "\(events) events kept, \(repeated) were there")
         case .malformed(let reason): return Self.response(.badRequest, reason)
@@ -62,8 +72,11 @@ struct AuditWebhookRoutes: RouteProvider {
     private static func response(_ status: HTTPResponse.Status, _ text: String) -> Response {
         var headers: HTTPFields = [.contentType: "text/plain; charset=utf-8"]
         if status == .serviceUnavailable { headers[.retryAfter] = "10" }
-        // The server does not read the rest of a body.
-        if status == .contentTooLarge || status == .requestTimeout { headers[.connection] = "close" }
+        if status == .unsupportedMediaType { headers[.acceptEncoding] = "gzip" }
+        // The server does not wait for the rest of a body that was not read.
+        if [.contentTooLarge, .requestTimeout, .unsupportedMediaType].contains(status) {
+            headers[.connection] = "close"
+        }
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text + "\n")))
     }
 }

@@ -21,9 +21,9 @@ struct AuditPost {
     }
 
     /// Starts to send a body.
-    func start(_ body: String) throws -> ChildProcess {
+    func start(_ body: some Sequence<UInt8>) throws -> ChildProcess {
         let file = folder.unusedPath("body")
-        try Data(body.utf8).write(to: URL(fileURLWithPath: file))
+        try Data(body).write(to: URL(fileURLWithPath: file))
         return try node.start(
             [
                 "curl", "-sS", "-m", "60", "-w", "%{http_code}", "-o", "/dev/null", "-H",
@@ -35,8 +35,11 @@ struct AuditPost {
     }
 
     /// Sends a body; the answer's status, 0 if there is none.
-    func callAsFunction(_ body: String) throws -> Int {
-        let process = try start(body)
+    func callAsFunction(_ body: String) throws -> Int { try self(bytes: body.utf8) }
+
+    /// Sends the bytes of a body; the answer's status, 0 if there is none.
+    func callAsFunction(bytes: some Sequence<UInt8>) throws -> Int {
+        let process = try start(bytes)
         _ = process.wait()
         return Int(process.output) ?? 0
     }
