@@ -82,15 +82,14 @@ extension Doctor {
             try await HTTPServer(configuration, routes: [], logger: logger).stop()
         } catch {
             guard running != nil, case .listen = error else {
-                return [
-                    Examination(
-                        "audit webhook",
-                        .missing,
-                        "\(error)",
-                        cost: "Weir does not start",
-                        fix: "correct the file, choose another address (--audit-listen), or end the program that has it"
-                    )
-                ]
+                let fix =
+                    switch error {
+                    case .file:
+                        "correct that file (--audit-certificate, --audit-key, --audit-client-ca, --audit-token-file)"
+                    case .address, .listen:
+                        "choose another address (--audit-listen), or end the program that listens there"
+                    }
+                return [Examination("audit webhook", .missing, "\(error)", cost: "Weir does not start", fix: fix)]
             }
             seen += ", where a run of Weir answers"
         }

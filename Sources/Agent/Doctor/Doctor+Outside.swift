@@ -220,14 +220,17 @@ extension Doctor {
         let forbidden = names(\.isForbidden)
         let waiting = names { !$0.isSettled }
         let error = kinds.lazy.compactMap(\.value.lastError).first
+        // Reasons that an operator can remove end with what to do.
+        let parts = (error ?? "no answer").split(separator: "; ", maxSplits: 1).map(String.init)
         if statistics.unreachableSince != nil || !kinds.contains(where: { $0.value.isSynced || $0.value.isForbidden }) {
             return [
                 Examination(
                     "API server",
                     .degraded,
-                    "\(place): \(error ?? "no answer")",
+                    "\(place): \(parts[0])",
                     cost: "records have no names until it answers",
-                    fix: "check the address, and the way there (kubectl get --raw /version)"
+                    fix: parts.count > 1
+                        ? parts[1] : "check the address, and the way there (kubectl get --raw /version)"
                 )
             ]
         }

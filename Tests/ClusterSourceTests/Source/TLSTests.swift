@@ -107,7 +107,8 @@ import Testing
         let server = try ScriptedServer(Self.script)
         let front = try await Self.front(authority, server)
         try await Self.run(front, server, folder: folder, cluster: "certificate-authority: ca.crt") { harness in
-            #expect(await eventually { !harness.log.containing("tls-server-name").isEmpty }, "\(harness.log.all)")
+            let isNamed = await eventually { !harness.log.containing("is for api.internal, not for 127.0.0.1").isEmpty }
+            #expect(isNamed && !harness.log.containing("tls-server-name").isEmpty, "\(harness.log.all)")
         }
         #expect(server.requests.isEmpty)
     }

@@ -77,7 +77,10 @@ final class KubernetesClient: Sendable {
             )
         } catch {
             var failure = Task.isCancelled ? .cancelled : TransportFailure(error)
-            if failure == .untrusted(TransportFailure.refusedCertificate), let fault = await faultOfCertificate() {
+            let hasOtherName = failure == .untrusted(TransportFailure.otherName)
+            if hasOtherName || failure == .untrusted(TransportFailure.refusedCertificate),
+                let fault = await faultOfCertificate(hasOtherName)
+            {
                 failure = .untrusted(fault)
             }
             // If nothing else arrived on the connection either, the connection itself is dead.
@@ -86,12 +89,13 @@ final class KubernetesClient: Sendable {
         }
     }
 
-    /// The reason why the server's certificate is refused; nil if the server does not show it again.
-    private func faultOfCertificate() async -> String? {
+    /// Why the server's certificate is refused; nil if it is not shown again.
+    private func faultOfCertificate(_ hasOtherName: Bool) async -> String? {
         let (configuration, known) = state.withLock { ($0.configuration, $0.fault) }
         if let known, known.until > .now { return known.text }
         let (address, name) = (configuration.address, configuration.tls.serverName)
-        guard let text = await ShownCertificate.fault(at: address, serverName: name) else { return nil }
+        guard let text = await ShownCertificate.fault(at: address, serverName: name, hasOtherName: hasOtherName)
+        else { return nil }
         state.withLock { $0.fault = (text, .now + Self.faultLife) }
         return text
     }

@@ -1,3 +1,4 @@
+import ClusterModel
 import Glibc
 import NIOCore
 import NIOPosix
@@ -10,9 +11,10 @@ enum ShownCertificate {
     ///
     /// - Parameters:
     ///   - address: the server.
-    ///   - serverName: the expected name of the certificate; nil for the host of the address.
-    /// - Returns: the reason as text; nil if the server showed no certificate.
-    static func fault(at address: ServerAddress, serverName: String?) async -> String? {
+    ///   - serverName: the name that the certificate should have; nil for the address's.
+    ///   - hasOtherName: whether it was refused because of its names.
+    /// - Returns: the fault in words; nil if none was shown.
+    static func fault(at address: ServerAddress, serverName: String?, hasOtherName: Bool) async -> String? {
         let shown = Shown()
         let configuration = TLSConfiguration.makeClientConfiguration()
         guard let context = try? NIOSSLContext(configuration: configuration) else { return nil }
@@ -38,7 +40,23 @@ enum ShownCertificate {
         let end = channel.eventLoop.scheduleTask(in: .seconds(3)) { channel.close(promise: nil) }
         try? await channel.closeFuture.get()
         end.cancel()
-        return shown.validity.map { text(from: $0.from, until: $0.until, at: Int64(time(nil))) }
+        return shown.certificate.map {
+            hasOtherName
+                ? text(names: $0.names, expected: name) : text(from: $0.from, until: $0.until, at: Int64(time(nil)))
+        }
+    }
+
+    /// Says which names a certificate has that was refused because of them.
+    ///
+    /// - Parameters:
+    ///   - names: its names and addresses.
+    ///   - expected: the one that it should have.
+    /// - Returns: the fault and what to do.
+    static func text(names: [String], expected: String) -> String {
+        let listed = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
+        let known = names.isEmpty ? "has no names" : "is for \(listed)"
+        return
+            "the server's certificate \(known), not for \(expected); use an address that it names, or set tls-server-name"
     }
 
     /// The reason why a certificate was refused, and the remedy.
@@ -63,16 +81,35 @@ enum ShownCertificate {
     }
 }
 
-/// The validity of the certificate that the server showed.
+/// When the certificate is valid that a server showed, and for whom.
 private final class Shown: Sendable {
-    private let found = Mutex<(from: Int64, until: Int64)?>(nil)
+    private let found = Mutex<(from: Int64, until: Int64, names: [String])?>(nil)
 
-    var validity: (from: Int64, until: Int64)? { found.withLock { $0 } }
+    var certificate: (from: Int64, until: Int64, names: [String])? { found.withLock { $0 } }
 
     func take(_ certificates: [NIOSSLCertificate]) {
         guard let first = certificates.first else { return }
-        let validity = (Int64(first.notValidBefore), Int64(first.notValidAfter))
-        found.withLock { $0 = validity }
+        let shown = (Int64(first.notValidBefore), Int64(first.notValidAfter), Self.names(first))
+        found.withLock { $0 = shown }
+    }
+
+    /// DNS names and addresses.
+    private static func names(_ certificate: NIOSSLCertificate) -> [String] {
+        certificate._subjectAlternativeNames().prefix(64).compactMap { name in
+            let bytes = Array(name.contents)
+            switch name.nameType {
+            case .dnsName: return String(decoding: bytes.prefix(253), as: UTF8.self).printable
+            case .ipAddress:
+                let isLong = bytes.count == 16
+                guard isLong || bytes.count == 4 else { return nil }
+                var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+                guard inet_ntop(isLong ? AF_INET6 : AF_INET, bytes, &text, socklen_t(text.count)) != nil else {
+                    return nil
+                }
+                return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            default: return nil
+            }
+        }
     }
 }
 

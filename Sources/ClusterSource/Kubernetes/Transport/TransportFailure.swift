@@ -108,7 +108,8 @@ extension TransportFailure {
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
-    private static let otherName =
+    /// The certificate has other names than the server's.
+    static let otherName =
         "the server's certificate is not for this name or address; use an address that it names, or set tls-server-name"
 
     /// BoringSSL's message for a certificate that is not signed by a known authority, or not valid now.
@@ -116,7 +117,18 @@ extension TransportFailure {
         "the server's certificate is not signed by the configured certificate authority, or not valid now;"
         + " check certificate-authority and the clock"
 
-    /// Replaces BoringSSL's messages for frequent failures by clearer ones.
+    /// The server's alerts about the client (RFC 8446, section 6.2), as BoringSSL names them.
+    private static let alerts = [
+        ("CERTIFICATE_REQUIRED", "the server requires a client's certificate; give client-certificate and client-key"),
+        ("ALERT_CERTIFICATE_EXPIRED", "the client's certificate has expired for the server; renew client-certificate"),
+        (
+            "ALERT_UNKNOWN_CA",
+            "the server does not know the authority that signed the client's certificate; check client-certificate"
+        ),
+        ("ALERT_PROTOCOL_VERSION", "the server does not speak TLS 1.2 or later; update the server"),
+    ]
+
+    /// BoringSSL's words for what happens in practice, put into ours.
     private static func handshake(_ text: String) -> String {
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return refusedCertificate
@@ -124,6 +136,7 @@ extension TransportFailure {
         if text.contains("WRONG_VERSION_NUMBER") {
             return "the server does not use TLS on this port; check port and scheme"
         }
+        for (alert, meaning) in alerts where text.contains(alert) { return meaning }
         if text.contains("ALERT") {
             return "the server refused the TLS handshake (\(text)); check client-certificate and client-key"
         }
