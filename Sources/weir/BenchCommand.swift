@@ -144,8 +144,17 @@ struct BenchCommand: ParsableCommand {
         )
         @OptionGroup var options: Options
 
+        @Option(
+            help: ArgumentHelp(
+                "Measure only how this log is kept in a store; every line is an event.",
+                valueName: "path"
+            )
+        )
+        var log: String?
+
         func run() throws {
             try options.print { report in
+                if let log { return try AuditStoreBenchmark.run(log: log, report: report) }
                 try AuditBenchmark.run(report: report)
                 try AuditStoreBenchmark.run(report: report)
             }

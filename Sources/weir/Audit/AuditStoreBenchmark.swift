@@ -18,32 +18,46 @@ enum AuditStoreBenchmark {
     /// - Throws: the errors of the store and of the reader of logs.
     static func run(report: (Bench.Measurement) -> Void) throws {
         for (name, line) in [("events", AuditTraffic.change), ("policies", AuditTraffic.policyChange)] {
-            let lines = (0..<events).map(line)
-            let cost = try timeOfEvent(lines)
-            let start = processTime()
-            for line in lines { _ = try JSONSerialization.jsonObject(with: Data(line.utf8)) }
-            report(
-                Bench.Measurement(
-                    "audit/\(name)-into-store",
-                    unit: "µs/event",
-                    value: cost / 1e3,
-                    baseline: (processTime() - start) / Double(events) / 1e3,
-                    against: "JSONSerialization; ours has the changes in a store, in CPU time of one core"
-                )
-            )
-            report(
-                Bench.Measurement(
-                    "audit/\(name)-into-store",
-                    unit: "% of a core",
-                    value: cost * rate / 1e9 * 100,
-                    baseline: share,
-                    against: "the limit; \(Int(rate)) events a second"
-                )
-            )
+            try measure(name, (0..<events).map(line), report)
         }
     }
 
-    /// The CPU time of an event, ns.
+    /// Measures the events of a log.
+    ///
+    /// - Parameters:
+    ///   - log: its path.
+    ///   - report: takes the results.
+    /// - Throws: what reading the log, the store and the reader of logs throw.
+    static func run(log: String, report: (Bench.Measurement) -> Void) throws {
+        let text = try String(contentsOfFile: log, encoding: .utf8)
+        try measure("log", text.split(separator: "\n").map(String.init), report)
+    }
+
+    private static func measure(_ name: String, _ lines: [String], _ report: (Bench.Measurement) -> Void) throws {
+        let cost = try timeOfEvent(lines)
+        let start = processTime()
+        for line in lines { _ = try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+        report(
+            Bench.Measurement(
+                "audit/\(name)-into-store",
+                unit: "µs/event",
+                value: cost / 1e3,
+                baseline: (processTime() - start) / Double(lines.count) / 1e3,
+                against: "JSONSerialization; ours has the changes in a store, in CPU time of one core"
+            )
+        )
+        report(
+            Bench.Measurement(
+                "audit/\(name)-into-store",
+                unit: "% of a core",
+                value: cost * rate / 1e9 * 100,
+                baseline: share,
+                against: "the limit; \(Int(rate)) events a second"
+            )
+        )
+    }
+
+    /// CPU time of an event, ns.
     private static func timeOfEvent(_ lines: [String]) throws -> Double {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-bench-\(getpid())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -58,7 +72,7 @@ enum AuditStoreBenchmark {
         shipping.statePath = folder.appendingPathComponent("audit.state").path
         let start = processTime()
         let shipper = try AuditShipper(shipping, sinks: [store.changes], logger: logger)
-        while shipper.counts.read < lines.count { usleep(10_000) }
+        while shipper.counts.read + shipper.counts.malformed < lines.count { usleep(10_000) }
         let time = processTime() - start
         shipper.finish()
         return time / Double(lines.count)
