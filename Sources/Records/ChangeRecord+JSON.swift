@@ -1,3 +1,5 @@
+import ClusterModel
+
 extension ChangeRecord {
     /// The record as a JSON object, in the form of `JSONEncoder` with ordered members, but many times faster.
     ///
@@ -58,20 +60,20 @@ private struct JSONMembers {
     mutating func add(_ name: StaticString, _ value: Int?) {
         guard let value else { return }
         begin(name)
-        bytes += "\(value)".utf8
+        append("\(value)")
     }
 
     mutating func add(_ name: StaticString, _ value: Bool?) {
         guard let value else { return }
         begin(name)
-        bytes += (value ? "true" : "false").utf8
+        append(value ? "true" : "false")
     }
 
     mutating func add(_ name: StaticString, _ value: Double?) {
         guard let value else { return }
         begin(name)
-        let digits = "\(value)"
-        bytes += (digits.hasSuffix(".0") ? digits.dropLast(2) : digits[...]).utf8
+        append("\(value)")
+        if bytes.suffix(2).elementsEqual(".0".utf8) { bytes.removeLast(2) }
     }
 
     mutating func add(_ name: StaticString, _ value: [String]?) {
@@ -106,7 +108,13 @@ private struct JSONMembers {
         if bytes.last != UInt8(ascii: "{") { bytes.append(UInt8(ascii: ",")) }
         bytes.append(UInt8(ascii: "\""))
         name.withUTF8Buffer { bytes.append(contentsOf: $0) }
-        bytes += "\":".utf8
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
+    }
+
+    private mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes.append(contentsOf: $0) }
     }
 
     /// Writes a text with quotes (RFC 8259, section 7).
@@ -114,45 +122,68 @@ private struct JSONMembers {
         bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { source in
-            guard let first = source.firstIndex(where: Self.isSpecial) else { return bytes.append(contentsOf: source) }
-            // A byte becomes at most six bytes; the unused part is not initialized.
-            bytes += [UInt8](unsafeUninitializedCapacity: 6 * source.count) { target, count in
-                _ = target[..<first].initialize(fromContentsOf: source[..<first])
-                count = first
-                for byte in source[first...] {
-                    target[count] = byte
-                    count += 1
-                    if Self.isSpecial(byte) { count = Self.escape(byte, target, count - 1) }
+            withUnsafeTemporaryAllocation(byteCount: 6 * Self.piece, alignment: 8) { target in
+                for start in stride(from: 0, to: source.count, by: Self.piece) {
+                    let part = source[start..<min(source.count, start + Self.piece)]
+                    let count = Self.escape(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: part)), to: target)
+                    bytes.append(contentsOf: target[..<count])
                 }
             }
         }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Whether a byte must be escaped in a JSON text.
+    /// The bytes of a text that are escaped at a time: each becomes six at most, which have room on the stack.
+    private static let piece = 128
+
+    /// Writes a part of a text without quotes; most are JSON themselves, with a quote every few bytes.
+    ///
+    /// - Returns: the number of bytes written.
+    private static func escape(_ source: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer) -> Int {
+        var (index, count) = (0, 0)
+        while index < source.count {
+            if index + 8 <= source.count {
+                let word = source.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                target.storeBytes(of: word, toByteOffset: count, as: UInt64.self)
+                let special = JSONReader.specialBytes(of: UInt64(littleEndian: word))
+                let plain = special.trailingZeroBitCount / 8
+                (index, count) = (index + plain, count + plain)
+                if special == 0 { continue }
+            }
+            let byte = source[index]
+            index += 1
+            if byte < 0x20 {
+                for digit in control(byte).utf8 {
+                    target[count] = digit
+                    count += 1
+                }
+                continue
+            }
+            if isSpecial(byte) {
+                target[count] = UInt8(ascii: "\\")
+                count += 1
+            }
+            target[count] = byte
+            count += 1
+        }
+        return count
+    }
+
+    /// Whether a byte is escaped in a text of JSON.
     @inline(__always)
     private static func isSpecial(_ byte: UInt8) -> Bool {
         byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
-    /// Writes an escape and returns the place after it.
-    private static func escape(_ byte: UInt8, _ target: UnsafeMutableBufferPointer<UInt8>, _ place: Int) -> Int {
-        target[place] = UInt8(ascii: "\\")
-        let letter: UInt8? =
-            switch byte {
-            case 0x08: UInt8(ascii: "b")
-            case 0x09: UInt8(ascii: "t")
-            case 0x0a: UInt8(ascii: "n")
-            case 0x0c: UInt8(ascii: "f")
-            case 0x0d: UInt8(ascii: "r")
-            default: byte < 0x20 ? nil : byte
-            }
-        if let letter {
-            target[place + 1] = letter
-            return place + 2
+    /// The escape of a control character.
+    private static func control(_ byte: UInt8) -> String {
+        switch byte {
+        case 0x08: "\\b"
+        case 0x09: "\\t"
+        case 0x0a: "\\n"
+        case 0x0c: "\\f"
+        case 0x0d: "\\r"
+        default: (byte < 0x10 ? "\\u000" : "\\u001") + String(byte & 15, radix: 16)
         }
-        let digits = Array((byte < 0x10 ? "u000" : "u001").utf8) + Array(String(byte & 15, radix: 16).utf8)
-        for (index, digit) in digits.enumerated() { target[place + 1 + index] = digit }
-        return place + 6
     }
 }

@@ -54,8 +54,9 @@ struct ChangeTable {
     mutating func add(_ changes: [ChangeRecord], _ access: StoreAccess, _ limits: StoreLimits) throws {
         var used = try bytes ?? access.changeBytes()
         hasSeen = try hasSeen ?? access.hasSeenChanges()
+        let insertion = try access.insertion()
         for change in changes {
-            let added = try access.add(Self.bounded(change))
+            let added = try access.add(change, Self.boundedText(change), by: insertion)
             guard added > 0 else { continue }
             used += added
             if change.basis == "seen" { hasSeen = true }
@@ -77,15 +78,17 @@ struct ChangeTable {
     /// Discards the cached state after a failed transaction.
     mutating func reset() { (bytes, nextExpiry, hasSeen) = (nil, 0, nil) }
 
-    /// Returns a change that is limited to the maximum size.
-    private static func bounded(_ change: ChangeRecord) -> (ChangeRecord, String) {
+    /// The text of a change, of a size that a row may have.
+    private static func boundedText(_ change: ChangeRecord) -> String {
+        if change.names?.count ?? 0 <= mostNames {
+            let text = change.json
+            if text.utf8.count <= longest { return text }
+        }
         var change = change
         if let names = change.names, names.count > mostNames { change.names = Array(names.prefix(mostNames)) }
         while true {
             let text = change.json
-            guard text.utf8.count > longest, change.state != nil || !change.changes.isEmpty else {
-                return (change, text)
-            }
+            guard text.utf8.count > longest, change.state != nil || !change.changes.isEmpty else { return text }
             if change.state != nil {
                 change.state = nil
                 continue
@@ -112,14 +115,18 @@ extension StoreAccess {
     /// Returns the key of a request.
     static func key(auditID: String, receivedAt: Double?) -> String { "\(receivedAt ?? 0) \(auditID)" }
 
-    /// Adds a change.
-    ///
-    /// - Returns: its size in bytes; 0 if it exists already.
-    func add(_ bounded: (change: ChangeRecord, json: String)) throws -> Int {
-        let (change, json) = bounded
+    /// The statement that adds a change.
+    func insertion() throws -> Statement {
         try db.cachedStatement(
             sql: "INSERT OR IGNORE INTO change(time, role, key, bytes, fields) VALUES (?, ?, ?, ?, ?)"
-        ).execute(
+        )
+    }
+
+    /// Adds a change.
+    ///
+    /// - Returns: its bytes; 0 if it was there.
+    func add(_ change: ChangeRecord, _ json: String, by insertion: Statement) throws -> Int {
+        try insertion.execute(
             arguments: [
                 ChangeRecord.microseconds(change.time), (change.role ?? .other).rawValue,
                 Self.key(auditID: change.auditID, receivedAt: change.receivedAt), json.utf8.count, json,

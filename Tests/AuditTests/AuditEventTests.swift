@@ -100,6 +100,20 @@ import Testing
         #expect(try line.event().outcome == outcome)
     }
 
+    /// Events of a run, which needs no clients.
+    @Test func briefEventsHaveWhatChangesNeed() throws {
+        for line in try Fixture.lines("writes.log") {
+            let places = try AuditPlaces(in: line.span, 0..<line.count)
+            let brief = AuditEvent(at: places, in: line.span, isBrief: true)
+            var event = AuditEvent(at: places, in: line.span)
+            #expect(!event.sourceIPs.isEmpty && !event.requestURI.isEmpty && !event.user.groups.isEmpty)
+            (event.requestURI, event.sourceIPs, event.userAgent, event.authorization) = ("", [], "", ("", ""))
+            event.user.groups = []
+            event.impersonated?.groups = []
+            #expect(brief == event)
+        }
+    }
+
     private static let options = #"{"kind":"DeleteOptions","apiVersion":"networking.k8s.io/v1"}"#
     private static let dryRun = #"{"kind":"DeleteOptions","apiVersion":"networking.k8s.io/v1","dryRun":["All"]}"#
     private static let query = "/apis/x?dryRun=All"
@@ -120,7 +134,8 @@ import Testing
             (Line(verb: "create", resource: "pods", subresource: "eviction", sent: "{}"), false),
             // The body of an update is the object.
             (Line(verb: "update", sent: #"{"dryRun":["All"]}"#), false),
-            (Line(uri: "/apis/x?dry%52un=%41ll"), true), (Line(uri: "/apis/x?a?b&dryRun=All"), true),
+            (Line(uri: "/apis/x?dry%52un=%41ll"), true), (Line(uri: #"/apis/x?dry\u0052un=All"#), true),
+            (Line(uri: #"/apis/x?dry%5\u0032un=All"#), true), (Line(uri: "/apis/x?a?b&dryRun=All"), true),
             (Line(uri: "/apis/x?dryRun=All%"), false), (Line(uri: "/apis/x?dryRun=All;"), false),
             (Line(uri: "/apis/x?dryRun=%zz&dryRun=All"), true),
             (Line(uri: "/apis/x?a=" + String(repeating: "a", count: 5000) + "&dryRun=All"), true),

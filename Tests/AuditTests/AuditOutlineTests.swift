@@ -34,6 +34,14 @@ import Testing
             #"{"endpoints":[{"addresses":["2"]}],"ports":[{"port":1}]}"#
         ),
         (#"{"endpoints":[{"addresses":["1"]}],"spec":{}}"#, #"{"endpoints":[{"addresses":["1"]}]}"#),
+        // Elements of lists that are the same, or begin alike.
+        (#"{"spec":{"a":[1,2,3,3]}}"#, #"{"spec":{"a":[1,2,3]}}"#),
+        (#"{"spec":{"a":[1,2]}}"#, #"{"spec":{"a":[12,2]}}"#),
+        (#"{"spec":{"a":[1, 2]}}"#, #"{"spec":{"a":[1,2,1]}}"#),
+        (#"{"spec":{"a":[[1],{"b":2}]}}"#, #"{"spec":{"a":[[1],{"b":3}]}}"#),
+        (#"{"spec":{"a":["x","y"]}}"#, #"{"spec":{"a":["y","x"]}}"#),
+        (#"{"spec":{"a":[1]}}"#, #"{"status":{"a":[1]}}"#),
+        (#"{"spec":{"a":[]}}"#, #"{"spec":{"a":[1]}}"#), (#"{"spec":{"a":[1]}}"#, #"{"spec":{"a":1}}"#),
         (#"{"spec":{"ingress":[{"action":"Deny"}],"order":1}}"#, #"{"spec":{"order":1}}"#),
         (#"{"spec":{"finalizers":["kubernetes"]}}"#, #"{"spec":{"finalizers":["kubernetes"]}}"#),
     ]

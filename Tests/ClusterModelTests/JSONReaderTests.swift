@@ -25,6 +25,10 @@ struct JSONReaderTests {
         let bytes = Array(text.utf8)
         var skipping = JSONReader(bytes.span)
         let skipped = (try? skipping.skip()) != nil && skipping.isAtEnd
+        if skipped {
+            var known = JSONReader(bytes.span)
+            #expect((try? known.skipKnown()) != nil && known.isAtEnd)
+        }
         var reading = JSONReader(bytes.span)
         let read = (try? readAll(&reading)) != nil && reading.isAtEnd
         // Within a container the reader runs its other loop.

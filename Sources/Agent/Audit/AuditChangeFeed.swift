@@ -42,12 +42,12 @@ struct AuditChangeFeed {
     /// - Returns: the number of changes; nil if a sink has not stored all of them: the next call tries again.
     mutating func flush() -> Int? {
         if joined < waiting.count {
-            board.add(Array(waiting[joined...]))
+            board.add(waiting[joined...])
             joined = waiting.count
         }
         guard waiting.isEmpty || isKept({ $0.take(waiting) }) else { return nil }
         let count = waiting.count
-        waiting.removeAll()
+        waiting.removeAll(keepingCapacity: true)
         joined = 0
         for (change, changed) in board.takeChanged() { verdicts[change] = changed }
         verdicts = verdicts.filter { change, changed in !isKept { $0.take(changed, of: change) } }

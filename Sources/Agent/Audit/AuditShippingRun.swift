@@ -113,9 +113,9 @@ struct AuditShippingRun {
         log.end = nil
         do throws(SystemError) {
             while bytes.count + read < Self.batchLimit, !log.hasReached(end), let line = try log.next() {
-                guard let event = log.counts.event(of: line, in: log.buffer), case .bytes(let place) = line else {
-                    continue
-                }
+                guard let event = log.counts.event(of: line, in: log.buffer, isBrief: true),
+                    case .bytes(let place) = line
+                else { continue }
                 changes?.add(event, log.buffer)
                 if outputs.isEmpty {
                     read += place.count

@@ -49,14 +49,21 @@ package final class ChangeBoard: Sendable {
     /// Creates an empty board.
     package init() {}
 
-    /// Adds changes from audit logs, and links earlier verdicts with them.
-    package func add(_ changes: [AuditChange]) {
-        let marks = changes.compactMap { ChangeMark($0) }
+    /// Adds changes that were read, and links verdicts with them that were recorded before.
+    package func add(_ changes: some BidirectionalCollection<AuditChange>) {
+        // The newest of each, as many as are kept.
+        var (policies, others): ([ChangeMark], [ChangeMark]) = ([], [])
+        for index in changes.indices.reversed() {
+            let isOfPolicy = changes[index].role == .policy
+            guard (isOfPolicy ? policies.count : others.count) < Self.mostMarks, let mark = ChangeMark(changes[index])
+            else { continue }
+            if isOfPolicy { policies.append(mark) } else { others.append(mark) }
+        }
+        let marks = policies + others
         guard !marks.isEmpty else { return }
         state.withLock { state in
-            for mark in marks {
-                if mark.isOfPolicy { state.policies.append(mark) } else { state.others.append(mark) }
-            }
+            state.policies += policies.reversed()
+            state.others += others.reversed()
             state.policies.removeFirst(max(0, state.policies.count - Self.mostMarks))
             state.others.removeFirst(max(0, state.others.count - Self.mostMarks))
             for number in state.order {

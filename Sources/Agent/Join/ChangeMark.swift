@@ -48,14 +48,15 @@ struct ChangeMark: Sendable {
         time = change.event.time
         user = change.who
         object = change.object
-        role = AuditResource.role(of: target)
+        role = change.role
         resource = target.resource
         kind = Self.kind(of: target)
         namespace = change.namespace
-        // An object that stays until its finalizers are removed still has its effect.
-        let changed = (change.names.isEmpty ? [change.name] : change.names).filter { !change.remaining.contains($0) }
+        // An object that stays until its finalizers are removed decides as before.
+        var changed = change.names.isEmpty ? [change.name] : change.names
+        if !change.remaining.isEmpty { changed.removeAll { change.remaining.contains($0) } }
         guard !changed.isEmpty else { return nil }
-        names = Array(changed.prefix(Self.mostNames))
+        names = changed.count > Self.mostNames ? Array(changed.prefix(Self.mostNames)) : changed
     }
 
     /// Takes a change that an object shows, without the request.
@@ -123,9 +124,6 @@ struct ChangeMark: Sendable {
         change.basis = .seen
         return change
     }
-
-    /// Whether it is a change of a policy or a tier.
-    var isOfPolicy: Bool { role == .policy }
 
     private static func kind(of target: AuditTarget) -> PolicyHit.Kind? {
         let isCalico = AuditResource.calicoGroups.contains(target.group)

@@ -5,7 +5,6 @@ extension AuditChange {
     /// subresources such as `status`, only changed labels and evictions count.
     package var concernsPolicies: Bool {
         guard let target = event.target, event.isWrite else { return false }
-        let role = AuditResource.role(of: target)
         guard target.subresource.isEmpty else {
             return role == .selected && (changesLabels || target.subresource == "eviction")
         }
@@ -14,7 +13,7 @@ extension AuditChange {
         case .other: return false
         case .service: return !isWithoutDifference
         case .selected:
-            guard target.isSelectedByLabels else { return true }
+            guard !target.hasAddresses else { return true }
             guard event.verb == "update" || event.verb == "patch", basis != .nothing else { return true }
             return changesLabels
         }
@@ -36,6 +35,6 @@ extension AuditTarget {
         AuditResource.role(of: self) == .selected && !(subresource.isEmpty && hasAddresses)
     }
 
-    /// Whether the object contains addresses by which policies select.
-    private var hasAddresses: Bool { resource.hasSuffix("networksets") || resource == "hostendpoints" }
+    /// Whether the object names addresses that policies select.
+    fileprivate var hasAddresses: Bool { resource.hasSuffix("networksets") || resource == "hostendpoints" }
 }

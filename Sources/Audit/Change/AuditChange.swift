@@ -16,7 +16,9 @@ package struct AuditChange: Sendable {
     package var event: AuditEvent
     /// The outcome of the request.
     package var outcome: AuditOutcome
-    /// The object's kind as text for users.
+    /// The subject of the change, as far as policies go.
+    package let role: AuditResource.Role
+    /// The object's kind, for people.
     package var kind: String
     /// The object's namespace; empty if it has none.
     package var namespace: String
@@ -46,6 +48,7 @@ package struct AuditChange: Sendable {
         self.event = event
         outcome = event.outcome
         let target = event.target
+        role = target.map { AuditResource.role(of: $0) } ?? .other
         kind = target.map { AuditResource.kind(of: $0) } ?? event.requestURI
         namespace = target?.resource == "namespaces" ? "" : target?.namespace ?? ""
         name = target?.name ?? ""
@@ -65,15 +68,17 @@ package struct AuditChange: Sendable {
             let number = names.isEmpty ? "all objects" : "\(names.count) objects"
             return "\(number) of \(kind)" + (namespace.isEmpty ? "" : " in \(namespace)")
         }
-        let place =
-            switch (namespace.isEmpty, name.isEmpty) {
-            case (true, true): ""
-            case (true, false): " \(name)"
-            case (false, true): " in \(namespace)"
-            case (false, false): " \(namespace)/\(name)"
-            }
         let part = event.target?.subresource ?? ""
-        return (part.isEmpty ? "" : "\(part) of ") + kind + place
+        var text = part.isEmpty ? kind : "\(part) of \(kind)"
+        if !namespace.isEmpty {
+            text += name.isEmpty ? " in " : " "
+            text += namespace
+        }
+        if !name.isEmpty {
+            text += namespace.isEmpty ? " " : "/"
+            text += name
+        }
+        return text
     }
 
     /// The change in one line, without its time.
@@ -110,10 +115,16 @@ package struct AuditChange: Sendable {
             let rest = remaining.isEmpty ? "" : "; until finalizers are removed there stay: \(Self.list(remaining))"
             return ": " + Self.list(names) + rest
         }
-        var parts = changes.prefix(6).map(\.description)
-        let more = changes.count - parts.count + omitted
-        if more > 0 { parts.append("\(more) more") }
-        if !parts.isEmpty { return ": " + parts.joined(separator: "; ") }
+        let shown = changes.prefix(6)
+        let more = changes.count - shown.count + omitted
+        if more > 0 || !shown.isEmpty {
+            var text = ""
+            for change in shown {
+                text += text.isEmpty ? ": " : "; "
+                text += change.description
+            }
+            return more > 0 ? "\(text)\(text.isEmpty ? ": " : "; ")\(more) more" : text
+        }
         if basis == .seen { return ": seen in the object (\(event.auditID)); no audit log here has the request" }
         guard event.verb == "update" || event.verb == "patch" else { return "" }
         switch basis {

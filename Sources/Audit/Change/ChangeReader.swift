@@ -39,16 +39,20 @@ package struct ChangeReader: Sendable {
         if event.verb == "deletecollection" {
             deleteCollection(&change, target, bytes)
         } else {
-            guard compare(&change, target, bytes) else { return nil }
+            guard compare(&change, event, target, bytes) else { return nil }
         }
         return scope == .everything || change.concernsPolicies ? change : nil
     }
 
     // MARK: - One object
 
-    /// Compares the states of an object; returns false if the change is certainly out of scope.
-    private mutating func compare(_ change: inout AuditChange, _ target: AuditTarget, _ bytes: Span<UInt8>) -> Bool {
-        let event = change.event
+    /// Compares the states of an object; false if it is certain that the change is not in the scope.
+    private mutating func compare(
+        _ change: inout AuditChange,
+        _ event: AuditEvent,
+        _ target: AuditTarget,
+        _ bytes: Span<UInt8>
+    ) -> Bool {
         let isNew = event.isCreation
         // If the request has no object name, the response must be read first.
         let isNamed = !change.name.isEmpty || isNew
@@ -138,9 +142,11 @@ package struct ChangeReader: Sendable {
             outline.value(of: .metadata, "deletionTimestamp", in: object) == nil
         else { return (known.value, ObjectValue(outline.members, in: object)) }
         let old = known.bytes.span
-        return (
-            ObjectValue(earlier.differing(in: old, from: outline, in: object), in: old),
-            ObjectValue(outline.differing(in: object, from: earlier, in: old), in: object)
+        return ObjectValue.states(
+            earlier.differing(in: old, from: outline, in: object),
+            in: old,
+            outline.differing(in: object, from: earlier, in: old),
+            in: object
         )
     }
 
@@ -283,10 +289,11 @@ package struct ChangeReader: Sendable {
 
     /// Whether a state is older than another one that came earlier in the log.
     private func isOlder(_ state: ObjectValue, than other: ObjectValue) -> Bool {
-        let versions = [state, other].map { $0["metadata"]?["resourceVersion"]?.string.flatMap(UInt64.init) }
-        guard let version = versions[0], let otherVersion = versions[1] else { return false }
-        return version < otherVersion
-            && state["metadata"]?["uid"] == other["metadata"]?["uid"]
+        guard let metadata = state["metadata"], let otherMetadata = other["metadata"],
+            let version = metadata["resourceVersion"]?.string.flatMap(UInt64.init),
+            let otherVersion = otherMetadata["resourceVersion"]?.string.flatMap(UInt64.init), version < otherVersion
+        else { return false }
+        return metadata["uid"] == otherMetadata["uid"]
     }
 
     // MARK: - Several objects

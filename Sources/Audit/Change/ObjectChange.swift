@@ -120,8 +120,8 @@ package struct ObjectComparison: Sendable {
         }
     }
 
+    /// Compares values; each once, where it is taken apart no further.
     private mutating func compare(_ path: String, _ before: ObjectValue, _ after: ObjectValue) {
-        guard before != after else { return }
         let isSelector = path.hasSuffix("Selector") || ObjectWords.isSelector(before) || ObjectWords.isSelector(after)
         switch (before, after) {
         case (.object(let old), .object(let new)) where !isSelector && !isHidden(path):
@@ -133,16 +133,17 @@ package struct ObjectComparison: Sendable {
         case (.list(let old), .list(let new)) where !isPorts(path) && !isHidden(path):
             compareElements(path, old, new)
         default:
+            guard before != after else { return }
             add(ObjectChange(path: path, before: words(path, before), after: words(path, after)))
         }
     }
 
     /// Compares lists of addresses, peers or endpoints: lists added and removed elements.
     private mutating func compareElements(_ path: String, _ before: [ObjectValue], _ after: [ObjectValue]) {
-        let (old, new) = (Set(before), Set(after))
-        let removed = before.filter { !new.contains($0) }
-        let added = after.filter { !old.contains($0) }
+        let removed = Self.elements(of: before, missingIn: after)
+        let added = Self.elements(of: after, missingIn: before)
         if removed.isEmpty, added.isEmpty {
+            guard before != after else { return }
             return add(ObjectChange(path: "\(path): order", before: nil, after: nil))
         }
         if before.count == 1, after.count == 1, before[0].isScalar, after[0].isScalar {
@@ -151,6 +152,19 @@ package struct ObjectComparison: Sendable {
         }
         if !removed.isEmpty { add(ObjectChange(path: path, before: words(path, .list(removed)), after: nil)) }
         if !added.isEmpty { add(ObjectChange(path: path, before: nil, after: words(path, .list(added)))) }
+    }
+
+    /// The elements of a list that are not in another one.
+    private static func elements(of list: [ObjectValue], missingIn other: [ObjectValue]) -> [ObjectValue] {
+        guard list.count * other.count <= 1024 else {
+            let others = Set(other)
+            return list.filter { !others.contains($0) }
+        }
+        // Most are at the same place.
+        return list.indices.filter { index in
+            !(index < other.count && other[index] == list[index] || other.contains(list[index]))
+        }
+        .map { list[$0] }
     }
 
     private func isPorts(_ path: String) -> Bool { path == "ports" || path.hasSuffix(".ports") }
@@ -167,14 +181,19 @@ package struct ObjectComparison: Sendable {
     }
 
     private func isHidden(_ path: String) -> Bool {
-        var rest = path.utf8[...]
-        while !rest.isEmpty {
-            let end = rest.firstIndex { $0 == 0x2e || $0 == 0x5b || $0 == 0x2f } ?? rest.endIndex
-            let part = rest[..<end]
-            if Self.hidden.contains(where: { part.elementsEqual($0.utf8) }) { return true }
-            rest = rest[end...].dropFirst()
+        var path = path
+        return path.withUTF8 { bytes in
+            var start = 0
+            while start < bytes.count {
+                let end = bytes[start...].firstIndex { $0 == 0x2e || $0 == 0x5b || $0 == 0x2f } ?? bytes.count
+                let part = bytes[start..<end]
+                if Self.hidden.contains(where: { $0.utf8.count == part.count && part.elementsEqual($0.utf8) }) {
+                    return true
+                }
+                start = end + 1
+            }
+            return false
         }
-        return false
     }
 
     // MARK: - Rules

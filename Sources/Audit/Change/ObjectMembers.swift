@@ -15,12 +15,12 @@ extension ObjectValue {
 
         /// Takes members in any order.
         init(_ members: [Member]) {
-            guard zip(members, members.dropFirst()).contains(where: { $0.key >= $1.key }) else {
+            guard members.indices.dropFirst().contains(where: { members[$0 - 1].key >= members[$0].key }) else {
                 list = members
                 return
             }
-            // The sort is stable: the last of several equal keys comes last.
-            let sorted = members.sorted { $0.key < $1.key }
+            // Stable: of equal keys the later one comes last.
+            let sorted = Self.sorted(members)
             guard zip(sorted, sorted.dropFirst()).contains(where: { $0.key == $1.key }) else {
                 list = sorted
                 return
@@ -29,6 +29,20 @@ extension ObjectValue {
                 let isLast = index + 1 == sorted.count || sorted[index + 1].key != sorted[index].key
                 return isLast ? sorted[index] : nil
             }
+        }
+
+        /// Sorts members by their keys; of equal keys the later one comes last.
+        private static func sorted(_ members: [Member]) -> [Member] {
+            guard members.count <= 32 else { return members.sorted { $0.key < $1.key } }
+            var sorted = members
+            for index in sorted.indices.dropFirst() {
+                var place = index
+                while place > 0, sorted[place].key < sorted[place - 1].key {
+                    sorted.swapAt(place, place - 1)
+                    place -= 1
+                }
+            }
+            return sorted
         }
 
         /// Takes members in any order.
@@ -56,21 +70,21 @@ extension ObjectValue {
 
         /// Calls a body with each key of this object or another one, in order, and with the values in both.
         func forEachPair(with other: Members, _ body: (String, ObjectValue?, ObjectValue?) -> Void) {
-            var (left, right) = (list[...], other.list[...])
-            while let first = left.first, let second = right.first {
-                if first.key == second.key {
-                    body(first.key, first.value, second.value)
-                    (left, right) = (left.dropFirst(), right.dropFirst())
-                } else if first.key < second.key {
-                    body(first.key, first.value, nil)
-                    left = left.dropFirst()
+            var (left, right) = (0, 0)
+            while left < list.count, right < other.list.count {
+                if list[left].key == other.list[right].key {
+                    body(list[left].key, list[left].value, other.list[right].value)
+                    (left, right) = (left + 1, right + 1)
+                } else if list[left].key < other.list[right].key {
+                    body(list[left].key, list[left].value, nil)
+                    left += 1
                 } else {
-                    body(second.key, nil, second.value)
-                    right = right.dropFirst()
+                    body(other.list[right].key, nil, other.list[right].value)
+                    right += 1
                 }
             }
-            for member in left { body(member.key, member.value, nil) }
-            for member in right { body(member.key, nil, member.value) }
+            for member in list[left...] { body(member.key, member.value, nil) }
+            for member in other.list[right...] { body(member.key, nil, member.value) }
         }
     }
 }

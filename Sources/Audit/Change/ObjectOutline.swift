@@ -25,6 +25,11 @@ struct ObjectOutline: Sendable {
         /// The place of the key, without its quotes.
         var key: Range<Int> { Int(places.0)..<Int(places.1) }
         var value: Range<Int> { Int(places.2)..<Int(places.3) }
+
+        /// Whether it is the same part's member of the same name as one of another object.
+        func isNamed(as other: Member, in object: Span<UInt8>, _ otherObject: Span<UInt8>) -> Bool {
+            part == other.part && ObjectOutline.isSame(key, other.key, object, otherObject)
+        }
     }
 
     /// The members, without those that changes are not read from: managed fields, and most of the status.
@@ -44,8 +49,8 @@ struct ObjectOutline: Sendable {
     /// These are long objects, lists, objects with repeated members or with escapes in keys, and the API server's `Status`.
     ///
     /// - Parameters:
-    ///   - bytes: the buffer that contains the object.
-    ///   - place: the range of the object in the buffer.
+    ///   - bytes: what the object is in, which was found to be JSON.
+    ///   - place: where.
     init?(in bytes: Span<UInt8>, _ place: Range<Int>) {
         guard place.count <= Self.longest else { return nil }
         let object = bytes.extracting(place)
@@ -108,7 +113,7 @@ struct ObjectOutline: Sendable {
                 if part == .spec, Self.isOfSelector(key) { isWhole = true }
                 members.append(try Self.member(of: part, key, &reader))
             } else {
-                try reader.skip()
+                try reader.skipKnown()
             }
         }
         return true
@@ -125,7 +130,7 @@ struct ObjectOutline: Sendable {
         var end = start - 1
         while reader.bytes[end] != UInt8(ascii: "\"") { end -= 1 }
         let count = key.bytes.count
-        try reader.skip()
+        try reader.skipKnown()
         return Member(part: part, key: end - count..<end, value: start..<reader.offset)
     }
 
@@ -223,7 +228,7 @@ struct ObjectOutline: Sendable {
         return members.filter { member in
             guard isOnlyCompared(member, with: other, object) else { return true }
             return !other.members.contains {
-                $0.part == member.part && Self.isSame($0.key, member.key, otherObject, object)
+                $0.isNamed(as: member, in: otherObject, object)
                     && Self.isSame($0.value, member.value, otherObject, object)
             }
         }
@@ -246,7 +251,8 @@ struct ObjectOutline: Sendable {
         }
     }
 
-    private static func isSame(_ place: Range<Int>, _ other: Range<Int>, _ bytes: Span<UInt8>, _ others: Span<UInt8>)
+    /// Whether the bytes at two places are the same.
+    static func isSame(_ place: Range<Int>, _ other: Range<Int>, _ bytes: Span<UInt8>, _ others: Span<UInt8>)
         -> Bool
     {
         guard place.count == other.count else { return false }

@@ -35,19 +35,63 @@ package enum ObjectValue: Sendable, Hashable {
     /// - Parameters:
     ///   - members: the members to read.
     ///   - object: the object's bytes.
-    init?(_ members: some Sequence<ObjectOutline.Member>, in object: Span<UInt8>) {
+    init?(_ members: [ObjectOutline.Member], in object: Span<UInt8>) {
         var budget = Budget()
+        self.init(members, in: object) { member, reader, depth in budget.value(&reader, depth: depth) }
+    }
+
+    /// Reads members of an object before and after a change; elements of lists that are the same at the same place are read
+    /// once.
+    ///
+    /// - Parameters:
+    ///   - before: the members before.
+    ///   - old: the object's bytes before.
+    ///   - after: the members after.
+    ///   - new: the object's bytes after.
+    /// - Returns: both, nil as in ``init(_:in:)``.
+    static func states(
+        _ before: [ObjectOutline.Member],
+        in old: Span<UInt8>,
+        _ after: [ObjectOutline.Member],
+        in new: Span<UInt8>
+    ) -> (before: ObjectValue?, answered: ObjectValue?) {
+        var lists: [(member: ObjectOutline.Member, elements: [Budget.Element])] = []
+        var budget = Budget()
+        let earlier = ObjectValue(before, in: old) { member, reader, depth in
+            guard reader.peek() == UInt8(ascii: "[") else { return budget.value(&reader, depth: depth) }
+            guard let elements = budget.elements(&reader, depth: depth, like: [], in: old) else { return nil }
+            lists.append((member, elements))
+            return .list(elements.map(\.value))
+        }
+        budget = Budget()
+        let later = ObjectValue(after, in: new) { member, reader, depth in
+            let other = lists.first { $0.member.isNamed(as: member, in: old, new) }
+            guard let other, reader.peek() == UInt8(ascii: "[") else { return budget.value(&reader, depth: depth) }
+            let text = old.extracting(other.member.value)
+            return budget.elements(&reader, depth: depth, like: other.elements, in: text).map { .list($0.map(\.value)) }
+        }
+        return (earlier, later)
+    }
+
+    private init?(
+        _ members: [ObjectOutline.Member],
+        in object: Span<UInt8>,
+        _ read: (ObjectOutline.Member, inout JSONReader, _ depth: Int) -> ObjectValue?
+    ) {
         var (root, metadata, spec, status): ([Member], [Member], [Member], [Member]) = ([], [], [], [])
+        metadata.reserveCapacity(8)
+        spec.reserveCapacity(8)
+        root.reserveCapacity(8)
         for member in members {
             let key = Self.text(object.extracting(member.key))
             var reader = JSONReader(object.extracting(member.value))
-            guard let value = budget.value(&reader, depth: member.part == .root ? 1 : 2) else { return nil }
-            let read = Member(key: key, value: value)
+            guard let value = read(member, &reader, member.part == .root ? 1 : 2) else { return nil }
+            let part = Member(key: key, value: value)
             switch member.part {
-            case .root: root.append(read)
-            case .metadata: metadata.append(read)
-            case .spec: spec.append(read)
-            case .status: status.append(read)
+            case .root: root.append(part)
+            case .metadata: metadata.append(part)
+            case .spec: spec.append(part)
+            case .status: status.append(part)
             }
         }
         for (key, part) in [("metadata", metadata), ("spec", spec), ("status", status)] {
@@ -148,8 +192,49 @@ private struct Budget {
         return .object(ObjectValue.Members(members))
     }
 
+    /// An element of a list, and its place in the list's text.
+    struct Element {
+        let place: Range<Int>
+        let value: ObjectValue
+    }
+
+    /// Reads a list at the beginning of a text; an element that is the same as another list's at its place is taken from there.
+    ///
+    /// - Parameters:
+    ///   - reader: where the list is.
+    ///   - depth: the number of values around it.
+    ///   - others: the elements of the other list, at the same depth.
+    ///   - text: the other list's text.
+    /// - Returns: the elements; nil if the value is no list, or larger than a comparison may cost.
+    mutating func elements(
+        _ reader: inout JSONReader,
+        depth: Int,
+        like others: [Element],
+        in text: Span<UInt8>
+    ) -> [Element]? {
+        var elements: [Element] = []
+        do throws(JSONError) {
+            guard try reader.enterArray() else { return nil }
+            while try reader.nextElement() {
+                let start = reader.offset
+                let same = elements.count < others.count ? others[elements.count] : nil
+                if let same, reader.isAt(text.extracting(same.place)) {
+                    reader.offset += same.place.count
+                    elements.append(Element(place: start..<reader.offset, value: same.value))
+                } else {
+                    guard let value = value(&reader, depth: depth + 1) else { return nil }
+                    elements.append(Element(place: start..<reader.offset, value: value))
+                }
+            }
+        } catch {
+            return nil
+        }
+        return elements
+    }
+
     private mutating func list(_ reader: inout JSONReader, depth: Int) -> ObjectValue? {
         var elements: [ObjectValue] = []
+        elements.reserveCapacity(4)
         do throws(JSONError) {
             guard try reader.enterArray() else { return nil }
             while try reader.nextElement() {
@@ -160,5 +245,16 @@ private struct Budget {
             return nil
         }
         return .list(elements)
+    }
+}
+
+extension JSONReader {
+    /// Whether an element of a list is the same, byte by byte, as another value.
+    fileprivate func isAt(_ value: Span<UInt8>) -> Bool {
+        let end = offset + value.count
+        guard end < bytes.count, bytes[end] == UInt8(ascii: ",") || bytes[end] == UInt8(ascii: "]") else {
+            return false
+        }
+        return ObjectOutline.isSame(offset..<end, 0..<value.count, bytes, value)
     }
 }

@@ -14,6 +14,10 @@ struct RuleMatch {
 
     /// Compares two lists.
     init(_ before: [ObjectValue], _ after: [ObjectValue]) {
+        if before.count == 1, after.count == 1 {
+            if before[0] != after[0] { changed = [(0, 0)] }
+            return
+        }
         var left = Array(before.indices)
         var right = Array(after.indices)
         removeSame(before, after, &left, &right)

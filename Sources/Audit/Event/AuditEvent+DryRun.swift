@@ -14,24 +14,37 @@ extension AuditEvent {
     func isDryRun(at places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
         guard let target else { return false }
         let isRemoval = verb == "delete" || verb == "deletecollection" || target.subresource == "eviction"
-        guard isRemoval else { return Self.requestsDryRun(wholeURI(at: places, in: bytes)) }
+        guard isRemoval else { return Self.asksForDryRun(at: places, in: bytes) }
         let sent = places[.requestObject].flatMap { ObjectValue(in: bytes, $0) }
         if verb == "create" {
-            return sent?["deleteOptions"].map(Self.requestsDryRun) == true
-                || Self.requestsDryRun(wholeURI(at: places, in: bytes))
+            return sent?["deleteOptions"].map(Self.asksForDryRun) == true
+                || Self.asksForDryRun(at: places, in: bytes)
         }
         if let sent { return Self.requestsDryRun(sent) }
         let isBodyKnown = level >= .request && places[.requestObject] == nil && !Self.isTruncated(places, bytes)
-        return isBodyKnown && Self.requestsDryRun(wholeURI(at: places, in: bytes))
+        return isBodyKnown && Self.asksForDryRun(at: places, in: bytes)
     }
 
-    /// Returns path and query without the length limit of ``requestURI``.
-    private func wholeURI(at places: AuditPlaces, in bytes: Span<UInt8>) -> String {
-        guard requestURI.utf8.suffix(3).elementsEqual("…".utf8), let place = places[.requestURI] else {
-            return requestURI
-        }
+    /// Whether path and query ask for a trial run; the whole of them, also what ``requestURI`` leaves out.
+    private static func asksForDryRun(at places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
+        guard let place = places[.requestURI] else { return false }
         var reader = JSONReader(bytes.extracting(place))
-        return (try? reader.string()) ?? ""
+        guard mayAskForDryRun(bytes.extracting(place)), let uri = try? reader.string() else { return false }
+        return asksForDryRun(uri)
+    }
+
+    /// Whether a text has the letter R, which the query then has, or may have an escape of it: `%52`, `\u0052`.
+    private static func mayAskForDryRun(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices.dropFirst() {
+            switch text[index] {
+            case UInt8(ascii: "R"): return true
+            case UInt8(ascii: "2") where text[index - 1] == UInt8(ascii: "5"): return true
+            // API servers escape the ampersand, and no digits.
+            case UInt8(ascii: "\\") where !AuditPlaces.isAt(index + 1, "u0026", in: text): return true
+            default: continue
+            }
+        }
+        return false
     }
 
     /// Whether the API server omitted the objects (`--audit-webhook-truncate-enabled`).
@@ -50,8 +63,6 @@ extension AuditEvent {
     private static func requestsDryRun(_ uri: String) -> Bool {
         guard let question = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return false }
         let query = uri.utf8[question...].dropFirst()
-        // The pair contains this letter or an escape, whatever else is escaped.
-        guard query.contains(where: { $0 == UInt8(ascii: "R") || $0 == UInt8(ascii: "%") }) else { return false }
         return query.split(separator: UInt8(ascii: "&")).contains { pair in
             guard !pair.contains(UInt8(ascii: ";")) else { return false }
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)

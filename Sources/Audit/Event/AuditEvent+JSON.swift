@@ -14,27 +14,33 @@ extension AuditEvent {
     /// Reads an event from the places of its members.
     ///
     /// - Parameters:
-    ///   - places: the places of the members.
-    ///   - bytes: the buffer that contains the line.
-    package init(at places: AuditPlaces, in bytes: Span<UInt8>) {
+    ///   - places: where they are.
+    ///   - bytes: what the line is in.
+    ///   - isBrief: whether what changes do not need is left out: ``requestURI``, groups, ``sourceIPs``, ``userAgent`` and
+    ///     ``authorization``.
+    package init(at places: AuditPlaces, in bytes: Span<UInt8>, isBrief: Bool = false) {
         self.init()
         func text(_ member: AuditPlaces.Member) -> String {
             places[member].flatMap { Self.text(at: $0, in: bytes) } ?? ""
         }
-        level = AuditLevel(rawValue: text(.level)) ?? .metadata
+        level =
+            places.word(.level, AuditLevel.requestResponse, in: bytes) ?? AuditLevel(rawValue: text(.level)) ?? level
         auditID = text(.auditID)
-        stage = AuditStage(rawValue: text(.stage)) ?? .responseComplete
-        requestURI = text(.requestURI)
+        stage =
+            places.word(.stage, AuditStage.responseComplete, in: bytes) ?? AuditStage(rawValue: text(.stage)) ?? stage
         verb = text(.verb)
-        user = Self.user(at: places[.user], in: bytes) ?? user
-        impersonated = Self.user(at: places[.impersonatedUser], in: bytes)
-        sourceIPs = places[.sourceIPs].map { Self.texts(at: $0, in: bytes, limit: 16) } ?? []
-        userAgent = text(.userAgent)
+        user = Self.user(at: places[.user], in: bytes, isBrief) ?? user
+        impersonated = Self.user(at: places[.impersonatedUser], in: bytes, isBrief)
         target = Self.target(at: places[.objectRef], in: bytes)
         status = Self.status(at: places[.responseStatus], in: bytes)
         receivedAt = Self.time(at: places[.requestReceivedTimestamp], in: bytes)
         time = Self.time(at: places[.stageTimestamp], in: bytes)
-        authorization = Self.authorization(at: places[.annotations], in: bytes)
+        if !isBrief {
+            requestURI = text(.requestURI)
+            sourceIPs = places[.sourceIPs].map { Self.texts(at: $0, in: bytes, limit: 16) } ?? []
+            userAgent = text(.userAgent)
+            authorization = Self.authorization(at: places[.annotations], in: bytes)
+        }
         isDryRun = isDryRun(at: places, in: bytes)
         guard !isSecret else { return }
         requestObject = places[.requestObject]
@@ -80,7 +86,7 @@ extension AuditEvent {
         return texts
     }
 
-    private static func user(at place: Range<Int>?, in bytes: Span<UInt8>) -> AuditUser? {
+    private static func user(at place: Range<Int>?, in bytes: Span<UInt8>, _ isBrief: Bool) -> AuditUser? {
         guard let place else { return nil }
         var user = AuditUser(name: "", groups: [])
         var reader = JSONReader(bytes.extracting(place))
@@ -88,7 +94,7 @@ extension AuditEvent {
         while let key = try? reader.nextKey() {
             switch key {
             case "username": user.name = text(&reader) ?? ""
-            case "groups": user.groups = texts(&reader, limit: 64)
+            case "groups" where !isBrief: user.groups = texts(&reader, limit: 64)
             default: guard (try? reader.skip()) != nil else { return user }
             }
         }

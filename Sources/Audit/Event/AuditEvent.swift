@@ -138,12 +138,15 @@ extension AuditEvent {
     /// Whether the request would change something if it succeeded.
     package var isWrite: Bool {
         switch verb {
-        case "create", "update", "patch", "delete", "deletecollection": target != nil
+        case "create", "update", "patch", "delete", "deletecollection": hasTarget
         default: false
         }
     }
 
-    /// Whether the request created an object; an update or a patch can create a missing object, too (201).
+    /// Whether the request is for a resource; unlike a comparison with nil, this copies nothing.
+    private var hasTarget: Bool { if case .some = target { true } else { false } }
+
+    /// Whether the request is for an object itself, and made it: also an update or a patch makes what is not there (201).
     package var isCreation: Bool {
         guard target?.subresource.isEmpty == true else { return false }
         return verb == "create" || (verb == "update" || verb == "patch") && status?.code == 201

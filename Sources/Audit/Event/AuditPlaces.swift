@@ -117,7 +117,12 @@ package struct AuditPlaces: Sendable {
         text(.apiVersion, is: "audit.k8s.io/v1", in: bytes) || text(.apiVersion, is: "audit.k8s.io/v1beta1", in: bytes)
     }
 
-    /// Whether the value of a member is a given text.
+    /// The word, if a member is it.
+    func word<Word: RawRepresentable<String>>(_ member: Member, _ word: Word, in bytes: Span<UInt8>) -> Word? {
+        text(member, is: word.rawValue, in: bytes) ? word : nil
+    }
+
+    /// Whether a member is this text.
     func text(_ member: Member, is text: String, in bytes: Span<UInt8>) -> Bool {
         guard let place = self[member] else { return false }
         return Self.value(at: place, is: text, in: bytes)
@@ -125,12 +130,18 @@ package struct AuditPlaces: Sendable {
 
     /// Whether a value is a given text.
     static func value(at place: Range<Int>, is text: String, in bytes: Span<UInt8>) -> Bool {
-        guard place.count == text.utf8.count + 2 else { return false }
-        var index = place.lowerBound + 1
+        place.count == text.utf8.count + 2 && bytes[place.lowerBound] == UInt8(ascii: "\"")
+            && isAt(place.lowerBound + 1, text, in: bytes)
+    }
+
+    /// Whether a text begins at a place.
+    static func isAt(_ place: Int, _ text: String, in bytes: Span<UInt8>) -> Bool {
+        guard place + text.utf8.count <= bytes.count else { return false }
+        var index = place
         for byte in text.utf8 {
             guard bytes[index] == byte else { return false }
             index += 1
         }
-        return bytes[place.lowerBound] == UInt8(ascii: "\"")
+        return true
     }
 }

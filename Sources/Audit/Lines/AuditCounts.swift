@@ -19,13 +19,15 @@ package struct AuditCounts: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - line: the line.
-    ///   - buffer: the buffer that contains the line.
-    ///   - selection: the events to return; other events are counted, and not decoded if their bytes suffice to exclude them.
-    /// - Returns: the event; nil if there is none, or if it is not selected.
+    ///   - buffer: what it is in.
+    ///   - selection: what is asked for; other events are counted and not decoded, as far as their bytes say so.
+    ///   - isBrief: whether what changes do not need is left out (``AuditEvent/init(at:in:isBrief:)``).
+    /// - Returns: nil if there is none.
     package mutating func event(
         of line: AuditLines.Line,
         in buffer: [UInt8],
-        where selection: AuditSelection? = nil
+        where selection: AuditSelection? = nil,
+        isBrief: Bool = false
     ) -> AuditEvent? {
         guard case .bytes(let place) = line else {
             tooLong += 1
@@ -37,7 +39,7 @@ package struct AuditCounts: Sendable, Hashable {
             let places = try AuditPlaces(in: buffer.span, place)
             events += 1
             guard selection?.mayMatch(places, in: buffer.span) ?? true else { return nil }
-            return AuditEvent(at: places, in: buffer.span)
+            return AuditEvent(at: places, in: buffer.span, isBrief: isBrief)
         } catch {
             malformed += 1
             firstError = firstError ?? "\(error)"

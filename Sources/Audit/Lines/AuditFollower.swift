@@ -6,7 +6,7 @@ package import Posix
 /// Files that were rotated while no follower ran are found by name and read in order. A later follower continues at
 /// ``position``.
 package struct AuditFollower: ~Copyable {
-    private static let chunk = 256 << 10
+    private static let chunk = 64 << 10
 
     private let path: String
     private let readsRotated: Bool

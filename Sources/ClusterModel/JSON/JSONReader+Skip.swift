@@ -19,7 +19,25 @@ extension JSONReader {
         }
     }
 
-    /// Reads a string; the reader must be at its opening quote.
+    /// Goes over a value that was read before, and is known to be JSON: of objects and arrays only brackets and strings are
+    /// looked at.
+    package mutating func skipKnown() throws(JSONError) {
+        guard peek() == UInt8(ascii: "{") || peek() == UInt8(ascii: "[") else { return try skip() }
+        var levels = 0
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case UInt8(ascii: "\""): offset = try scanString(from: offset &+ 1).end
+            case UInt8(ascii: "{"), UInt8(ascii: "["): levels &+= 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): levels &-= 1
+            default: break
+            }
+            offset &+= 1
+            if levels == 0 { return }
+        }
+        throw .syntax("a value does not end", at: offset)
+    }
+
+    /// Reads a string; the reader is at its opening quote.
     @_lifetime(copy self)
     mutating func readText() throws(JSONError) -> JSONText {
         let start = offset &+ 1
@@ -46,6 +64,8 @@ extension JSONReader {
                     if isObject { try skipKey() }
                     continue value
                 }
+            } else if byte == UInt8(ascii: "\"") {
+                offset = try scanString(from: offset &+ 1).end &+ 1
             } else {
                 try skip()
             }
@@ -119,7 +139,7 @@ extension JSONReader {
     ///
     /// The lowest set bit is exact; higher bits may be false positives, from the borrow of the subtraction.
     @inline(__always)
-    private static func specialBytes(of word: UInt64) -> UInt64 {
+    package static func specialBytes(of word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
         let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))

@@ -55,10 +55,11 @@ extension JSONText {
         result.reserveCapacity(bytes.count)
         var index = 0
         while index < bytes.count {
-            let byte = bytes[index]
-            guard byte == UInt8(ascii: "\\"), index + 1 < bytes.count else {
-                result.append(byte)
-                index += 1
+            guard bytes[index] == UInt8(ascii: "\\"), index + 1 < bytes.count else {
+                var end = index + 1
+                while end < bytes.count, bytes[end] != UInt8(ascii: "\\") { end += 1 }
+                unsafe bytes.extracting(index..<end).withUnsafeBufferPointer { unsafe result.append(contentsOf: $0) }
+                index = end
                 continue
             }
             let escape = bytes[index + 1]

@@ -18,7 +18,7 @@ extension ChangeRecord {
             summary: change.summary
         )
         receivedAt = Self.seconds(event.receivedAt)
-        role = event.target.map { Role(AuditResource.role(of: $0)) }
+        role = event.target == nil ? nil : Role(change.role)
         impersonatedUser = event.impersonated?.name
         resource = some(event.target?.resource)
         group = some(event.target?.group)
