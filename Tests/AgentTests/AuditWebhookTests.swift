@@ -126,7 +126,7 @@ struct AuditWebhookTests {
     }
 
     /// The limit counts what was compressed, so that a small body cannot take much memory.
-    @Test func bodiesMayBeCompressed() throws {
+    @Test func decodesGzipBodies() throws {
         let run = try start()
         let body = try GzipCompressor.compress(Array(AuditPost.body([AuditLine.text("1"), AuditLine.text("2")]).utf8))
         let bomb = try GzipCompressor.compress([UInt8](repeating: 0x20, count: 33 << 20))
@@ -149,7 +149,7 @@ struct AuditWebhookTests {
     }
 
     /// A body whose end does not come is no batch, whatever came of it.
-    @Test func aBodyThatBreaksOffIsNotKept() throws {
+    @Test func discardsIncompleteRequestBody() throws {
         let run = try start()
         let body = AuditPost.body([AuditLine.text("1")])
         let chunk = "\(String(body.utf8.count, radix: 16))\r\n\(body)\r\n"

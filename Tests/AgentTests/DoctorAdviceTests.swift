@@ -19,7 +19,7 @@ struct DoctorAdviceTests {
     ]
 
     @Test(arguments: advice)
-    func theReasonsOwnAdviceIsGiven(_ error: String?, _ seen: String, _ fix: String) throws {
+    func givesAdviceOfTheReason(_ error: String?, _ seen: String, _ fix: String) throws {
         var pods = KindStatistics()
         pods.lastError = error
         let found = Doctor.examine(

@@ -101,7 +101,7 @@ import Testing
     }
 
     /// Events of a run, which needs no clients.
-    @Test func briefEventsHaveWhatChangesNeed() throws {
+    @Test func summarizedEventsKeepWhatChangesNeed() throws {
         for line in try Fixture.lines("writes.log") {
             let places = try AuditPlaces(in: line.span, 0..<line.count)
             let brief = AuditEvent(at: places, in: line.span, isBrief: true)

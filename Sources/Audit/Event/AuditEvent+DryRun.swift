@@ -14,27 +14,27 @@ extension AuditEvent {
     func isDryRun(at places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
         guard let target else { return false }
         let isRemoval = verb == "delete" || verb == "deletecollection" || target.subresource == "eviction"
-        guard isRemoval else { return Self.asksForDryRun(at: places, in: bytes) }
+        guard isRemoval else { return Self.requestsDryRun(at: places, in: bytes) }
         let sent = places[.requestObject].flatMap { ObjectValue(in: bytes, $0) }
         if verb == "create" {
-            return sent?["deleteOptions"].map(Self.asksForDryRun) == true
-                || Self.asksForDryRun(at: places, in: bytes)
+            return sent?["deleteOptions"].map(Self.requestsDryRun) == true
+                || Self.requestsDryRun(at: places, in: bytes)
         }
         if let sent { return Self.requestsDryRun(sent) }
         let isBodyKnown = level >= .request && places[.requestObject] == nil && !Self.isTruncated(places, bytes)
-        return isBodyKnown && Self.asksForDryRun(at: places, in: bytes)
+        return isBodyKnown && Self.requestsDryRun(at: places, in: bytes)
     }
 
-    /// Whether path and query ask for a trial run; the whole of them, also what ``requestURI`` leaves out.
-    private static func asksForDryRun(at places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
+    /// Whether the query requests a dry run; the whole URI is read, including the part that ``requestURI`` omits.
+    private static func requestsDryRun(at places: AuditPlaces, in bytes: Span<UInt8>) -> Bool {
         guard let place = places[.requestURI] else { return false }
         var reader = JSONReader(bytes.extracting(place))
-        guard mayAskForDryRun(bytes.extracting(place)), let uri = try? reader.string() else { return false }
-        return asksForDryRun(uri)
+        guard mayRequestDryRun(bytes.extracting(place)), let uri = try? reader.string() else { return false }
+        return requestsDryRun(uri)
     }
 
-    /// Whether a text has the letter R, which the query then has, or may have an escape of it: `%52`, `\u0052`.
-    private static func mayAskForDryRun(_ text: Span<UInt8>) -> Bool {
+    /// Whether a text contains the letter R of `dryRun`, or may contain an escape of it: `%52`, `\u0052`.
+    private static func mayRequestDryRun(_ text: Span<UInt8>) -> Bool {
         for index in text.indices.dropFirst() {
             switch text[index] {
             case UInt8(ascii: "R"): return true
