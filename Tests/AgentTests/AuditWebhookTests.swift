@@ -401,6 +401,8 @@ struct AuditWebhookRunTests {
         #expect(sender.wait() == 0, "\(sender.errors)")
         let isDone = eventually { folder.text("shipped.log").contains("\"auditID\":\"\(total)-4\"") }
         #expect(isDone, "\(process.errors)")
+        // A signal during the start would end the process.
+        #expect(eventually { process.errors.contains("answering HTTP") || process.hasEnded })
         process.signal(SIGTERM)
         #expect(process.wait() == 0, "\(process.errors)")
         let ids = try folder.lines("shipped.log").map { line in

@@ -13,6 +13,8 @@ final class SteadyTraffic: Sendable {
     }
 
     private let ended = Flag()
+    private let closed = Flag()
+    private let sockets: Set<Int32>
     private let work: BackgroundWork<Void>
 
     /// Opens both ends and begins to send.
@@ -39,9 +41,9 @@ final class SteadyTraffic: Sendable {
         let calling = try client.run { try Self.socket(type, at: address, port, connect) }
         let answering = isStream ? accept(listening, nil, nil) : listening
         try #require(answering >= 0)
+        sockets = [calling, answering, listening]
         let ended = ended
         work = try BackgroundWork {
-            defer { for socket in Set([calling, answering, listening]) { close(socket) } }
             while !ended.isSet.load(ordering: .relaxed) {
                 Self.talk(calling, answering)
                 usleep(pause * 1000)
@@ -49,10 +51,21 @@ final class SteadyTraffic: Sendable {
         }
     }
 
-    /// Ends it and closes both ends.
-    func end() throws {
+    deinit {
+        try? end()
+    }
+
+    /// Sends nothing more; both ends stay open.
+    func pause() throws {
         ended.isSet.store(true, ordering: .relaxed)
         try work.value()
+    }
+
+    /// Sends nothing more, and closes both ends.
+    func end() throws {
+        try pause()
+        guard !closed.isSet.exchange(true, ordering: .relaxed) else { return }
+        for socket in sockets { close(socket) }
     }
 
     private static func talk(_ calling: Int32, _ answering: Int32) {
