@@ -39,7 +39,7 @@ package struct DNSLog {
         var servers: [DNSRecord.Server] = []
     }
 
-    /// The most servers in a record.
+    /// The maximum number of servers in a record.
     static let serverLimit = 8
 
     private let detail: DNSRecord.Detail
@@ -53,9 +53,9 @@ package struct DNSLog {
     /// Begins the first interval.
     ///
     /// - Parameters:
-    ///   - detail: what records show of clients.
-    ///   - limit: bytes that the lookups of an interval may take.
-    ///   - start: when the interval began, Unix seconds.
+    ///   - detail: how records identify clients.
+    ///   - limit: the maximum memory for the lookups of an interval, bytes.
+    ///   - start: the start of the interval, Unix seconds.
     package init(detail: DNSRecord.Detail = .clientPrefix, limit: Int = 4 << 20, start: Int64) {
         self.detail = detail
         self.limit = limit
@@ -84,7 +84,7 @@ package struct DNSLog {
 
     /// The memory that a row takes, bytes.
     ///
-    /// Names are longer than in the message: pointers are followed, and bytes escaped.
+    /// Names are longer than in the message, because pointers are expanded and bytes are escaped.
     private static func size(of key: Key) -> Int {
         key.sets.reduce(256 + key.question.name.utf8.count) { sum, set in
             set.data.reduce(sum + 128 + set.name.utf8.count) { $0 + 48 + $1.utf8.count }

@@ -1,6 +1,8 @@
 package import FlowModel
 
-/// The parts of a DNS message that names of addresses and the log need: header, question, answers (RFC 1035 section 4).
+/// The parts of a DNS message that the domains of addresses and the log require (RFC 1035 section 4).
+///
+/// These are the header, the question and the answers.
 package struct DNSMessage: Sendable, Equatable {
     /// A question (RFC 1035 section 4.1.2).
     package struct Question: Sendable, Hashable {
@@ -25,13 +27,13 @@ package struct DNSMessage: Sendable, Equatable {
         package enum Content: Sendable, Equatable {
             /// An address (A, AAAA).
             case address(IPAddress)
-            /// Another name (CNAME, NS, PTR, DNAME), as ``Question/name``.
+            /// A name (CNAME, NS, PTR, DNAME), in the form of ``Question/name``.
             case name(String)
             /// Other data as text.
             case text(String)
         }
 
-        /// The owner name of the record, as ``Question/name``.
+        /// The owner name of the record, in the form of ``Question/name``.
         package var name: String
         /// The type of the record.
         package var type: UInt16
@@ -62,13 +64,15 @@ package struct DNSMessage: Sendable, Equatable {
     package var id: UInt16
     /// Whether the message is a response.
     package var isResponse: Bool
-    /// The result, 0 to 4095: RCODE, and its higher bits in the record for EDNS (RFC 6891 section 6.1.3), which are 0 if the
-    /// message ends before that record.
+    /// The response code, 0 to 4095: RCODE, extended by the bits in the OPT record (RFC 6891 section 6.1.3).
+    ///
+    /// These bits are 0 if the message ends before the OPT record.
     package var responseCode: UInt16
     /// The only question.
     package var question: Question
-    /// Records of the answer, in their order; those that could be read before the first that is cut off or broken, or with
-    /// which the texts would become too long.
+    /// The records of the answer section, in order.
+    ///
+    /// They end before the first record that is truncated or malformed, or that would exceed the limit of all texts.
     package var answers: [Answer]
 
     /// Takes all members.
@@ -88,10 +92,10 @@ package struct DNSMessage: Sendable, Equatable {
 }
 
 extension DNSMessage {
-    /// The most aliases that are followed.
+    /// The maximum number of aliases that are followed.
     private static let chainLimit = 16
 
-    /// The addresses of the requested name and of the names that it is an alias of, with the seconds that they are valid.
+    /// The addresses of the requested name, including those behind its aliases, with their TTL in seconds.
     ///
     /// Records of other names are ignored.
     package var addresses: [(address: IPAddress, ttl: UInt32)] {

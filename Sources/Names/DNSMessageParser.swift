@@ -1,7 +1,7 @@
 import FlowModel
 
 extension DNSMessage {
-    /// Reads a message: whatever the bytes are, in time and memory that are bounded.
+    /// Parses a message; time and memory are bounded for any input.
     ///
     /// - Returns: the message; nil if the header is incomplete, the opcode is not 0 (QUERY), or the message does not have
     ///   exactly one readable question.
@@ -17,16 +17,16 @@ private struct DNSMessageParser {
     private let bytes: [UInt8]
     private var position = 0
 
-    /// The most bytes of a name, including its length bytes (RFC 1035 section 2.3.4).
+    /// The maximum number of bytes of a name, including its length bytes (RFC 1035 section 2.3.4).
     private static let nameLimit = 255
-    /// The most compression pointers in a name.
+    /// The maximum number of compression pointers in a name.
     private static let pointerLimit = 16
-    /// The most bytes of the text form of a record's data.
+    /// The maximum number of bytes of the text form of a record's data.
     private static let textLimit = 512
-    /// Bytes of the texts of all answers.
+    /// The maximum number of bytes of the texts of all answers.
     ///
-    /// A record of 14 bytes can point to two names with a thousand bytes of text each; the 74 addresses that a message has
-    /// room for have less than this, even under the longest printable name.
+    /// A record of 14 bytes can point to two names with a thousand bytes of text each. A message contains at most 74 addresses;
+    /// their texts are shorter than this limit, even with the longest printable name.
     private static let textsLimit = 20 << 10
     private static let headerSize = 12
 
@@ -59,7 +59,7 @@ private struct DNSMessageParser {
         return message
     }
 
-    /// The higher bits of the result, in the record for EDNS (RFC 6891 section 6.1.3); 0 without one.
+    /// Reads the upper bits of the response code from the OPT record (RFC 6891 section 6.1.3); 0 if there is none.
     private mutating func extendedCode(among records: Int) -> UInt16 {
         for _ in 0..<records {
             guard passName(), let head = head() else { return 0 }
@@ -83,13 +83,13 @@ private struct DNSMessageParser {
             name: name,
             type: head.type,
             recordClass: head.recordClass,
-            // RFC 2181 section 8: one with the highest bit set is 0.
+            // A TTL with the highest bit set counts as 0 (RFC 2181 section 8).
             ttl: head.ttl >> 31 == 0 ? head.ttl : 0,
             content: content
         )
     }
 
-    /// What a record has between its name and its data, and where these end; nil if it is cut off.
+    /// Reads the fields between the name and the data of a record, and the end of the data; nil if the record is truncated.
     private mutating func head() -> (type: UInt16, recordClass: UInt16, ttl: UInt32, end: Int)? {
         guard let type = number(), let recordClass = number(), let high = number(), let low = number(),
             let length = number(), bytes.count - position >= Int(length)
@@ -161,9 +161,9 @@ private struct DNSMessageParser {
 
     // MARK: Names
 
-    /// Reads a name (RFC 1035 section 4.1.4) in lower case; other bytes than printable characters are `\DDD` (section 5.1).
+    /// Reads a name (RFC 1035 section 4.1.4) in lower case; non-printable bytes become `\DDD` (section 5.1).
     ///
-    /// Each pointer must lead to a lower offset than the one before, so that no name loops.
+    /// Each pointer must lead to a lower offset than the previous one, which excludes loops.
     private mutating func name() -> String? {
         var text: [UInt8] = []
         var (place, lowest, pointers, size) = (position, position, 0, 0)
@@ -192,7 +192,7 @@ private struct DNSMessageParser {
         }
     }
 
-    /// Passes over a name, which is not read; false if it is cut off.
+    /// Skips a name without decoding it; false if it is truncated.
     private mutating func passName() -> Bool {
         while position < bytes.count {
             let length = Int(bytes[position])
@@ -223,7 +223,7 @@ private struct DNSMessageParser {
         return UInt16(truncatingIfNeeded: word(2))
     }
 
-    /// Reads a big-endian number of `count` bytes; the caller has checked that they exist.
+    /// Reads a big-endian number of `count` bytes; the caller must check that they exist.
     private mutating func word(_ count: Int) -> UInt64 {
         defer { position += count }
         return bytes[position..<position + count].reduce(0) { $0 << 8 | UInt64($1) }
@@ -231,7 +231,7 @@ private struct DNSMessageParser {
 }
 
 extension DNSMessage.Answer {
-    /// The bytes of its texts.
+    /// The number of bytes of the answer's texts.
     fileprivate var textSize: Int {
         switch content {
         case .address: name.utf8.count

@@ -16,9 +16,9 @@ package enum DNSType {
     package static let aaaa: UInt16 = 28
     /// The location of a service.
     package static let srv: UInt16 = 33
-    /// The options of EDNS: no record of a name.
+    /// The options of EDNS, a pseudo-record.
     package static let opt: UInt16 = 41
-    /// The tree of names that an alias stands for.
+    /// The alias of a subtree of names.
     package static let dname: UInt16 = 39
 
     private static let names: [UInt16: String] = [
@@ -56,13 +56,13 @@ package enum DNSResponseCode {
         "NoError", "FormErr", "ServFail", "NXDomain", "NotImp", "Refused", "YXDomain", "YXRRSet", "NXRRSet", "NotAuth",
         "NotZone", "DSOTYPENI",
     ]
-    /// Those that need EDNS.
+    /// Codes that require EDNS.
     private static let extended: [UInt16: String] = [
         16: "BADVERS", 17: "BADKEY", 18: "BADTIME", 19: "BADMODE", 20: "BADNAME", 21: "BADALG", 22: "BADTRUNC",
         23: "BADCOOKIE",
     ]
 
-    /// The name of a result; `RCODE` and the number for others.
+    /// The name of a response code; other codes are `RCODE` and the number.
     package static func name(of code: UInt16) -> String {
         Int(code) < names.count ? names[Int(code)] : extended[code] ?? "RCODE\(code)"
     }

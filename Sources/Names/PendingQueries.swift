@@ -26,7 +26,7 @@ struct PendingQueries {
 
     /// The longest time until a response, in ns: resolvers give up or retry after 5 s.
     static let lifetime: UInt64 = 10_000_000_000
-    /// Questions of one interface, and of all before interfaces have equal parts.
+    /// The maximum number of queries of one interface, and the number of all queries from which interfaces get equal shares.
     static let interfaceLimit = 1024
     static let limit = 1 << 15
 
@@ -35,7 +35,7 @@ struct PendingQueries {
     private var order: [(key: Key, time: UInt64)] = []
     private var first = 0
     private var counts: [UInt32: Int] = [:]
-    /// Queries that exceeded a limit.
+    /// The number of queries that exceeded a limit.
     private(set) var refused: UInt64 = 0
 
     /// The number of queries that wait.
@@ -61,16 +61,16 @@ struct PendingQueries {
         first = 0
     }
 
-    /// An interface has its part of the room, whatever others do.
+    /// Whether an interface may add a query; each interface is guaranteed an equal share of the limit.
     private func hasRoom(for interface: UInt32) -> Bool {
         let own = counts[interface, default: 0]
         let interfaces = counts.count + (own == 0 ? 1 : 0)
         return own < Self.interfaceLimit && (times.count < Self.limit || own < Self.limit / interfaces)
     }
 
-    /// The time since an answer's question, ns; nil if there was none.
+    /// Removes the query of a response, and returns the time between them, ns; nil if there is no such query.
     ///
-    /// Each question is answered once.
+    /// Each query accepts one response.
     mutating func answer(_ packet: DNSPacket, _ message: DNSMessage) -> UInt64? {
         forget(before: packet.time)
         let key = Key(packet, message)

@@ -133,10 +133,10 @@ private struct JSONMembers {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// The bytes of a text that are escaped at a time: each becomes six at most, which have room on the stack.
+    /// The number of bytes that are escaped at a time; an escaped byte takes at most six bytes of a buffer on the stack.
     private static let piece = 128
 
-    /// Writes a part of a text without quotes; most are JSON themselves, with a quote every few bytes.
+    /// Writes a part of a text without quotes; it is optimized for texts that contain JSON, with a quote every few bytes.
     ///
     /// - Returns: the number of bytes written.
     private static func escape(_ source: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer) -> Int {
@@ -169,7 +169,7 @@ private struct JSONMembers {
         return count
     }
 
-    /// Whether a byte is escaped in a text of JSON.
+    /// Whether a byte must be escaped in a JSON string.
     @inline(__always)
     private static func isSpecial(_ byte: UInt8) -> Bool {
         byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")

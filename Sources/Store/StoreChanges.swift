@@ -30,7 +30,7 @@ extension StoreSnapshot {
     /// Returns the changes of a range, newest first; none if an older version wrote the store.
     ///
     /// - Parameter query: the query.
-    /// - Returns: the changes, with the verdicts that they changed.
+    /// - Returns: the changes, with the verdicts that they affected.
     /// - Throws: `StoreError` if a change cannot be read.
     package func changes(_ query: ChangeQuery) throws -> [ChangeRecord] { try access.changes(query) }
 }
@@ -78,7 +78,7 @@ struct ChangeTable {
     /// Discards the cached state after a failed transaction.
     mutating func reset() { (bytes, nextExpiry, hasSeen) = (nil, 0, nil) }
 
-    /// The text of a change, of a size that a row may have.
+    /// Returns the JSON text of a change, without parts that exceed the maximum size of a row.
     private static func boundedText(_ change: ChangeRecord) -> String {
         if change.names?.count ?? 0 <= mostNames {
             let text = change.json
@@ -124,7 +124,7 @@ extension StoreAccess {
 
     /// Adds a change.
     ///
-    /// - Returns: its bytes; 0 if it was there.
+    /// - Returns: its size in bytes; 0 if the store already contained it.
     func add(_ change: ChangeRecord, _ json: String, by insertion: Statement) throws -> Int {
         try insertion.execute(
             arguments: [
@@ -184,10 +184,12 @@ extension StoreAccess {
         .map { ($0[0], $0[1], $0[2]) }
     }
 
-    /// The condition for deletions without a request; they are few, unlike all changes of a minute.
+    /// The condition for deletions without a request near a time.
+    ///
+    /// It selects by key and not by the index of times, because few rows have such a key.
     private static let deletedNearby = "+time BETWEEN ? AND ? AND \(keys(from: "0.0 deleted after "))"
 
-    /// Whether there are changes without a request: they have no time of reception.
+    /// Whether there are changes without a request, which have no time of reception.
     func hasSeenChanges() throws -> Bool {
         try Bool.fetchOne(db, sql: "SELECT EXISTS(SELECT 1 FROM change WHERE \(Self.keys(from: "0.0 ")))") ?? false
     }
@@ -205,7 +207,7 @@ extension StoreAccess {
     /// The maximum difference between the times of a deletion and of its observation, µs.
     private static let seenLater: Int64 = 60_000_000
 
-    /// Sets the verdicts that a change changed.
+    /// Sets the verdicts that a change affected.
     func set(verdicts: [VerdictChange], auditID: String, receivedAt: Double?) throws {
         try db.cachedStatement(sql: "UPDATE change SET verdicts = ? WHERE key = ?")
             .execute(arguments: [try Self.json(verdicts), Self.key(auditID: auditID, receivedAt: receivedAt)])

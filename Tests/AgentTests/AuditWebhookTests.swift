@@ -8,7 +8,7 @@ import Testing
 
 @testable import Agent
 
-/// Events that API servers' webhook backends send, over HTTP and TLS, from curl.
+/// Receives events as from API servers' webhook backends, sent by curl over HTTP and TLS.
 @Suite(.serialized, .needsRoot)
 struct AuditWebhookTests {
     private let folder: TemporaryFolder
@@ -49,7 +49,7 @@ struct AuditWebhookTests {
 
     private func ids() throws -> [String] { try events().compactMap { $0["auditID"] as? String } }
 
-    /// The value of a metric with this label of the run.
+    /// Returns the value of a metric of the run with a given result label.
     private func count(_ name: String, _ result: String) throws -> Int {
         let text = try cable.node.command(["curl", "-sS", "http://127.0.0.1:9464/metrics"])
         let line = text.split(separator: "\n").first { $0.hasPrefix("weir_audit_\(name)_total{result=\"\(result)\"}") }
@@ -63,7 +63,7 @@ struct AuditWebhookTests {
         #expect(try eventually { try ids().count == 3 })
         #expect(try count("webhook_events", "repeated") == 2)
         try first.finish()
-        // The answer did not arrive, and the API server sends the batch to the next run.
+        // The API server received no response, and sends the batch to the next run.
         let second = try start()
         #expect(try post(["3", "4"]) == 200)
         #expect(try eventually { try ids().count == 4 })
@@ -110,7 +110,7 @@ struct AuditWebhookTests {
             (String(repeating: "x", count: 33 << 20), 413),
         ]
         var chunked = post
-        // Without a length.
+        // The request has no Content-Length.
         chunked.options = ["-H", "Transfer-Encoding: chunked"]
         for (index, (body, status)) in bodies.enumerated() {
             #expect(try post(body) == status, "\(index)")
@@ -125,7 +125,7 @@ struct AuditWebhookTests {
         try run.finish()
     }
 
-    /// The limit counts what was compressed, so that a small body cannot take much memory.
+    /// The limit applies to the decompressed body, so that a small body cannot use much memory.
     @Test func decodesGzipBodies() throws {
         let run = try start()
         let body = try GzipCompressor.compress(Array(AuditPost.body([AuditLine.text("1"), AuditLine.text("2")]).utf8))
@@ -148,7 +148,7 @@ struct AuditWebhookTests {
         try run.finish()
     }
 
-    /// A body whose end does not come is no batch, whatever came of it.
+    /// A body that does not arrive completely is not stored, even in part.
     @Test func discardsIncompleteRequestBody() throws {
         let run = try start()
         let body = AuditPost.body([AuditLine.text("1")])
@@ -361,7 +361,7 @@ struct AuditWebhookRunTests {
         #expect(journal.append(lines).fault == nil)
         let text = try String(contentsOfFile: disk + "/a.log", encoding: .utf8)
         let whole = text.split(separator: "\n").filter { $0.utf8.count == line.count - 1 }
-        // Every line is there once, and at most one partial line.
+        // The file contains every line once, and at most one partial line.
         #expect(whole.count == 30)
         #expect(text.split(separator: "\n").count <= 31)
     }
@@ -378,7 +378,7 @@ struct AuditWebhookRunTests {
         let total = 200
         let sent = folder.file("sent")
         var process = try cable.node.start(arguments, keepingIn: folder)
-        // An API server: it sends each batch until it is answered 200.
+        // Like an API server, the script sends each batch until the status is 200.
         let script = """
             for batch in $(seq \(total)); do
                 until [ "$(curl -s -m 5 -o /dev/null -w '%{http_code}' --data-binary @\(folder.path)/batch-$batch \

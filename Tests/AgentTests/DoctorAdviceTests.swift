@@ -4,7 +4,7 @@ import Testing
 
 @testable import Agent
 
-/// What `weir doctor` advises where an API server cannot be used.
+/// The advice of `weir doctor` if an API server cannot be used.
 struct DoctorAdviceTests {
     private static let advice: [(String?, String, String)] = [
         (nil, "no answer", "check the address"), ("10.0.0.1:6443: connection refused", "refused", "check the address"),
@@ -19,7 +19,7 @@ struct DoctorAdviceTests {
     ]
 
     @Test(arguments: advice)
-    func givesAdviceOfTheReason(_ error: String?, _ seen: String, _ fix: String) throws {
+    func advisesByReason(_ error: String?, _ seen: String, _ fix: String) throws {
         var pods = KindStatistics()
         pods.lastError = error
         let found = Doctor.examine(

@@ -100,7 +100,7 @@ struct DoctorTests {
         #expect(["they can be read", "only processes of this container can be seen"].contains(seen))
     }
 
-    /// A container without the host's PID namespace sees its own processes only.
+    /// In a container without the host's PID namespace, only its own processes are visible.
     @Test func reportsCostOfHiddenProcesses() throws {
         let program = ["unshare", "--pid", "--fork", "--mount-proc", WeirProgram.path]
         let (_, found) = try examine(["--collect", "process-path"], program: program)
@@ -111,7 +111,7 @@ struct DoctorTests {
         }
     }
 
-    /// In a container the hierarchy of cgroups begins at the container's own, unless the host's is mounted.
+    /// In a container, the cgroup hierarchy starts at the container's cgroup, unless the host's hierarchy is mounted.
     @Test(arguments: [false, true]) func reportsInvisibleCgroupRoot(isHidden: Bool) throws {
         let hiding = "mount -t tmpfs none /sys/fs/cgroup && exec \"$0\" \"$@\""
         let hidden = ["unshare", "--mount", "--propagation", "private", "sh", "-c", hiding, WeirProgram.path]
@@ -127,7 +127,7 @@ struct DoctorTests {
         }
     }
 
-    /// The kernel takes the memory for owners in sockets from this setting's.
+    /// The setting `net.core.optmem_max` limits the memory for owners in sockets.
     @Test func reportsSocketsWithoutStorageForOwners() throws {
         #expect(try examine(["--collect", "process"]).1["owners of sockets"]?.status == .ok)
         _ = try cable.node.command(["bash", "-c", "echo 1 > /proc/sys/net/core/optmem_max"])
@@ -140,7 +140,7 @@ struct DoctorTests {
         #expect(try examine().1["owners of sockets"]?.status == .ok)
     }
 
-    /// After the installation the service has the address.
+    /// An address that a run of Weir already uses is not a fault; another program's listener is one.
     @Test func distinguishesActiveRunFromOtherListener() throws {
         let places = ["--http", "127.0.0.1:9464", "--socket", folder.file("weir.sock"), "--no-pin"]
         let weir = try WeirRun(in: cable.node, folder, places)
@@ -171,7 +171,7 @@ struct DoctorTests {
         #expect(found["audit spool"]?.seen.hasPrefix(folder.file("spool")) == true)
         #expect(found["audit state"]?.status == .ok)
         #expect(!folder.has("none") && !folder.has("spool"))
-        // Without an option for audit logs there is nothing to examine.
+        // Without an option for audit logs, none are examined.
         #expect(try examine().1.keys.allSatisfy { !$0.hasPrefix("audit") })
         try Data().write(to: URL(fileURLWithPath: folder.file("plain")))
         let (refused, others) = try examine([

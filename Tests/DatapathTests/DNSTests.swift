@@ -7,7 +7,7 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// DNS messages that real sockets exchange, as programs copy them at the client's interface.
+    /// Copies of the DNS messages that real sockets exchange, made at the client's interface.
     @Suite("DNS messages")
     struct DNSTests {
         private static let query: [UInt8] = Array("query of at least 12 bytes".utf8)
@@ -146,7 +146,7 @@ extension KernelTests {
             #expect(monitor.contradictions.isEmpty)
         }
 
-        /// Answers without a query take no room from answers that have one.
+        /// Answers without a query use no space in the ring.
         @Test func unsolicitedAnswersAreNotCopied() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
@@ -165,7 +165,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// An answer that a pod sends under the server's address is marked as forged, even if all else is right.
+        /// An answer that a pod sends with the server's address is marked as forged, even if everything else matches.
         @Test func marksAnswersFromSpoofedAddressAsForged() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
@@ -186,9 +186,9 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// The same behind a service: the answer that is forged has the service's address, as the true one.
+        /// A forged answer to a query for a service is marked, although it has the same addresses as the genuine answer.
         @Test(arguments: [false, true])
-        func refusesAnswersForgedUnderTheAddressBehindAService(ipv6: Bool) throws {
+        func marksForgedAnswersOfService(ipv6: Bool) throws {
             let node = try SocketNode(pods: ["a", "b", "c"])
             let (a, b, c) = try (node.lab.pod("a"), node.lab.pod("b"), node.lab.pod("c"))
             let service = try LabAddress(ipv6 ? "fd96::10" : "10.96.0.10")
@@ -240,8 +240,8 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// The reader is woken before one pod alone has used its quarter of the ring, the others being idle.
-        @Test func aBusyClientWakesTheReader() throws {
+        /// The reader is woken before a single busy pod has used its quarter of the ring.
+        @Test func busyClientWakesReader() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
             let a = try node.lab.pod("a")
@@ -257,7 +257,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// A pod that floods fills a quarter of the ring; another pod's messages are all there.
+        /// A flood from one pod fills only its share of the ring; no message of another pod is lost.
         @Test func floodTakesOnlyItsShareOfRing() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
@@ -289,7 +289,7 @@ extension FlowKey {
     fileprivate var isDNS: Bool { nearPort == 53 || farPort == 53 }
 }
 
-/// A datagram to port 53, and one back, through real sockets.
+/// A datagram to port 53 and its answer, sent through real sockets.
 struct UDPExchange {
     let client: IPAddress
     let server: IPAddress
@@ -327,7 +327,7 @@ struct UDPExchange {
         self.server = try #require(IPAddress("\(server.address)"))
     }
 
-    /// Sends datagrams from port 53 to one port after the other, from 1024 on.
+    /// Sends datagrams from port 53 to successive ports, starting at 1024.
     static func send(
         _ count: Int,
         from sender: (namespace: NetworkNamespace, address: LabAddress),

@@ -19,7 +19,7 @@ extension KernelTests {
             return ProcessName(name.prefix { $0 != UInt8(ascii: "\n") })
         }()
 
-        /// This process has both ends, opened by threads of it; one connection is older than the programs.
+        /// Threads of this process open both ends; in one case the connection is older than the programs.
         @Test(arguments: [false, true])
         func reportsProcessesOfBothEnds(isOlder: Bool) throws {
             let node = try SocketNode()
@@ -51,8 +51,9 @@ extension KernelTests {
             try begun.stop()
         }
 
-        /// A datagram and its answer: a new flow has the owners of its sockets from its first packets on, whether the
-        /// sockets are older than the programs or not, for pods and for the node itself.
+        /// New UDP flows get the owners of their sockets with the first packets.
+        ///
+        /// This applies to sockets of pods and of the node, older and newer than the programs.
         @Test(arguments: [false, true], [Collected.process, [.process, .dns]])
         func reportsOwnersOfUDPSockets(ipv6: Bool, collects: Collected) throws {
             let node = try SocketNode()
@@ -111,7 +112,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Processes that end at once keep the path that started them; arguments are truncated, and present only if they
+        /// Processes that end at once keep the path passed to exec(); arguments are truncated, and present only if they
         /// are collected.
         @Test(
             arguments: [.process, [.process, .processPath], [.process, .processPath, .processArguments]] as [Collected]
@@ -122,7 +123,7 @@ extension KernelTests {
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             let listener = try b.namespace.run { try Self.listener(port: 7010) }
             defer { close(listener) }
-            // The arguments have a line feed, an escape, what is not UTF-8, a quote, and 64 KiB.
+            // The arguments have a line feed, an escape, invalid UTF-8, a quote, and 64 KiB.
             let call = "exec 3<>/dev/tcp/\(b.ipv4.description)/7010"
             let script = """
                 odd="$(printf 'a\\nb\\033\\377\\042')"; long="$(head -c 65536 /dev/zero | tr '\\000' x)"
@@ -152,7 +153,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// The call of a process that waits for its answer when the programs begin.
+        /// A socket in connect() when the programs are attached gets the process that called connect().
         @Test func connectingSocketsHaveTheirCaller() throws {
             let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
@@ -172,7 +173,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// Both ends call connect(): nobody listens, and nobody accepts.
+        /// Both ends call connect(), and neither listens or accepts.
         @Test func simultaneousOpensHaveTheirCallers() throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .process)
@@ -198,7 +199,7 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// The kernel shows the executable of a living process, and of no other one with its number.
+        /// The kernel returns the executable of a living process, but not for another process with the same number.
         @Test func findsExecutablesOfLivingProcesses() throws {
             let finder = try ExecutableFinder(ProcessPrograms.load(paths: true, arguments: false))
             let reader = try SocketReader()
@@ -214,7 +215,7 @@ extension KernelTests {
             #expect(finder.path(of: owner) == nil)
         }
 
-        /// The kernel takes the memory for owners in sockets from this setting's.
+        /// The setting `net.core.optmem_max` limits the memory for owners in sockets.
         @Test func reportsKernelWithoutOwners() throws {
             #expect(try SocketReader().ownersUnavailable == nil)
             let narrow = try NetworkNamespace()
@@ -231,14 +232,14 @@ extension KernelTests {
             }
         }
 
-        /// Rules that discard all of TCP that comes in.
+        /// Rules that drop all incoming TCP packets.
         private static let closed = """
             table ip closed {
                 chain input { type filter hook input priority 0; ip protocol tcp drop; }
             }
             """
 
-        /// A socket that calls, and waits for the answer.
+        /// Returns a socket with a pending connect().
         private static func call(_ host: String, _ port: UInt16, from own: UInt16 = 0) throws -> Int32 {
             let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
             try #require(bind(number, own) == 0)
@@ -267,14 +268,14 @@ extension KernelTests {
             }
         }
 
-        /// A socket that listens at all addresses; the kernel answers openings.
+        /// Returns a socket that listens on all addresses; the kernel completes handshakes.
         private static func listener(port: UInt16) throws -> Int32 {
             let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             try #require(bind(number, port) == 0 && listen(number, 16) == 0)
             return number
         }
 
-        /// Paths and arguments are valid text, whatever their bytes are.
+        /// Paths and arguments are decoded as valid text from any bytes.
         @Test func decodesPathsAndArguments() {
             #expect(ProcessPrograms.path(Array("/usr/bin/x (deleted)".utf8)[...]) == "/usr/bin/x")
             #expect(ProcessPrograms.path(Array("./x".utf8)[...]) == nil && ProcessPrograms.path([]) == nil)

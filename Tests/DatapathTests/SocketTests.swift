@@ -7,7 +7,7 @@ import Testing
 @testable import Datapath
 
 extension KernelTests {
-    /// Socket statistics of flows, beside those of ss(8) and iperf3 for the same sockets.
+    /// Compares socket statistics of flows with those of ss(8) and iperf3 for the same sockets.
     @Suite("Sockets")
     struct SocketTests {
         private func expect(_ statistics: TCPStatistics?, is listed: ListedSocket) throws {
@@ -43,7 +43,7 @@ extension KernelTests {
             #expect(monitor.contradictions.isEmpty)
         }
 
-        /// A socket of the node itself is the far end at its uplink; its calls to pods have those of the pods' sockets.
+        /// A socket of the node itself is the far end at its uplink; its connections to pods have only the pods' statistics.
         @Test func nodeSocketIsFarEndAtUplink() throws {
             let node = try SocketNode()
             let monitor = try node.monitor()
@@ -96,7 +96,7 @@ extension KernelTests {
 
         /// The retransmissions of iperf3's data connection, as the kernel counts them in the sender's namespace.
         ///
-        /// iperf3 reads its number before the last data is acknowledged.
+        /// iperf3's number may be lower, because iperf3 reads it before the last data is acknowledged.
         @Test func retransmissionsMatchIperf() throws {
             let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
@@ -118,8 +118,8 @@ extension KernelTests {
             )
             let sum = try #require(text.firstRange(of: "\"sum_sent\""))
             let count = try #require(text[sum.upperBound...].firstRange(of: "\"retransmits\":"))
-            let said = text[count.upperBound...].drop { !$0.isNumber }.prefix { $0.isNumber }
-            let expected = try #require(UInt64(said))
+            let digits = text[count.upperBound...].drop { !$0.isNumber }.prefix { $0.isNumber }
+            let expected = try #require(UInt64(digits))
             // One of 25 packets is lost.
             #expect(expected > 0)
             let isReported = try eventually {
@@ -133,12 +133,12 @@ extension KernelTests {
             for interface in [a.interface, b.interface] {
                 #expect(try monitor.processes(on: interface, port: 40001)?.near?.name?.text == "iperf3")
             }
-            // The receiver sent nothing again.
+            // The receiver retransmitted nothing.
             #expect(try monitor.sockets(on: b.interface, port: 40001)?.near?.retransmissions == 0)
             try monitor.stop()
         }
 
-        /// A path that is cut off twice: each expiry of the timer counts once, also after the connection has recovered.
+        /// Interrupts a path twice: each expiry of the timer counts once, even after the connection has recovered.
         @Test func timeoutsMatchSS() throws {
             let node = try SocketNode()
             let monitor = try node.monitor()
@@ -258,7 +258,7 @@ extension KernelTests {
             #expect(monitor.contradictions.isEmpty)
         }
 
-        /// Names of the maps that this process has.
+        /// The names of the maps that this process holds open.
         private func maps() throws -> Set<String> {
             let descriptors = try #require(opendir("/proc/self/fd"))
             defer { closedir(descriptors) }

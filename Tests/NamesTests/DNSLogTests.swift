@@ -98,7 +98,7 @@ struct DNSLogTests {
         #expect(record.sets == [set])
         #expect(record.servers.map(\.address) == [IPAddress(10, 0, 0, 9), Self.server])
         #expect(record.latency.count == 3 && record.latency.mean == 1002 && record.latency.largest == 2001)
-        // The next interval begins with nothing, where this one ended.
+        // The next interval starts empty at the end of this one.
         #expect(Self.records(&log, at: 500).isEmpty)
         log.add(try Self.lookup(Self.answer([1])), by: Owners())
         #expect(Self.records(&log, at: 600).map(\.startTime) == [500])
@@ -116,8 +116,8 @@ struct DNSLogTests {
         #expect(Set(records.compactMap(\.clientAddress)) == [Self.first, Self.second])
     }
 
-    /// What is kept is what has room as text: messages of 1,232 bytes that point to long names are fewer than short ones.
-    @Test func chargesTextsToTheLimit() throws {
+    /// The limit counts decoded texts, so that fewer messages with pointers to long names fit than short messages.
+    @Test func limitCountsDecodedTexts() throws {
         let limit = 1 << 20
         var log = DNSLog(limit: limit, start: 100)
         let tail = (0..<62).flatMap { _ in [1, 1] as [UInt8] }
@@ -129,11 +129,11 @@ struct DNSLogTests {
         let records = Self.records(&log).filter(\.isLogged)
         let texts = records.flatMap { record in [record.name] + record.sets.flatMap { [$0.name] + $0.data } }
             .reduce(0) { $0 + $1.utf8.count }
-        // One client has half of it.
+        // One client can use half of the limit.
         #expect(records.count > 10 && texts > limit / 4 && texts <= limit / 2)
     }
 
-    /// A client that asks for ever new names fills the part of the log that is for whoever comes first; another one is logged.
+    /// A client that queries many names fills the shared half of the log; another client is still logged.
     @Test func oneClientCannotFillLogForOthers() throws {
         var log = DNSLog(limit: 100_000, start: 100)
         for number in 0..<1000 {
@@ -143,7 +143,7 @@ struct DNSLogTests {
             let bytes = Self.answer([1], name: "\(number).other")
             log.add(try Self.lookup(bytes, client: Self.second, interface: 6), by: Owners())
         }
-        // Another lookup of a logged name has room.
+        // Another lookup of a logged name needs no further memory.
         log.add(try Self.lookup(Self.answer([1], name: "0.example")), by: Owners())
         let records = Self.records(&log)
         #expect(records.count { $0.name.hasSuffix(".other") } == 10)

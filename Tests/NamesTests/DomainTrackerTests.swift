@@ -123,7 +123,7 @@ struct DomainTrackerTests {
         let tracker = DomainTracker()
         func isKnown() -> Bool { !tracker.domains(of: Self.answer, for: Self.pod).isEmpty }
         Self.learn(tracker)
-        // The interval in which it was learnt, however long that is.
+        // The interval in which the name was learned, longer than 60 s.
         tracker.endInterval(now: Self.second * 301)
         #expect(isKnown())
         // The name is used in this interval.
@@ -156,8 +156,8 @@ struct DomainTrackerTests {
         #expect(tracker.statistics.pending == 0)
     }
 
-    /// As many interfaces as fill the room with questions, and some: the questions of another one are kept.
-    @Test func manyInterfacesCannotTakeTheShareOfAnother() {
+    /// After many interfaces have reached the limit of pending queries, queries of another interface are still kept.
+    @Test func manyInterfacesLeaveShareForAnother() {
         let tracker = DomainTracker()
         for interface in 100..<140 as Range<UInt32> {
             for port in 0..<UInt16(PendingQueries.interfaceLimit) {
@@ -186,7 +186,7 @@ struct DomainTrackerTests {
         #expect(names == (12..<20).map { "\($0).example" })
     }
 
-    /// Names of a thousand bytes, each of another address, from more clients than the limit allows.
+    /// Adds names of a thousand bytes, each with another address, for more clients than the limit allows.
     @Test func limitsBytesOfNames() {
         var known = KnownNames()
         let tail = String(repeating: "\\001", count: 250)
@@ -206,7 +206,7 @@ struct DomainTrackerTests {
         #expect(known.bytes == 0 && known.count == 0)
     }
 
-    /// Answered queries use no memory, however many there are within the timeout.
+    /// Answered queries use no memory, even if there are many within the timeout.
     @Test func answeredQueriesFreeTheirMemory() {
         var pending = PendingQueries()
         let (query, reply) = (DNSBytes.query("x.example"), DNSBytes.response("x.example", [192, 0, 2, 1]))
@@ -227,7 +227,7 @@ struct DomainTrackerTests {
         #expect(pending.count == 10)
     }
 
-    /// The address of an alias has the name that was queried.
+    /// The address of an alias gets the queried name.
     @Test func addressOfAliasHasQueriedName() {
         let tracker = DomainTracker()
         let bytes = DNSBytes(

@@ -1,15 +1,15 @@
 import Compression
 import NIOCore
 
-/// Puts the body of a request to the webhook together, decompressed, within the webhook's limits.
+/// Assembles and decompresses the body of a request to the webhook, within the webhook's limits.
 final class AuditBody {
     /// The reason why a body cannot be used.
     enum Fault: Error {
-        /// It is longer than ``AuditWebhook/bodyLimit``, before or after decompression.
+        /// The body is longer than ``AuditWebhook/bodyLimit``, before or after decompression.
         case tooLarge
-        /// Other bodies take the memory.
+        /// Other bodies use the available memory.
         case noRoom
-        /// It is not what its encoding says.
+        /// The body does not have the format of its encoding.
         case damaged(String)
     }
 
@@ -20,11 +20,11 @@ final class AuditBody {
     private var held = 0
     private var received = 0
 
-    /// Begins a body; nil for an encoding that is not known, or without memory for it.
+    /// Begins a body; nil if the encoding is not supported, or no memory is available.
     ///
     /// - Parameters:
     ///   - encoding: the header `Content-Encoding`; empty without one.
-    ///   - webhook: bounds the memory.
+    ///   - webhook: limits the memory.
     init?(encoding: String, _ webhook: AuditWebhook) {
         self.webhook = webhook
         switch encoding.lowercased() {
@@ -39,7 +39,7 @@ final class AuditBody {
     /// Releases the memory.
     func release() { webhook.release(held) }
 
-    /// Adds the next part of what the client sends.
+    /// Adds the next part of the body as received.
     func add(_ part: ByteBuffer) throws(Fault) {
         received += part.readableBytes
         guard received <= AuditWebhook.bodyLimit else { throw .tooLarge }

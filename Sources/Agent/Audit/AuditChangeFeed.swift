@@ -10,15 +10,15 @@ struct AuditChangeFeed {
     private var reader = ChangeReader()
     /// The changes of a batch that a sink may not have stored yet.
     private var waiting: [AuditChange] = []
-    /// The number of waiting changes that the board has.
+    /// The number of waiting changes that were added to the board.
     private var joined = 0
     /// Verdicts that a sink could not store.
     private var verdicts: [ChangeKey: [VerdictChange]] = [:]
 
-    /// The most memory of the objects that changes are compared with, bytes.
+    /// The maximum memory for the object states to compare with, bytes.
     private static let historyLimit = 16 << 20
 
-    /// Creates a feed that has read nothing.
+    /// Creates an empty feed.
     ///
     /// - Parameters:
     ///   - sinks: the receivers of changes.

@@ -6,7 +6,7 @@ package import FlowModel
 /// Changes that a sink cannot store are passed again until it stores them; until then, no further lines of the logs are read.
 /// All calls come from the thread that reads the logs.
 package protocol AuditChangeSink: Sendable {
-    /// Takes changes that concern policies; after a killed process, the changes of its last batch come a second time.
+    /// Takes changes that concern policies; after the process was killed, the changes of its last batch are passed again.
     ///
     /// - Returns: whether all of them are stored.
     func take(_ changes: [AuditChange]) -> Bool

@@ -8,7 +8,7 @@ import Synchronization
 /// They are lines in files that ``AuditShippingRun`` follows like an API server's log.
 ///
 /// A full file is renamed with a sequence number in place of a time, so that a clock that is set back does not change the
-/// order. Files are removed when the outputs have all their events, except the newest file: its events identify a batch that is
+/// order. Files are removed when all their events were delivered, except the newest file: its events identify a batch that is
 /// sent twice.
 final class AuditJournal: Sendable {
     /// Writes a file to the disk.
@@ -39,7 +39,7 @@ final class AuditJournal: Sendable {
 
     /// Writes whole lines to the disk, and lines that an earlier call could not write.
     ///
-    /// - Returns: the number of bytes that are readable as whole lines, and the error if some are missing or not on the disk.
+    /// - Returns: the number of bytes that are readable as whole lines, and the error if lines are missing or not on the disk.
     func append(_ lines: [UInt8]) -> (kept: Int, fault: SystemError?) {
         file.withLock { writer in
             let kept = writer.append(lines, synchronize)
@@ -65,11 +65,11 @@ final class AuditJournal: Sendable {
         (RotatedLog.files(of: path) + [path]).reduce(0) { $0 + (FolderEntry.identity(of: $1)?.size ?? 0) }
     }
 
-    /// Removes the files before a position except the newest of them.
+    /// Removes the files before a position, except the newest one.
     ///
     /// - Parameters:
-    ///   - position: the place up to which the journal was delivered.
-    ///   - path: the journal.
+    ///   - position: the position up to which the journal was delivered.
+    ///   - path: the path of the journal.
     static func prune(before position: AuditPosition?, of path: String) {
         guard let position else { return }
         let rotated = RotatedLog.files(of: path)
@@ -80,7 +80,7 @@ final class AuditJournal: Sendable {
         for name in rotated[..<end].dropLast() { try? FolderEntry.remove(name) }
     }
 
-    /// Returns the name of the next full file: the form of a rotated log's, with a number.
+    /// Returns the name for the next full file: the name of a rotated log with a number in place of the time.
     static func name(after last: String?, of path: String) -> String {
         let dot = path.lastIndex(of: ".") ?? path.endIndex
         let (stem, end) = (path[..<dot], path[dot...])
@@ -98,7 +98,7 @@ private struct Writer: ~Copyable {
     private(set) var size: Int
     /// Whether the last write failed within a line.
     private var isTorn = false
-    /// The reason why the last lines are not on the disk.
+    /// The error because of which the last lines may not be on the disk.
     private(set) var fault: SystemError?
     /// The last bytes of the file, which were written since the last successful `fsync(2)`.
     ///
@@ -134,7 +134,7 @@ private struct Writer: ~Copyable {
         return 0
     }
 
-    /// Writes the bytes that may not be on the disk again, so that the kernel has them to write.
+    /// Writes the unsafe bytes again, so that the next `fsync(2)` includes them.
     private mutating func writeAgain(_ synchronize: AuditJournal.Synchronize) throws(SystemError) {
         try file.writeAll(unsafeBytes, at: size - unsafeBytes.count)
         try synchronize(file)

@@ -6,14 +6,15 @@ import Synchronization
 
 /// Ships audit logs.
 ///
-/// A separate thread follows the logs, passes their events to outputs, and stores the positions up to which the outputs have
-/// them.
+/// A separate thread follows the logs, passes their events to outputs, and stores the positions up to which events were
+/// delivered.
 ///
-/// One batch is in progress at a time. The shipper stores its number and its end before the outputs get it, and its completion
-/// when every output has written it. If a run is killed in between, the next run makes the same batch: files are cut back
-/// first, a spool delivers only noted batches, and a server gets the same events under the same identifiers.
+/// One batch is in progress at a time. The shipper stores its number and its end before it passes the batch to the outputs,
+/// and its completion when every output has written it. If a run is killed in between, the next run builds the same batch:
+/// files are truncated first, a spool delivers only noted batches, and a server receives the same events and
+/// identifiers.
 package final class AuditShipper: Sendable {
-    /// Joins the changes with the verdicts that they change.
+    /// Joins changes with the verdicts that they affected.
     package let changes = ChangeBoard()
     private let logger: Logger
     private let outputs: [Output]
@@ -131,7 +132,7 @@ package final class AuditShipper: Sendable {
     /// The counts of lines so far.
     package var counts: AuditShippingCounts { counter.withLock { $0 } }
 
-    /// Ships the events that are in the logs now, within a few seconds, and ends.
+    /// Ships the events that the logs contain now, within a few seconds, and stops the thread.
     package func finish() {
         server?.stop()
         webhook?.stop()

@@ -8,9 +8,9 @@ package struct AuditShipping: Sendable {
     /// The default path of the state file.
     package static let usualState = "/var/lib/weir/audit.state"
 
-    /// The data stream of Elasticsearch and OpenSearch where none is named.
+    /// The default data stream of Elasticsearch and OpenSearch.
     package static let defaultIndex = IndexSchema.defaultAuditIndex
-    /// The table of ClickHouse where none is named.
+    /// The default table of ClickHouse.
     package static let defaultTable = ColumnSchema.defaultAuditTable
 
     /// The logs.

@@ -43,7 +43,7 @@ struct AuditShippingRun {
         var logs = shipping.logs.map {
             FollowedAuditLog($0, from: state.positions[$0], readsRotated: state.absent.contains($0))
         }
-        // This includes events that an earlier run took and did not deliver.
+        // The journal may contain events that an earlier run received and did not deliver.
         let path = shipping.journalPath
         journal = shipping.webhook != nil || FolderEntry.identity(of: path) != nil ? path : nil
         if let journal { logs.append(FollowedAuditLog(journal, from: state.positions[journal], readsRotated: true)) }
@@ -76,7 +76,7 @@ struct AuditShippingRun {
         var records = 0
         var read = 0
         var ends: [String: AuditPosition] = [:]
-        // The last run may have passed this batch, and no later one, to outputs.
+        // The last run may have passed this batch to outputs, but no later batch.
         let former = state.batch
         for log in logs where bytes.count + read < Self.batchLimit {
             let end = former?.ends[log.path]
@@ -187,7 +187,7 @@ struct AuditShippingRun {
     private mutating func noteBeginning() {
         var next = state
         next.files = writtenFiles
-        // The log may be renamed before a position in it is stored.
+        // The beginning identifies the log if it is renamed before a later position is stored.
         for log in logs where next.positions[log.path] == nil { next.positions[log.path] = log.beginning }
         guard write(next) else { return }
         // Storing the previous batch may have failed.
@@ -255,7 +255,7 @@ private final class FollowedAuditLog {
     let path: String
     private var follower: AuditFollower
     var counts = AuditCounts()
-    /// The reason why it cannot be read now.
+    /// The error of the last attempt to read the log; nil if it succeeded.
     var fault: SystemError?
 
     init(_ path: String, from position: AuditPosition?, readsRotated: Bool) {
@@ -263,7 +263,7 @@ private final class FollowedAuditLog {
         follower = AuditFollower(path, from: position, readsRotated: readsRotated)
     }
 
-    /// The end of the last line that was read now; nil if none was.
+    /// The end of the last line of the current read; nil if no line was read.
     var end: AuditPosition?
     /// The beginning of the file that was read first.
     private(set) var beginning: AuditPosition?
@@ -275,7 +275,7 @@ private final class FollowedAuditLog {
         return line
     }
 
-    /// Whether everything up to a position was read; false without one.
+    /// Whether everything up to a position was read; false if there is no position.
     func hasReached(_ limit: AuditPosition?) -> Bool {
         guard let limit else { return false }
         return end?.hasReached(limit) ?? follower.position?.hasReached(limit) ?? false
@@ -286,7 +286,7 @@ private final class FollowedAuditLog {
     var events: AuditFollower.Events { follower.events }
 }
 
-/// Counts the outputs that have arrived.
+/// Waits until a number of outputs have reported their completion.
 private final class Arrivals: Sendable {
     private let missing: Mutex<Int>
     private let wakeUp = WakeUp()
@@ -300,7 +300,7 @@ private final class Arrivals: Sendable {
         wakeUp.signal()
     }
 
-    /// Whether all have arrived; waits for one.
+    /// Waits for the next report or the time limit; returns whether all outputs have reported.
     func wait(atMost limit: Duration) -> Bool {
         if missing.withLock({ $0 <= 0 }) { return true }
         wakeUp.wait(atMost: limit)

@@ -8,23 +8,23 @@ import Synchronization
 ///
 /// This state survives the process.
 struct AuditState: Sendable {
-    /// A batch that the outputs were about to get.
+    /// A batch that may have been passed to the outputs only in part.
     ///
-    /// The next run makes the same batch, so that its events have the same identifiers.
+    /// The next run builds the same batch, so that its events have the same identifiers.
     struct Batch: Sendable, Hashable {
         /// The number (``RecordBatch/number``).
         var number: UInt64
-        /// The end of the batch's last line in each log that it has lines of, by the log's path.
+        /// The end of the batch's last line in each of its logs, by the log's path.
         var ends: [String: AuditPosition]
     }
 
     /// The position in each log, by its path.
     var positions: [String: AuditPosition] = [:]
-    /// Logs that were followed and did not exist yet: files to which they were rotated since are read, too.
+    /// Followed logs that did not exist yet; the next run also reads their rotated files.
     var absent: Set<String> = []
     /// The files of outputs.
     var files: [WrittenFile] = []
-    /// The last stored batch: its number among those of this state, and the random number of the state itself.
+    /// The last stored batch: its number within this state, and the random number of the state.
     var origin = BatchOrigin(counters: .random(in: 1 ... .max), flush: 0)
     /// The batch in progress; nil if there is none.
     var batch: Batch?
@@ -80,14 +80,14 @@ struct AuditState: Sendable {
     }
 }
 
-/// The file of a state, replaced whole.
+/// The file of a state, which is replaced atomically.
 ///
 /// Only one process can use it.
 final class AuditStateFile: Sendable {
     private let path: String
     private let lock: Mutex<FileDescriptor?>
 
-    /// Makes the file's folder, and locks the file against other processes.
+    /// Creates the file's folder, and locks the file against other processes.
     ///
     /// - Throws: the reason why it cannot be used.
     init(_ path: String) throws {
@@ -115,9 +115,9 @@ final class AuditStateFile: Sendable {
         }
     }
 
-    /// Replaces the state; the former one stays if that fails.
+    /// Replaces the state; the former state remains if that fails.
     func write(_ text: String) throws(SystemError) {
-        // An existing file belongs to a process that died, or is not ours.
+        // An existing file belongs to a process that died, or to another program.
         try? FolderEntry.remove(path + ".new")
         let file = try FileDescriptor.open(path + ".new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
         try file.writeAll(Array(text.utf8))

@@ -39,15 +39,15 @@ package final class AuditWebhook: Sendable {
 
     /// The largest body, bytes.
     static let bodyLimit = 32 << 20
-    /// The most bytes of all bodies that are read or wait.
+    /// The maximum number of bytes of all bodies that are being read or waiting.
     private static let heldLimit = 48 << 20
     /// The size beyond which the journal does not grow, bytes.
     private static let journalLimit = 256 << 20
 
-    /// Opens the journal and begins.
+    /// Opens the journal and starts the thread.
     ///
     /// - Parameters:
-    ///   - path: the journal.
+    ///   - path: the path of the journal.
     ///   - logger: for failures of the journal.
     /// - Throws: the reason why the journal cannot be used.
     init(_ path: String, logger: Logger) throws {
@@ -92,14 +92,14 @@ package final class AuditWebhook: Sendable {
         }
     }
 
-    /// Handles the batches that wait, and ends.
+    /// Handles the waiting batches, and stops the thread.
     func stop() {
         queue.withLock { $0.isStopping = true }
         wakeUp.signal()
         ended.wait(atMost: .seconds(5))
     }
 
-    /// The next batch; nil at the end.
+    /// Returns the next batch; nil after ``stop()``.
     private func next() -> Job? {
         while true {
             let (job, isStopping) = queue.withLock { ($0.jobs.isEmpty ? nil : $0.jobs.removeFirst(), $0.isStopping) }

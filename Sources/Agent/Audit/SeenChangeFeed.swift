@@ -3,7 +3,7 @@ import FlowModel
 import Posix
 import Synchronization
 
-/// Passes to sinks the changes that only objects show and that changed verdicts; a thread checks for them periodically.
+/// Passes seen changes that affected verdicts to sinks; a thread checks for them periodically.
 package final class SeenChangeFeed: Sendable {
     private let board: ChangeBoard
     private let sinks: [any AuditChangeSink]
@@ -13,12 +13,12 @@ package final class SeenChangeFeed: Sendable {
 
     private static let period = Duration.seconds(5)
 
-    /// Begins.
+    /// Starts the thread.
     ///
     /// - Parameters:
-    ///   - board: finds the changes.
-    ///   - sinks: receive the changes; a change that one of them cannot store is passed again.
-    /// - Throws: `SystemError` if there is no thread.
+    ///   - board: provides the changes.
+    ///   - sinks: receive the changes; a change that a sink cannot store is passed again.
+    /// - Throws: `SystemError` if the thread cannot be created.
     package init(_ board: ChangeBoard, _ sinks: [any AuditChangeSink]) throws {
         (self.board, self.sinks) = (board, sinks)
         try WorkerThread.start("weir-audit-seen") { [self] in
@@ -27,7 +27,7 @@ package final class SeenChangeFeed: Sendable {
                 waiting = pass(waiting + take(.now - ChangeBoard.patience))
                 wakeUp.wait(atMost: Self.period)
             }
-            // No log is read any more.
+            // No more logs are read.
             _ = pass(waiting + take(.now))
             ended.signal()
         }
@@ -39,7 +39,7 @@ package final class SeenChangeFeed: Sendable {
 
     /// Passes changes to the sinks.
     ///
-    /// - Returns: the changes that not all of them have stored: the first ones, because memory is bounded.
+    /// - Returns: the changes that a sink has not stored, limited to the first ones to bound memory.
     private func pass(_ items: [Item]) -> [Item] {
         Array(items.filter { !isKept($0) }.prefix(100))
     }
@@ -51,7 +51,7 @@ package final class SeenChangeFeed: Sendable {
         }
     }
 
-    /// Passes the present changes, and ends.
+    /// Passes the present changes, and stops the thread.
     package func finish() {
         stopping.store(true, ordering: .releasing)
         wakeUp.signal()

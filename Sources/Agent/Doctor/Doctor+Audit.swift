@@ -8,7 +8,7 @@ import Server
 // MARK: - Audit logs
 
 extension Doctor {
-    /// Examines the logs that a run reads, the file of its positions in them, and the outputs of their events.
+    /// Examines the audit logs that a run reads, its state file, and the outputs of audit events.
     func auditing() async -> [Examination] {
         guard let audit else { return [] }
         let outputs = audit.outputs.flatMap {
@@ -103,11 +103,11 @@ extension Doctor {
     /// Examines the validity of a certificate.
     ///
     /// - Parameters:
-    ///   - path: its file.
+    ///   - path: the file of the certificate.
     ///   - validity: the first and the last second, Unix time.
     ///   - now: the time.
     ///   - address: the address at which it is presented.
-    /// - Returns: the line of the webhook.
+    /// - Returns: the examination of the webhook.
     static func examine(
         certificate path: String,
         _ validity: (first: Int64, last: Int64),
@@ -135,7 +135,7 @@ extension Doctor {
         )
     }
 
-    /// The time before its end at which a certificate should be renewed, seconds.
+    /// The time before the end of its validity at which a certificate should be renewed, seconds.
     private static let renewal: Int64 = 14 * 86_400
 
     private static func date(_ seconds: Int64) -> String {
@@ -154,10 +154,10 @@ extension Doctor {
     ///
     /// - Parameters:
     ///   - configured: the output.
-    ///   - name: the name of its line.
-    ///   - spoolName: the name of the line of its spool.
-    ///   - waiting: the consequence for records that it does not accept.
-    /// - Returns: a line for it, and one for its spool.
+    ///   - name: the name of the output's examination.
+    ///   - spoolName: the name of the spool's examination.
+    ///   - waiting: the consequence for records that the output does not accept.
+    /// - Returns: the examinations of the output and of its spool.
     static func examine(
         _ configured: OutputConfiguration,
         name: String,
@@ -180,7 +180,7 @@ extension Doctor {
         return [found] + spool
     }
 
-    /// Returns the effect of low disk space on a file; nil if the space is enough until the file is rotated.
+    /// Examines the disk space for an output's file; nil if the space is sufficient until the file is rotated.
     private static func shortage(_ output: OutputConfiguration, _ name: String, _ waiting: String) -> Examination? {
         guard let free = OutputProbe.freeBytes(for: output.specification) else { return nil }
         let isFull = free < 1 << 20
@@ -225,7 +225,7 @@ extension Doctor {
         ]
     }
 
-    /// The folder, or its nearest existing parent, in which it could be created.
+    /// Returns the folder, or its nearest existing parent if it does not exist.
     private static func existing(_ folder: String) throws(FileError) -> String {
         var folder = folder
         while access(folder, F_OK) != 0, errno == ENOENT, folder != "/", folder != "." {

@@ -91,10 +91,10 @@ extension Doctor {
     /// Examines a folder that a run writes to, and creates if it is missing.
     ///
     /// - Parameters:
-    ///   - name: the name of the line.
+    ///   - name: the name of the examination.
     ///   - path: the folder.
     ///   - cost: the consequence of a folder that cannot be written to.
-    /// - Returns: ok if the folder, or the nearest one above it, can be written to.
+    /// - Returns: ok if the folder, or its nearest existing parent, is writable.
     package static func folder(_ name: String, _ path: String, cost: String) -> Examination {
         var there = path
         while access(there, F_OK) != 0, there != "/", there != "." { there = TrustedFile.folder(of: there) }
@@ -158,7 +158,7 @@ extension Doctor {
 }
 
 extension HTTPServerConfiguration {
-    /// The same configuration, with every address required.
+    /// This configuration with all addresses required.
     fileprivate var required: HTTPServerConfiguration {
         var required = self
         required.isAddressRequired = true
@@ -211,7 +211,7 @@ extension Doctor {
     /// - Parameters:
     ///   - statistics: the statistics of a source that ran for some seconds.
     ///   - place: the API server.
-    /// - Returns: a line for the server, and lines for missing parts.
+    /// - Returns: the examinations of the server and of missing parts.
     static func examine(_ statistics: KubernetesStatistics, at place: String) -> [Examination] {
         let kinds = statistics.kinds.sorted { $0.key.rawValue < $1.key.rawValue }
         let names = { (state: (KindStatistics) -> Bool) in
@@ -220,7 +220,7 @@ extension Doctor {
         let forbidden = names(\.isForbidden)
         let waiting = names { !$0.isSettled }
         let error = kinds.lazy.compactMap(\.value.lastError).first
-        // Reasons that an operator can remove end with what to do.
+        // A reason that an operator can remove ends with the remedy.
         let parts = (error ?? "no answer").split(separator: "; ", maxSplits: 1).map(String.init)
         if statistics.unreachableSince != nil || !kinds.contains(where: { $0.value.isSynced || $0.value.isForbidden }) {
             return [

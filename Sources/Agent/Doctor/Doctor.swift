@@ -2,7 +2,7 @@ import CWeir
 import Datapath
 import Glibc
 
-/// Examines everything that a run needs of its machine, without changing anything.
+/// Examines everything that a run requires of its machine, without changing anything.
 package struct Doctor: Sendable {
     let configuration: AgentConfiguration
     /// The shipping of audit logs that the run would start; nil if none.
@@ -10,7 +10,7 @@ package struct Doctor: Sendable {
     /// The address at which a run of Weir already serves HTTP; nil if none does.
     let running: String?
 
-    /// Takes the configuration that a run would have.
+    /// Takes the configuration of the run to examine.
     ///
     /// - Parameters:
     ///   - configuration: the configuration.
@@ -24,7 +24,7 @@ package struct Doctor: Sendable {
 
     /// Examines everything; an API server that does not answer takes ten seconds.
     ///
-    /// Without the files of the inventory nothing else is examined.
+    /// If files of the inventory are missing, nothing else is examined.
     package func examine() -> [Examination] {
         let inventory = inventoryFiles()
         if inventory.status == .missing { return inventory }
@@ -122,7 +122,7 @@ extension Doctor {
         )
     }
 
-    /// The advice about many interfaces; empty if grace periods are expedited.
+    /// A note on the time to attach to many interfaces; empty if grace periods are expedited.
     private var slowness: String {
         let datapath = configuration.datapath
         let reason =
@@ -149,7 +149,7 @@ extension Doctor {
         isAsked ? text : "not collected; it would lack: \(text)"
     }
 
-    /// The advice for processes that are not seen: hidden ones, or those of a kernel that refuses the iterator.
+    /// The advice for processes that are hidden, or that the kernel's iterator cannot list.
     private static var showingProcesses: String {
         DatapathSurvey.olderProcessesFailure() == nil
             ? "see the reason" : "use the host's PID namespace (hostPID: true)"
@@ -178,7 +178,7 @@ extension Doctor {
         return Examination("sockets", .ok, isAsked ? "they can be read" : "they can be read (--collect tcp,process)")
     }
 
-    /// Whether sockets that listen get an owner; those without a reader of sockets are examined above.
+    /// Examines whether listening sockets get an owner; ``sockets()`` reports that sockets cannot be read at all.
     private func owners() -> Examination {
         let isAsked = configuration.datapath.collects.contains(.process)
         guard let error = DatapathSurvey.ownersFailure() else {
@@ -236,7 +236,7 @@ extension Doctor {
         return Examination("programs of processes", .ok, "they can be read\(ending)")
     }
 
-    /// Whether cgroups of processes can be distinguished by their numbers.
+    /// Examines whether the containers of processes can be found by the numbers of their cgroups.
     private func containers() -> Examination {
         let isAsked = configuration.datapath.collects.contains(.process)
         guard let root = DatapathSurvey.cgroupRoot else {

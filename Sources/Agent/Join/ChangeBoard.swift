@@ -12,7 +12,7 @@ package final class ChangeBoard: Sendable {
         let shift: VerdictShift
         /// The change that caused it; nil as long as none is known.
         var key: ChangeKey?
-        /// Whether only an object showed that change.
+        /// Whether the change was found only in an object, not in an audit log.
         var isSeen = false
         let foundAt: ContinuousClock.Instant
         var isLikely: Bool
@@ -22,26 +22,27 @@ package final class ChangeBoard: Sendable {
     private struct State {
         var policies: [ChangeMark] = []
         var others: [ChangeMark] = []
-        /// Changes that objects show, and that an audit log may contain, too.
+        /// Changes that were found in objects; an audit log may contain them, too.
         var seen: [ChangeMark] = []
         var marks: [ChangeMark] { policies + others + seen }
         /// Links by the numbers that the pipeline assigned.
         var links: [Int: Link] = [:]
         var order: [Int] = []
         var changed: Set<ChangeKey> = []
-        /// The changed keys that objects show and no audit log contains.
+        /// The keys of seen changes with new verdicts or connections.
         var changedSeen: Set<ChangeKey> = []
     }
 
     private let state = Mutex(State())
 
-    /// The most changes of policies that are kept, and the most other changes: changes of pods evict no changes of policies.
+    /// The maximum number of kept changes, for policies and other objects each, so that changes of pods evict no changes of
+    /// policies.
     private static let mostMarks = 256
-    /// The most changed verdicts that are kept; the oldest are evicted.
+    /// The maximum number of kept verdict changes; the oldest are evicted.
     ///
-    /// Fewer verdicts can change while the connections of one are counted.
+    /// The limit exceeds the number of verdicts that can change while the connections of one are counted.
     private static let mostLinks = 4096
-    /// The most changed verdicts that the record of one change names.
+    /// The maximum number of verdict changes in the record of one change.
     private static let mostOfOne = 100
     /// The time to wait for the request of a seen change in an audit log; after that, the log does not contain it.
     static let patience = Duration.seconds(90)
@@ -49,9 +50,9 @@ package final class ChangeBoard: Sendable {
     /// Creates an empty board.
     package init() {}
 
-    /// Adds changes that were read, and links verdicts with them that were recorded before.
+    /// Adds changes from audit logs, and links them with verdicts that were recorded before.
     package func add(_ changes: some BidirectionalCollection<AuditChange>) {
-        // The newest of each, as many as are kept.
+        // Only the newest changes of each group are kept.
         var (policies, others): ([ChangeMark], [ChangeMark]) = ([], [])
         for index in changes.indices.reversed() {
             let isOfPolicy = changes[index].role == .policy
@@ -75,7 +76,7 @@ package final class ChangeBoard: Sendable {
         }
     }
 
-    /// Adds changes that objects show, without their requests.
+    /// Adds changes that were found in objects, without their requests.
     func add(seen marks: [ChangeMark]) {
         guard !marks.isEmpty else { return }
         state.withLock { state in
@@ -125,9 +126,9 @@ package final class ChangeBoard: Sendable {
         }
     }
 
-    /// Returns the verdicts of each change that only objects show and that got new verdicts or connections since the last call.
+    /// Returns the verdicts of each seen change that got new verdicts or connections since the last call.
     ///
-    /// - Parameter time: only changes whose first verdict was found before it.
+    /// - Parameter time: the time before which the first verdict of a returned change was found.
     /// - Returns: the changes, each with all of its verdicts.
     package func takeSeen(
         foundBefore time: ContinuousClock.Instant

@@ -26,7 +26,7 @@ struct ChangeMark: Sendable {
     let user: String
     /// The kind and the name.
     let object: String
-    /// Whether only an object showed the change, and no audit log contains the request.
+    /// Whether the change was found only in an object, and no audit log contains the request.
     let isSeen: Bool
     /// The verb of the request: `create`, `update` and so on.
     let verb: String
@@ -36,7 +36,7 @@ struct ChangeMark: Sendable {
     private let namespace: String
     private let names: [String]
 
-    /// The most objects of one request that are compared.
+    /// The maximum number of objects of one request that are compared.
     private static let mostNames = 256
 
     /// Takes a change; nil if it changed nothing, or if its outcome is unknown.
@@ -52,20 +52,20 @@ struct ChangeMark: Sendable {
         resource = target.resource
         kind = Self.kind(of: target)
         namespace = change.namespace
-        // An object that stays until its finalizers are removed decides as before.
+        // An object that remains until its finalizers are removed still affects verdicts.
         var changed = change.names.isEmpty ? [change.name] : change.names
         if !change.remaining.isEmpty { changed.removeAll { change.remaining.contains($0) } }
         guard !changed.isEmpty else { return nil }
         names = changed.count > Self.mostNames ? Array(changed.prefix(Self.mostNames)) : changed
     }
 
-    /// Takes a change that an object shows, without the request.
+    /// Takes a change that was found in an object, without the request.
     ///
     /// - Parameters:
     ///   - object: the object.
-    ///   - id: the text in the place of the audit ID.
+    ///   - id: the text to use as the audit ID.
     ///   - verb: `create`, `update` or `delete`.
-    ///   - writer: the text in the place of the user.
+    ///   - writer: the text to use as the user.
     ///   - time: Unix time in µs.
     init?(seen object: ObjectReference, id: String, verb: String, writer: String, time: Int64) {
         guard let (resource, hit) = Self.resource(of: object.kind) else { return nil }
@@ -145,12 +145,12 @@ struct ChangeMark: Sendable {
         return names.contains { Self.short($0, hit.tier) == short }
     }
 
-    /// Returns a name without the tier in front, with which Calico's policies may be stored.
+    /// Returns a name without the tier's prefix, which the names of Calico's policies may have.
     private static func short(_ name: String, _ tier: String) -> Substring {
         name.hasPrefix("\(tier).") ? name.dropFirst(tier.count + 1) : name[...]
     }
 
-    /// Whether the change may affect connections, according to the names in both.
+    /// Whether the change may affect the connections of a shift, judged by names and namespaces.
     func mayConcern(_ shift: VerdictShift) -> Bool {
         let ends = [shift.source, shift.destination]
         switch role {
@@ -190,8 +190,8 @@ extension ChangeMark {
     /// - Parameters:
     ///   - shift: connections under another verdict or rule.
     ///   - marks: the known changes.
-    /// - Returns: nil if no change may be the cause. A change without its request is always only likely. The others take
-    ///   precedence over it, unless they were made too early for the shift.
+    /// - Returns: nil if no change may be the cause. A change without its request is never more than a likely cause. A change
+    ///   with its request takes precedence, unless it was made too early for the shift.
     static func cause(of shift: VerdictShift, among marks: [ChangeMark]) -> (mark: ChangeMark, isLikely: Bool)? {
         let logged = best(of: marks.filter { !$0.isSeen }, for: shift)
         let seen = best(of: marks.filter(\.isSeen), for: shift).map { (mark: $0.mark, isLikely: true) }

@@ -3,7 +3,7 @@ import FlowModel
 
 /// Finds changes in the objects that sources deliver, for which no audit log contains a request.
 ///
-/// An object shows that it changed, and may name the program that wrote it last (`managedFields`), but not the user.
+/// An object may contain the name of the program that wrote it last (`managedFields`), but not the user.
 struct SeenChanges {
     private struct Key: Hashable {
         let source: SourceID
@@ -18,7 +18,7 @@ struct SeenChanges {
     }
 
     private var known: [Key: Known] = [:]
-    /// The objects received so far of lists that are being delivered.
+    /// The objects received so far from incomplete lists.
     private var listed: [SourceID: [ObjectKind: Set<ObjectReference>]] = [:]
     /// Whether all objects of the start have been delivered; until then, no object counts as a change.
     var isComplete = false
@@ -28,7 +28,7 @@ struct SeenChanges {
     /// The delivery delay, in s, above which the present time counts as the time of a write.
     private static let longestDelay: Int64 = 60
 
-    /// Creates a record of no changes.
+    /// Creates an empty record.
     init() {}
 
     /// Examines the objects that a source delivered.

@@ -1,9 +1,9 @@
 import FlowModel
 
-/// Finds connections that are recorded under another verdict or rule than before, and the change that caused it.
+/// Finds connections whose recorded verdict or rule changed, and the change that caused it.
 ///
-/// While audit logs are read, the pipeline passes each record of a flush to it, which costs one lookup by a hash of the names.
-/// The rare results go to the ``ChangeBoard``, from which the records of changes get them.
+/// While audit logs are read, the pipeline passes each record of a flush to the join, which costs one lookup by a hash of the
+/// names. The join passes shifts to the ``ChangeBoard``, which adds them to the records of changes.
 struct VerdictJoin {
     /// The state of connections from one group of endpoints to a port of another.
     private struct Pair {
@@ -43,18 +43,20 @@ struct VerdictJoin {
     private var connections: [(number: Int, count: UInt64)] = []
     private var nextNumber = 0
     private var causes: [ChangeKey: [ChangeCause]] = [:]
-    /// Records that were not compared with earlier ones, or not linked with a change, for lack of room.
+    /// Records that were not compared with earlier ones, or not linked with a change, because a limit was reached.
     private(set) var skipped: UInt64 = 0
 
-    /// The most pairs.
+    /// The maximum number of pairs.
     static let limit = 32_768
-    /// The most pairs of one group of endpoints: a port scan does not use the room of other workloads.
+    /// The maximum number of pairs of one group of endpoints, so that a port scan does not use up the table.
     static let mostOfOne = 2048
     /// The number of intervals after the change in which connections are counted.
     static let followedIntervals: UInt32 = 5
-    /// The most verdicts that change in one interval; further ones are not linked.
+    /// The maximum number of verdict changes in one interval; further ones are not linked.
     static let mostShifts = 512
-    /// The most verdicts of one group of endpoints: as many as the record of a change names.
+    /// The maximum number of verdict changes of one group of endpoints in one interval.
+    ///
+    /// It is the maximum number in the record of a change.
     static let mostShiftsOfOne = 100
     /// The number of quiet intervals after which a pair is removed from a nearly full table.
     private static let quietIntervals: UInt32 = 60
@@ -83,7 +85,7 @@ struct VerdictJoin {
             add(key, record)
             return nil
         }
-        // Connections that continue keep the trace of their beginning.
+        // Established connections keep the trace from their start.
         guard isRelevant else { return nil }
         let trace = Self.trace(of: record)
         if pairs.values[place].interval != interval { Self.begin(&pairs.values[place], interval, record.startTime) }
@@ -125,7 +127,7 @@ struct VerdictJoin {
             startBefore: record.startTime
         )
         pair.now.insert(Self.trace(of: record))
-        // If connections of a pair match several rules in its first interval, this is not a change.
+        // Different rules in a pair's first interval are not a change.
         pair.before = pair.now
         pairs[key] = pair
     }

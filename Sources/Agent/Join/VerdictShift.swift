@@ -1,7 +1,7 @@
 import FlowModel
 import Policy
 
-/// Connections of a pair that were recorded under another verdict or rule than those of the previous interval.
+/// A change of the verdict or rule of a pair's connections since the previous interval.
 struct VerdictShift: Sendable {
     /// An end of the connections.
     struct End: Sendable {
@@ -42,8 +42,8 @@ struct VerdictShift: Sendable {
     let port: String
     let before: Decision
     let after: Decision
-    /// The possible times of the change, Unix time in µs: from the beginning of the last interval without it to the end of the
-    /// first interval with it.
+    /// The possible times of the change, Unix time in µs: from the beginning of the last interval with the previous decision
+    /// to the end of the first interval with the new one.
     let times: ClosedRange<Int64>
     /// The end of the first interval with the change, Unix seconds.
     let end: Int64
@@ -77,13 +77,13 @@ struct VerdictShift: Sendable {
     /// The end whose policies are in the traces.
     var reporting: End { isSources ? source : destination }
 
-    /// The hits that only one of the traces has, at any position.
+    /// The hits that occur in only one of the traces, at any position.
     var differingHits: [PolicyHit] {
         let (old, new) = (before.hits, after.hits)
         return new.filter { !old.contains($0) } + old.filter { !new.contains($0) }
     }
 
-    /// The entry in the record of the change.
+    /// Returns the entry for the record of the change.
     func change(isLikely: Bool, connections: UInt64) -> VerdictChange {
         VerdictChange(
             source: source.text,

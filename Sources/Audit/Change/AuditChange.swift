@@ -6,9 +6,9 @@ package struct AuditChange: Sendable {
         case compared
         /// The object in the request; the object before is not known.
         case sent
-        /// There are no differences: the log has no objects of this request.
+        /// There are no differences: the log does not contain the objects of this request.
         case nothing
-        /// There are no differences: the object shows the change, and no available audit log has the request.
+        /// There are no differences: the change was found in the object, and no available audit log contains the request.
         case seen
     }
 
@@ -16,9 +16,9 @@ package struct AuditChange: Sendable {
     package var event: AuditEvent
     /// The outcome of the request.
     package var outcome: AuditOutcome
-    /// The subject of the change, as far as policies go.
+    /// The role of the object for policies.
     package let role: AuditResource.Role
-    /// The object's kind, for people.
+    /// The object's kind, as displayed.
     package var kind: String
     /// The object's namespace; empty if it has none.
     package var namespace: String
@@ -40,7 +40,7 @@ package struct AuditChange: Sendable {
     package var isRemoval = false
     /// The object's version (`resourceVersion`) after the request, or at its deletion; nil if the log does not have it.
     package var version: String?
-    /// The object after the request as JSON, if policies are made of it; nil for other objects, or if the log does not have it.
+    /// The object after the request as JSON, if policies are built from it; nil for other objects, or if it was not logged.
     package var state: String?
 
     /// Creates a change without differences.

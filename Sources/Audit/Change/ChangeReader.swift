@@ -8,7 +8,7 @@ package struct ChangeReader: Sendable {
     package enum Scope: Sendable {
         /// All changes.
         case everything
-        /// Changes that concern policies; other changes are only compared as far as needed to exclude them.
+        /// Changes that concern policies; comparison of another change stops as soon as it can be excluded.
         case policies
     }
 
@@ -31,7 +31,7 @@ package struct ChangeReader: Sendable {
     /// - Parameters:
     ///   - event: the final stage of the request.
     ///   - bytes: the line of the event.
-    /// - Returns: the change; nil if the request could not have changed anything, or is out of scope.
+    /// - Returns: the change; nil if the request could not change anything, or is out of scope.
     package mutating func change(_ event: AuditEvent, in bytes: Span<UInt8>) -> AuditChange? {
         guard event.isWrite, let target = event.target else { return nil }
         if scope == .policies, AuditResource.role(of: target) == .other { return nil }
@@ -94,8 +94,10 @@ package struct ChangeReader: Sendable {
         return true
     }
 
-    /// Whether a successful change concerns no policy: it changes no label of a selected object, or only a part of another
-    /// object.
+    /// Whether a successful change concerns no policy.
+    ///
+    /// This is the case if it changes no label of an object that policies select by labels, or if it is a request for a
+    /// subresource of an object that policies do not select.
     private func isUnconcerned(
         _ event: AuditEvent,
         _ target: AuditTarget,
@@ -161,7 +163,7 @@ package struct ChangeReader: Sendable {
     /// Determines whether an object remains after its deletion was requested, and whether this request removes it.
     ///
     /// An API server keeps an object with finalizers and sets its `deletionTimestamp`; the request that removes the last
-    /// finalizer deletes it. Pods are also kept for their grace period; for policies they are deleted then.
+    /// finalizer deletes it. Pods are also kept for their grace period.
     private static func noteDeletion(_ change: inout AuditChange, _ target: AuditTarget, _ answered: ObjectValue) {
         guard let metadata = answered["metadata"], metadata["deletionTimestamp"]?.string != nil else { return }
         // Namespaces have more finalizers in their spec.
@@ -273,8 +275,8 @@ package struct ChangeReader: Sendable {
     ) {
         guard event.target.map(Self.isWhole) == true else { return }
         guard let answered, let place = event.responseObject else {
-            // The object's state after the request was not logged; a new object is what was sent, except defaults of the
-            // server.
+            // The log does not contain the object after the request. The object in the request lacks the server's
+            // defaults.
             history.remove(key)
             return
         }

@@ -75,8 +75,8 @@ package struct ObjectComparison: Sendable {
         if changes.count < Self.limit { changes.append(change) } else { omitted += 1 }
     }
 
-    /// Returns the members of an object and of its spec; members of the spec come without a prefix, because they are the most
-    /// common.
+    /// Returns the members of an object and of its spec; the paths of members of the spec have no prefix, because
+    /// they are the most common.
     private func rest(_ value: ObjectValue) -> ObjectValue {
         let spec = value["spec"].map { Array($0.members) } ?? []
         // The last of several equal keys counts.
@@ -120,7 +120,7 @@ package struct ObjectComparison: Sendable {
         }
     }
 
-    /// Compares values; each once, where it is taken apart no further.
+    /// Compares two values recursively; adds one difference for each changed value that is not split further.
     private mutating func compare(_ path: String, _ before: ObjectValue, _ after: ObjectValue) {
         let isSelector = path.hasSuffix("Selector") || ObjectWords.isSelector(before) || ObjectWords.isSelector(after)
         switch (before, after) {
@@ -160,7 +160,7 @@ package struct ObjectComparison: Sendable {
             let others = Set(other)
             return list.filter { !others.contains($0) }
         }
-        // Most are at the same place.
+        // Most elements are at the same index in both lists.
         return list.indices.filter { index in
             !(index < other.count && other[index] == list[index] || other.contains(list[index]))
         }

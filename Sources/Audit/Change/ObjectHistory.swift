@@ -1,4 +1,4 @@
-/// The last state of objects in a log, with which changes are compared.
+/// The last state of each object in a log, for comparison with the next change.
 package struct ObjectHistory: Sendable {
     /// The identity of an object, regardless of the API version.
     struct Key: Hashable, Sendable {
@@ -33,7 +33,7 @@ package struct ObjectHistory: Sendable {
             bytes.count + (outline?.members.count ?? 0) * MemoryLayout<ObjectOutline.Member>.stride
         }
 
-        /// All parts that comparisons need; nil if the object exceeds the limits of ``ObjectValue``.
+        /// The object as a value; nil if the object exceeds the limits of ``ObjectValue``.
         var value: ObjectValue? {
             guard let outline else { return ObjectValue(in: bytes.span, 0..<bytes.count) }
             return ObjectValue(outline.members, in: bytes.span)
@@ -81,7 +81,7 @@ package struct ObjectHistory: Sendable {
             first += 1
             if entries[oldest.key]?.number == oldest.number { remove(oldest.key) }
         }
-        // Removes entries of the order that were replaced, which would otherwise accumulate.
+        // Entries of the order that newer ones replaced would otherwise accumulate.
         if order.count > 2 * entries.count + 1024 {
             order = order[first...].filter { entries[$0.key]?.number == $0.number }
             first = 0

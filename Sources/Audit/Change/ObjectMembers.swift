@@ -9,7 +9,7 @@ extension ObjectValue {
 
     /// The members of an object, ordered by key; the last of several equal keys counts.
     ///
-    /// Objects have few members, so they are found without hashes.
+    /// Objects have few members, so that a search without hashes is fast.
     package struct Members: Sendable, Hashable, Sequence, ExpressibleByDictionaryLiteral {
         private let list: [Member]
 

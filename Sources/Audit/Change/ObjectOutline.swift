@@ -1,7 +1,7 @@
 import ClusterModel
 import Glibc
 
-/// The places of the members of an object from which changes are read, found in one pass without decoding.
+/// The places of the members of an object that are compared, found in one pass without decoding.
 ///
 /// Places are relative to the beginning of the object, so that they are valid in a copy of it.
 struct ObjectOutline: Sendable {
@@ -26,13 +26,13 @@ struct ObjectOutline: Sendable {
         var key: Range<Int> { Int(places.0)..<Int(places.1) }
         var value: Range<Int> { Int(places.2)..<Int(places.3) }
 
-        /// Whether it is the same part's member of the same name as one of another object.
+        /// Whether a member of another object is in the same part and has the same key.
         func isNamed(as other: Member, in object: Span<UInt8>, _ otherObject: Span<UInt8>) -> Bool {
             part == other.part && ObjectOutline.isSame(key, other.key, object, otherObject)
         }
     }
 
-    /// The members, without those that changes are not read from: managed fields, and most of the status.
+    /// The members, except managed fields and most of the status, which are not compared.
     private(set) var members: [Member] = []
     private var hasSpec = false
     /// Whether the comparison of a member depends on other members, so that all members must be read.
@@ -46,11 +46,12 @@ struct ObjectOutline: Sendable {
 
     /// Finds the members; nil if the object must be read as a whole.
     ///
-    /// These are long objects, lists, objects with repeated members or with escapes in keys, and the API server's `Status`.
+    /// An outline cannot represent long objects, lists, objects with repeated members or with escapes in keys, and the API
+    /// server's `Status`.
     ///
     /// - Parameters:
-    ///   - bytes: what the object is in, which was found to be JSON.
-    ///   - place: where.
+    ///   - bytes: the buffer that contains the object, which must be valid JSON.
+    ///   - place: the range of the object in the buffer.
     init?(in bytes: Span<UInt8>, _ place: Range<Int>) {
         guard place.count <= Self.longest else { return nil }
         let object = bytes.extracting(place)
@@ -215,14 +216,14 @@ struct ObjectOutline: Sendable {
         return number
     }
 
-    /// The members that are read for other purposes than comparison: the metadata, and the finalizers of a spec.
+    /// Returns the members that are also read for other purposes than comparison: the metadata and the spec's finalizers.
     func identity(in object: Span<UInt8>) -> [Member] {
         members.filter { $0.part == .metadata || $0.part == .spec && Self.isText($0.key, "finalizers", object) }
     }
 
-    /// Returns the members that differ from those of another object, and those that are not only compared.
+    /// Returns the members that differ from those of another object, and the members that are also read for other purposes.
     ///
-    /// Returns all members if the comparison of some depends on the others.
+    /// Returns all members if the comparison of one depends on the others.
     func differing(in object: Span<UInt8>, from other: ObjectOutline, in otherObject: Span<UInt8>) -> [Member] {
         guard !isWhole, !other.isWhole else { return members }
         return members.filter { member in

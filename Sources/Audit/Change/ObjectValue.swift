@@ -2,7 +2,7 @@ import ClusterModel
 
 /// A JSON value for comparisons.
 ///
-/// Texts that are not compared are left out, and values that are too large are rejected.
+/// Members that are not compared are left out, and values that are too large are rejected.
 package enum ObjectValue: Sendable, Hashable {
     /// Null.
     case null
@@ -40,7 +40,7 @@ package enum ObjectValue: Sendable, Hashable {
         self.init(members, in: object) { member, reader, depth in budget.value(&reader, depth: depth) }
     }
 
-    /// Reads members of an object before and after a change; elements of lists that are the same at the same place are read
+    /// Reads members of an object before and after a change; a list element that is identical at the same index is read
     /// once.
     ///
     /// - Parameters:
@@ -48,7 +48,7 @@ package enum ObjectValue: Sendable, Hashable {
     ///   - old: the object's bytes before.
     ///   - after: the members after.
     ///   - new: the object's bytes after.
-    /// - Returns: both, nil as in ``init(_:in:)``.
+    /// - Returns: both states; a state is nil under the conditions of ``init(_:in:)``.
     static func states(
         _ before: [ObjectOutline.Member],
         in old: Span<UInt8>,
@@ -198,14 +198,14 @@ private struct Budget {
         let value: ObjectValue
     }
 
-    /// Reads a list at the beginning of a text; an element that is the same as another list's at its place is taken from there.
+    /// Reads a list at the beginning of a text; reuses elements of another list that are identical at the same index.
     ///
     /// - Parameters:
-    ///   - reader: where the list is.
-    ///   - depth: the number of values around it.
+    ///   - reader: a reader at the list.
+    ///   - depth: the nesting depth of the list.
     ///   - others: the elements of the other list, at the same depth.
     ///   - text: the other list's text.
-    /// - Returns: the elements; nil if the value is no list, or larger than a comparison may cost.
+    /// - Returns: the elements; nil if the value is not a list, or exceeds the limits of a comparison.
     mutating func elements(
         _ reader: inout JSONReader,
         depth: Int,
@@ -249,7 +249,7 @@ private struct Budget {
 }
 
 extension JSONReader {
-    /// Whether an element of a list is the same, byte by byte, as another value.
+    /// Whether the bytes of the next list element are equal to those of another value.
     fileprivate func isAt(_ value: Span<UInt8>) -> Bool {
         let end = offset + value.count
         guard end < bytes.count, bytes[end] == UInt8(ascii: ",") || bytes[end] == UInt8(ascii: "]") else {

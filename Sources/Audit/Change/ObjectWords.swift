@@ -20,7 +20,7 @@ enum ObjectWords {
         }
     }
 
-    /// Formats an element of a list: a part of a known kind in its own form, others as JSON values.
+    /// Formats an element of a list: a selector, peer, port or endpoint in its own form, other objects by members.
     static func part(_ value: ObjectValue) -> String {
         guard case .object(let members) = value else { return self.value(value) }
         if members["ipBlock"] != nil || members["podSelector"] != nil || members["namespaceSelector"] != nil {

@@ -55,7 +55,7 @@ struct RuleMatch {
         left.removeAll { same.contains($0) }
     }
 
-    /// Returns the two rules with most in common; among equals, the nearest ones.
+    /// Returns the two rules with the highest score; among equal scores, the nearest ones.
     private static func best(
         _ before: [ObjectValue],
         _ after: [ObjectValue],

@@ -14,10 +14,10 @@ extension AuditEvent {
     /// Reads an event from the places of its members.
     ///
     /// - Parameters:
-    ///   - places: where they are.
-    ///   - bytes: what the line is in.
-    ///   - isBrief: whether what changes do not need is left out: ``requestURI``, groups, ``sourceIPs``, ``userAgent`` and
-    ///     ``authorization``.
+    ///   - places: the places of the members.
+    ///   - bytes: the buffer that contains the line.
+    ///   - isBrief: whether to leave out members that changes do not require: ``requestURI``, groups, ``sourceIPs``,
+    ///     ``userAgent`` and ``authorization``.
     package init(at places: AuditPlaces, in bytes: Span<UInt8>, isBrief: Bool = false) {
         self.init()
         func text(_ member: AuditPlaces.Member) -> String {

@@ -4,9 +4,9 @@ package enum AuditLevel: String, Sendable, CaseIterable, Comparable {
     case none = "None"
     /// User, verb, object reference and result.
     case metadata = "Metadata"
-    /// The same, and the object of the request.
+    /// The metadata, and the object of the request.
     case request = "Request"
-    /// The same, and the object of the response.
+    /// The metadata, and the objects of the request and the response.
     case requestResponse = "RequestResponse"
 
     /// Whether one level contains less than another.
@@ -122,9 +122,9 @@ package struct AuditEvent: Sendable, Hashable {
         get { (decision, decisionReason) }
         set { (decision, decisionReason) = newValue }
     }
-    /// The place of the request's object in the line; nil if the event has none, or must not show it.
+    /// The place of the request's object in the line; nil if the event has none, or the object must not be shown.
     package var requestObject: Range<Int>?
-    /// The place of the response's object in the line; nil if the event has none, or must not show it.
+    /// The place of the response's object in the line; nil if the event has none, or the object must not be shown.
     package var responseObject: Range<Int>?
 
     private var decision = ""
@@ -146,7 +146,7 @@ extension AuditEvent {
     /// Whether the request is for a resource; unlike a comparison with nil, this copies nothing.
     private var hasTarget: Bool { if case .some = target { true } else { false } }
 
-    /// Whether the request is for an object itself, and made it: also an update or a patch makes what is not there (201).
+    /// Whether the request created an object, not a subresource; updates and patches of missing objects create them (201).
     package var isCreation: Bool {
         guard target?.subresource.isEmpty == true else { return false }
         return verb == "create" || (verb == "update" || verb == "patch") && status?.code == 201

@@ -1,7 +1,7 @@
 /// Joins the stages of requests, and removes repeated events.
 ///
 /// Stages belong to the same request if audit ID and time of reception are the same. The client can choose the ID (header
-/// `Audit-ID`), and a repeated ID must not hide another request.
+/// `Audit-ID`), so that a repeated ID alone must not hide another request.
 package struct AuditJoin: Sendable {
     /// The maximum number of kept requests, unfinished and finished ones each; the oldest are removed first.
     package static let limit = 16_384
@@ -42,7 +42,7 @@ package struct AuditJoin: Sendable {
         return true
     }
 
-    /// The requests without a final stage, in the order of their beginning, without watches.
+    /// The requests without a final stage, in the order of their first stages, without watches.
     package var unfinished: [AuditEvent] {
         begun.values.filter { $0.stage == .requestReceived }
             .sorted { ($0.receivedAt, $0.auditID) < ($1.receivedAt, $1.auditID) }

@@ -6,7 +6,7 @@ package enum AuditOutcome: String, Sendable, CaseIterable {
     case dryRun = "dry-run"
     /// The user is not permitted to make the request (401, 403).
     case denied
-    /// Another request changed the object before (409).
+    /// The request conflicts with the object's present state (409).
     case conflict
     /// The request failed for another reason.
     case failed

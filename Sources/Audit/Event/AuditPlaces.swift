@@ -26,7 +26,7 @@ package struct AuditError: Error, CustomStringConvertible {
 ///
 /// The whole line is checked to be JSON. The last of several equal members counts.
 package struct AuditPlaces: Sendable {
-    /// A member that is used.
+    /// A member that is read.
     enum Member: Int, CaseIterable {
         // The case names are the names of the members.
         case kind, apiVersion, level, auditID, stage, requestURI, verb, user, impersonatedUser, sourceIPs, userAgent
@@ -117,12 +117,12 @@ package struct AuditPlaces: Sendable {
         text(.apiVersion, is: "audit.k8s.io/v1", in: bytes) || text(.apiVersion, is: "audit.k8s.io/v1beta1", in: bytes)
     }
 
-    /// The word, if a member is it.
+    /// Returns a word if a member's value is that word; nil otherwise.
     func word<Word: RawRepresentable<String>>(_ member: Member, _ word: Word, in bytes: Span<UInt8>) -> Word? {
         text(member, is: word.rawValue, in: bytes) ? word : nil
     }
 
-    /// Whether a member is this text.
+    /// Whether a member's value is a given text.
     func text(_ member: Member, is text: String, in bytes: Span<UInt8>) -> Bool {
         guard let place = self[member] else { return false }
         return Self.value(at: place, is: text, in: bytes)

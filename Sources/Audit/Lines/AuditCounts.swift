@@ -19,10 +19,10 @@ package struct AuditCounts: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - line: the line.
-    ///   - buffer: what it is in.
-    ///   - selection: what is asked for; other events are counted and not decoded, as far as their bytes say so.
-    ///   - isBrief: whether what changes do not need is left out (``AuditEvent/init(at:in:isBrief:)``).
-    /// - Returns: nil if there is none.
+    ///   - buffer: the buffer that contains the line.
+    ///   - selection: the requested events; an event is counted but not decoded if its bytes show that it does not match.
+    ///   - isBrief: whether to leave out members that changes do not require (``AuditEvent/init(at:in:isBrief:)``).
+    /// - Returns: the event; nil if the line is not an event or does not match.
     package mutating func event(
         of line: AuditLines.Line,
         in buffer: [UInt8],

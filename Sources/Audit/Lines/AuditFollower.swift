@@ -21,9 +21,9 @@ package struct AuditFollower: ~Copyable {
         package var rotations = 0
         /// Files that were truncated and read again from the beginning.
         package var truncations = 0
-        /// Files whose last line has no end; the line is returned anyway.
+        /// Files whose last line has no newline; the line is returned anyway.
         package var tornEnds = 0
-        /// The number of times that the position to continue from was gone; lines may be lost then.
+        /// The number of times that the position to continue from no longer existed; lines may be lost then.
         package var gaps = 0
 
         /// Creates counts without events.
@@ -80,7 +80,7 @@ package struct AuditFollower: ~Copyable {
         case nothing
         /// There is more to read, in this file or another one.
         case more
-        /// There is a line whose end will never come.
+        /// The last line of a file is incomplete and will not be completed.
         case torn
     }
 

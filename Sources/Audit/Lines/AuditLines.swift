@@ -72,7 +72,7 @@ package struct AuditLines: Sendable {
 
     /// Removes returned lines, and the stored part of a line that is too long.
     private mutating func compact() {
-        // Only if all bytes were searched: the end of the line may be in the rest.
+        // Bytes that were not searched yet may contain the end of the line.
         if pending > limit, scanned == buffer.count { isPassingOver = true }
         if isPassingOver {
             consumed += scanned - start

@@ -1,5 +1,5 @@
 extension JSONReader {
-    /// Skips a value of any type; checks its syntax like that of a value that is read.
+    /// Skips a value of any type; validates its syntax as when a value is read.
     package mutating func skip() throws(JSONError) {
         switch peek() {
         case UInt8(ascii: "\""):
@@ -19,8 +19,8 @@ extension JSONReader {
         }
     }
 
-    /// Goes over a value that was read before, and is known to be JSON: of objects and arrays only brackets and strings are
-    /// looked at.
+    /// Skips a value that was validated before; in objects and arrays, only brackets and strings are
+    /// examined.
     package mutating func skipKnown() throws(JSONError) {
         guard peek() == UInt8(ascii: "{") || peek() == UInt8(ascii: "[") else { return try skip() }
         var levels = 0
@@ -48,7 +48,7 @@ extension JSONReader {
 
     // MARK: - Objects and arrays
 
-    /// Skips an object or array in one loop; one bit for each level tells objects from arrays.
+    /// Skips an object or array in one loop; one bit for each level distinguishes objects from arrays.
     private mutating func skipContainer() throws(JSONError) {
         var levels = LevelStack()
         let limit = Self.depthLimit &- depth
@@ -122,7 +122,7 @@ extension JSONReader {
 
     /// The offset of the next byte that may be a quote, a backslash or a control character; searches eight bytes at a time.
     ///
-    /// In the last seven bytes of a text every byte is returned.
+    /// In the last seven bytes of a text, the offset of the next byte is returned, whatever the byte is.
     @inline(__always)
     static func nextSpecial(in bytes: Span<UInt8>, from start: Int) -> Int {
         var index = start

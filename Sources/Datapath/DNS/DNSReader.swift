@@ -1,17 +1,17 @@
 package import CWeir
 import Glibc
 
-/// Reads the DNS messages of clients behind the interfaces, as BPF programs copy them (bpf/dns.bpf.c).
+/// Reads the copies that BPF programs make of the DNS messages of clients behind the interfaces (bpf/dns.bpf.c).
 ///
 /// The flow counter passes packets with a DNS port to these programs, which count the packets, too. After the reader is
 /// released, the flow counter counts these packets itself.
 ///
-/// `@safe`: a message is copied before the ring moves on.
+/// `@safe`: a message is copied before its space in the ring is released.
 @safe
 package final class DNSReader {
     private let ring: SharedRing
 
-    /// Maps of the flow counter that the programs count in.
+    /// Maps that the programs share with the flow counter.
     private static let sharedMaps = [
         "flows", "flow_rest", "occupied", "interfaces", "table_use", "accounts", "overflow", "fragments", "last_skb",
         "handshakes", "handshaken",
@@ -27,7 +27,7 @@ package final class DNSReader {
 
     /// Loads the programs, and lets the flow counter pass DNS messages to them.
     ///
-    /// - Throws: ``DatapathError`` where the kernel refuses; the flow counter then counts as before.
+    /// - Throws: ``DatapathError`` if the kernel rejects a program; the flow counter then counts as before.
     package init(beside counter: borrowing KernelPrograms) throws(DatapathError) {
         let object = try ProgramObject(.dns)
         var configuration = counter.configuration
@@ -50,13 +50,13 @@ package final class DNSReader {
     /// Readable when messages fill the ring.
     var descriptor: Int32 { ring.descriptor }
 
-    /// Messages that found no room in the ring, of interfaces at these positions.
+    /// The number of messages of interfaces at these positions that were lost because the ring was full.
     func lost(at positions: Set<Int>) -> UInt64 { ring.lost(at: positions) }
 
-    /// Gives each interface its part of the ring.
+    /// Assigns each interface its share of the ring.
     func divide(among positions: Set<Int>) { ring.divide(among: positions) }
 
-    /// Clears the losses of the interface at a position, whose programs are detached.
+    /// Clears the loss count of a position after the programs of its interface were detached.
     func release(position: Int) { ring.release(position: position) }
 
     /// Takes messages until the ring is empty, or `body` returns false.

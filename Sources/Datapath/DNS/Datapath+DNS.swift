@@ -23,10 +23,12 @@ extension Datapath {
     /// Whether DNS messages are read.
     public var readsDNS: Bool { dns != nil }
 
-    /// The most messages that wait for a scan; later ones stay in the ring until there was one.
+    /// The maximum number of messages that wait for a scan; later messages stay in the ring until the next scan.
     private static let dnsLimit = 1 << 14
 
-    /// A descriptor that becomes readable when ``drainDNS()`` has work; -1 if there is none, or no room before a scan.
+    /// A descriptor that becomes readable when ``drainDNS()`` has work.
+    ///
+    /// It is -1 if DNS is not read, or if the limit is reached until the next scan.
     public var dnsDescriptor: Int32 {
         guard let dns, dnsPackets.count < Self.dnsLimit else { return -1 }
         return dns.descriptor
@@ -40,7 +42,7 @@ extension Datapath {
         unsafe dns.drain(positions: positions) { message, payload in
             guard let place = places[message.ifindex],
                 var packet = unsafe DNSPacket(message, payload, isWorkload: roles[place] == .workload),
-                // Messages that the host forwards cross its interfaces, too.
+                // The host's interfaces also pass forwarded messages, whose client is not the host.
                 !packet.isHost || ownAddresses.contains(packet.client)
             else { return true }
             if packet.isResponse {
@@ -60,20 +62,20 @@ extension Datapath {
         examine(translated)
     }
 
-    /// An answer of a workload of this host under another address than the one that it was sent under: a service's.
+    /// An answer whose addresses were translated after a workload of this host sent it, such as a service's answer.
     private struct TranslatedAnswer {
-        /// Its place among the messages.
+        /// The index of the answer in the messages.
         let number: Int
         /// The position of the workload's interface.
         let sender: Int
     }
 
-    /// Whether a message crossed its sender's interface with the addresses that it has at the client's.
+    /// Whether a message had the same addresses at its sender's interface as at the client's.
     private func isAsSent(_ message: weir_dns_message, _ sender: Int) -> Bool {
         table.slotIndex(of: weir_flow_slot(message, isEgress: false, position: sender)) != nil
     }
 
-    /// Whether an address is not that of the workload behind the interface at a position.
+    /// Whether an address does not belong to the workload behind the interface at a position.
     private func isForeign(_ address: IPAddress, _ position: Int) -> Bool {
         switch place(ofWorkload: address, seenAt: indices[position]) {
         case .behind, .unknown: false
@@ -81,7 +83,7 @@ extension Datapath {
         }
     }
 
-    /// Finds answers of services that came from another workload than the one to which connection tracking passed the question.
+    /// Marks translated answers as forged if connection tracking had sent the question to another workload.
     private func examine(_ answers: [TranslatedAnswer]) {
         guard !answers.isEmpty, let dnsConnections else { return }
         let connections = dnsConnections.connections(of: answers.map { dnsPackets[$0.number].questionTuple })
@@ -102,7 +104,7 @@ extension Datapath {
 }
 
 extension DNSPacket {
-    /// Takes a record of the ring; nil if the client is on the wrong side.
+    /// Creates a packet from a record of the ring; nil if the client is not behind the interface.
     @unsafe
     fileprivate init?(_ message: weir_dns_message, _ payload: UnsafeRawBufferPointer, isWorkload: Bool) {
         let isResponse = (Int32(message.direction) == WEIR_EGRESS) == isWorkload
@@ -125,7 +127,7 @@ extension DNSPacket {
 }
 
 extension DNSPacket {
-    /// The addresses of the question, as the client sent it.
+    /// The addresses and ports of the question as sent by the client.
     fileprivate var questionTuple: TrackedConnection.Tuple {
         TrackedConnection.Tuple(
             source: client,
@@ -151,7 +153,7 @@ extension IPAddress {
 }
 
 extension weir_flow_slot {
-    /// The key of the flow that a message is in.
+    /// Creates the key of the flow of a message.
     fileprivate init(_ message: weir_dns_message, isEgress: Bool, position: Int) {
         let source: End = (message.source, message.source_port)
         let destination: End = (message.destination, message.destination_port)

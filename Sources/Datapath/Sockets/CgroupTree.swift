@@ -3,7 +3,7 @@ import Glibc
 /// Finds the container of a cgroup of version 2 by the cgroup's number.
 ///
 /// The tree of cgroups is read when a requested number is not known yet. A cgroup outlives its processes, so that the
-/// containers of ended processes are found, too; those of removed cgroups stay known until half of the room is used, because
+/// containers of ended processes are found, too; removed cgroups stay in the table until it is half full, because
 /// their last connections may still have to be reported. Without access to the root of the tree, no container is found.
 struct CgroupTree {
     /// The possible mount points of the hierarchy: alone, beside version 1, and those of the host as seen in a container whose
@@ -13,13 +13,13 @@ struct CgroupTree {
     ]
     /// The inode number of the root directory; the inode numbers of the other directories are the numbers of their cgroups.
     private static let rootNumber: ino_t = 1
-    /// The most cgroups that are read, and the greatest depth below the root that is read.
+    /// The maximum number of cgroups, and the maximum depth below the root.
     private static let limit = 1 << 14
     private static let depthLimit = 16
     /// The shortest time between two readings, ns.
     private static let pause: UInt64 = 1_000_000_000
 
-    /// The containers of cgroups; nil for those that belong to none.
+    /// The containers by cgroup number; nil for cgroups that belong to no container.
     private var containers: [UInt64: String?] = [:]
     private var lastRead: UInt64?
 
@@ -46,7 +46,7 @@ struct CgroupTree {
         guard directory >= 0 else { return nil }
         let root = FileDescriptor(owning: directory)
         var status = stat()
-        // Version 1 has no such file.
+        // Version 1 has no file cgroup.controllers.
         guard unsafe fstat(root.number, &status) == 0, status.st_ino == rootNumber,
             unsafe faccessat(root.number, "cgroup.controllers", F_OK, 0) == 0
         else { return nil }
@@ -66,14 +66,14 @@ struct CgroupTree {
     }
 
     private mutating func read() {
-        // The kernel numbers cgroups upwards in 64 bits: a number does not come again.
+        // The kernel assigns increasing 64-bit numbers to cgroups, and reuses none.
         if containers.count > Self.limit / 2 { containers.removeAll(keepingCapacity: true) }
         guard let root = Self.openRoot() else { return }
         containers[UInt64(Self.rootNumber)] = .some(nil)
         read(root, in: nil, depth: 0)
     }
 
-    /// Reads the cgroups below one.
+    /// Reads the cgroups below a directory.
     private mutating func read(_ directory: borrowing FileDescriptor, in container: String?, depth: Int) {
         guard depth < Self.depthLimit else { return }
         let copy = fcntl(directory.number, F_DUPFD_CLOEXEC, 0)

@@ -1,6 +1,6 @@
 /// The identifiers of containers in the names of their cgroups.
 package enum ContainerName {
-    /// The possible numbers of digits of an identifier: 64 are usual.
+    /// The possible lengths of an identifier; 64 digits are usual.
     private static let sizes = 32...64
 
     /// The identifier in the text of `/proc/PID/cgroup` (cgroups(7)): lines of `number:controllers:path`.
@@ -30,7 +30,7 @@ package enum ContainerName {
     package static func identifier(inName name: Substring) -> String? {
         let suffix = ".scope"
         guard name.hasSuffix(suffix) else { return isIdentifier(name) ? String(name) : nil }
-        // The process that monitors a container of CRI-O or Podman (crio-conmon-ID.scope) is not in it.
+        // The process that monitors a container of CRI-O or Podman (crio-conmon-ID.scope) is not part of the container.
         guard let dash = name.lastIndex(of: "-"), !name[..<dash].hasSuffix("-conmon") else { return nil }
         let part = name[name.index(after: dash)...].dropLast(suffix.count)
         return isIdentifier(part) ? String(part) : nil

@@ -1,18 +1,18 @@
 import CWeir
 import Glibc
 
-/// Reads the owners of the UDP sockets that packets come from, in all network namespaces (bpf/datagrams.bpf.c).
+/// Reads the owners of the UDP sockets that send packets, in all network namespaces (bpf/datagrams.bpf.c).
 ///
 /// The flow counter passes the first packet of each UDP flow and direction to these programs, after it has counted the packet.
 /// A program at the root of the cgroup v2 hierarchy stores the owner of a socket when the socket is created; ``SocketReader``
 /// stores the owners of older sockets.
 ///
-/// `@safe`: a report is copied before the ring moves on.
+/// `@safe`: a report is copied before its space in the ring is released.
 @safe
 package final class DatagramReader {
     private let ring: SharedRing
     private var link: FileDescriptor?
-    /// The reason why new sockets get no owner; nil if they get one.
+    /// The reason why the owners of new sockets are not stored; nil if they are.
     private(set) var newUnavailable: DatapathError?
 
     private static let parts = SharedRing.Parts(
@@ -30,7 +30,7 @@ package final class DatagramReader {
     ]
     /// Loads the programs, and lets the flow counter pass packets to them.
     ///
-    /// - Throws: ``DatapathError`` where the kernel refuses; not if it refuses only the program for new sockets.
+    /// - Throws: ``DatapathError`` if the kernel rejects a program other than the one for new sockets.
     package init(beside counter: borrowing KernelPrograms, _ sockets: SocketReader) throws(DatapathError) {
         let object = try ProgramObject(.datagrams)
         try object.setConstant(counter.configuration, named: "config")
@@ -65,13 +65,13 @@ package final class DatagramReader {
     /// Readable when reports fill the ring.
     var descriptor: Int32 { ring.descriptor }
 
-    /// Reports that found no room in the ring, of interfaces at these positions.
+    /// The number of reports of interfaces at these positions that were lost because the ring was full.
     func lost(at positions: Set<Int>) -> UInt64 { ring.lost(at: positions) }
 
-    /// Gives each interface its part of the ring.
+    /// Assigns each interface its share of the ring.
     func divide(among positions: Set<Int>) { ring.divide(among: positions) }
 
-    /// Clears the losses of the interface at a position, whose programs are detached.
+    /// Clears the loss count of a position after the programs of its interface were detached.
     func release(position: Int) { ring.release(position: position) }
 
     /// Takes all reports.

@@ -44,7 +44,9 @@ extension Datapath {
         }
     }
 
-    /// A descriptor that becomes readable when ``drainDatagrams()`` has work; -1 if there is none, or no room before a scan.
+    /// A descriptor that becomes readable when ``drainDatagrams()`` has work.
+    ///
+    /// It is -1 if nothing is read, or if the limit is reached until the next scan.
     public var datagramDescriptor: Int32 {
         guard let datagrams, socketReports.count < Self.reportLimit else { return -1 }
         return datagrams.descriptor
@@ -59,10 +61,12 @@ extension Datapath {
     /// Whether sockets are read.
     public var readsSockets: Bool { sockets != nil }
 
-    /// The most reports that wait for a scan; later ones stay in the ring until there was one.
+    /// The maximum number of reports that wait for a scan; later reports stay in the ring until the next scan.
     private static let reportLimit = 1 << 17
 
-    /// A descriptor that becomes readable when ``drainSockets()`` has work; -1 if there is none, or no room before a scan.
+    /// A descriptor that becomes readable when ``drainSockets()`` has work.
+    ///
+    /// It is -1 if nothing is read, or if the limit is reached until the next scan.
     public var socketDescriptor: Int32 {
         guard let sockets, socketReports.count < Self.reportLimit else { return -1 }
         return sockets.descriptor
@@ -74,7 +78,7 @@ extension Datapath {
         sockets.drain { socketReports.append($0) }
     }
 
-    /// Reads the last reports of destroyed sockets and owners of UDP sockets; with `ofAll` those of all sockets.
+    /// Reads the last reports of destroyed sockets and owners of UDP sockets; with `ofAll`, the reports of all sockets.
     func takeSocketReports(ofAll: Bool) {
         if ofAll { sockets?.read { socketReports.append($0) } } else { drainSockets() }
         drainDatagrams()
@@ -85,7 +89,7 @@ extension Datapath {
         guard !socketReports.isEmpty else { return }
         var batch = FlowBatch()
         var later: [weir_socket_report] = []
-        // Interfaces that are being detached keep theirs until their last counts are read.
+        // Interfaces that are being detached keep their positions until their last counts are read.
         let places = positionsByIndex
         for report in socketReports {
             if let place = places[report.ifindex], let flow = flow(of: report, at: place) {
@@ -103,13 +107,13 @@ extension Datapath {
         Dictionary(positions.map { (indices[$0], $0) }) { first, _ in first }
     }
 
-    /// The flow that a report is about, if it has a slot and has begun.
+    /// Returns the flow of a reported socket, if it has a slot and has begun.
     ///
-    /// A socket of this host is the far end of flows on its interfaces. Its connections to a workload behind one are not
-    /// reported, because the workload is the reporting endpoint there.
+    /// A socket of this host is the far end of flows on its interfaces. Its connections to a workload behind an interface
+    /// are not reported, because the workload is the reporting endpoint there.
     private func flow(of report: weir_socket_report, at place: Int) -> FlowSocket? {
         let isHost = report.flags & UInt32(WEIR_SOCKET_IS_HOST) != 0
-        // Packets that this host sends through a bond or VLAN are counted below it.
+        // Packets that this host sends through a bond or VLAN are counted at its lower interfaces.
         let places = isHost ? [place] + uppers.lowers(of: place) : [place]
         for position in places where (roles[position] == .host) == isHost {
             guard let flowID = table.flowID(of: weir_flow_slot(report, isNear: !isHost, position: position)) else {
@@ -127,14 +131,14 @@ extension Datapath {
 }
 
 extension FlowTableReader {
-    /// The identifier of the flow with the key of a slot, if it has begun and not ended.
+    /// Returns the identifier of the flow with a given key, if the flow has begun and not ended.
     func flowID(of wanted: weir_flow_slot) -> UInt32? {
         slotIndex(of: wanted) { hasBegun($0) }.map { UInt32($0) }
     }
 
-    /// The index of the live slot with the key of a slot, for which `isRight` returns true.
+    /// Returns the index of the live slot with a given key for which `isRight` returns true.
     ///
-    /// It is the identifier of the flow, also if no scan has found it yet.
+    /// The index is the identifier of the flow, even if no scan has found the flow yet.
     func slotIndex(of wanted: weir_flow_slot, where isRight: (Int) -> Bool = { _ in true }) -> Int? {
         var wanted = wanted
         var configuration = configuration
@@ -151,7 +155,7 @@ extension FlowTableReader {
 }
 
 extension weir_flow_slot {
-    /// The key of the flow that a socket's packets are in.
+    /// Creates the key of the flow of a socket.
     fileprivate init(_ report: weir_socket_report, isNear: Bool, position: Int) {
         let local: End = (report.local, report.local_port)
         let remote: End = (report.remote, report.remote_port)

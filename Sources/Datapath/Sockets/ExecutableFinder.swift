@@ -3,7 +3,7 @@ import Glibc
 
 /// Finds the executables of living processes (weir_process_find in bpf/processes.bpf.c).
 ///
-/// `/proc/PID/exe` is readable only with the rights to trace the process, which a run does not have.
+/// `/proc/PID/exe` is readable only with permission to trace the process, which a run does not have.
 struct ExecutableFinder {
     private let program: SharedDescriptor
     private let request: SharedDescriptor
@@ -16,8 +16,9 @@ struct ExecutableFinder {
         request = try SharedDescriptor(copying: object.map("process_request"), of: "process_request")
     }
 
-    /// The path of the executable of a process, as the process sees it; nil if the process has ended, is in another PID
-    /// namespace, or has no executable.
+    /// Returns the path of a process's executable in the process's mount namespace.
+    ///
+    /// Returns nil if the process has ended, is in another PID namespace, or has no executable.
     func path(of owner: weir_socket_owner) -> [UInt8]? {
         var key = owner.process
         var value = weir_process_text()

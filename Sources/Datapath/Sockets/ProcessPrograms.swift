@@ -4,14 +4,14 @@ import Glibc
 
 /// Finds the programs that processes run, and their arguments (bpf/processes.bpf.c, `/proc`).
 ///
-/// A process is looked up once, when a socket of it is reported first. Its path is that of its executable; if the process is
-/// gone, or hidden, the one that was passed to exec(). Arguments are those of exec(), else those in `/proc`.
+/// A process is looked up once, when its first socket is reported. The path is the path of its executable; if the process has
+/// ended or is hidden, it is the path that was passed to exec(). The arguments come from exec(), or else from `/proc`.
 final class ProcessPrograms {
-    /// A process, as long as it runs one program: after it executes another program, its name is another one.
+    /// The key of a process and its program; the name distinguishes the programs that a process executes one after another.
     private struct Key: Hashable {
         let process: UInt32
         let start: UInt64
-        /// The bytes of the name as the programs pass them.
+        /// The bytes of the name as reported by the BPF programs.
         let name: (UInt64, UInt64)
 
         init(_ owner: weir_socket_owner) {
@@ -31,9 +31,9 @@ final class ProcessPrograms {
         }
     }
 
-    /// The most processes that are stored.
+    /// The maximum number of stored processes.
     private static let limit = 1 << 13
-    /// The most bytes of a path, and of arguments (WEIR_PROCESS_TEXT).
+    /// The maximum number of bytes of a path, and of arguments (WEIR_PROCESS_TEXT).
     private static let textBytes = Int(WEIR_PROCESS_TEXT)
 
     private let readsPaths: Bool
@@ -46,10 +46,10 @@ final class ProcessPrograms {
     private var links: [SharedDescriptor] = []
     /// The reason why programs are not stored at exec(); nil if they are.
     ///
-    /// Processes that have ended when they are looked up then have no path and no arguments.
+    /// In that case, processes that end before they are looked up have no path and no arguments.
     private(set) var unavailable: DatapathError?
 
-    /// Loads and attaches the programs; where the kernel refuses, only `/proc` is used.
+    /// Loads and attaches the programs; if the kernel rejects them, only `/proc` is used.
     init(paths readsPaths: Bool, arguments readsArguments: Bool) {
         (self.readsPaths, self.readsArguments) = (readsPaths, readsArguments)
         guard readsPaths || readsArguments else { return }
@@ -111,14 +111,14 @@ final class ProcessPrograms {
         return process
     }
 
-    /// Returns the container of a process: by its cgroup when it made the socket, else by `/proc` if it is alive.
+    /// Returns the container of a process: by its cgroup at the creation of the socket, or else by `/proc` if it is alive.
     private func container(of owner: weir_socket_owner) -> String? {
         if let known = containers.container(of: owner.cgroup) { return known }
         guard let bytes = Self.file("/proc/\(owner.process)/cgroup"), Self.isAlive(owner) else { return nil }
         return ContainerName.identifier(inMemberships: String(decoding: bytes, as: UTF8.self))
     }
 
-    /// The beginning of a file of `/proc`; nil if it cannot be read, or is empty.
+    /// Reads the beginning of a file of `/proc`; nil if it cannot be read, or is empty.
     private static func file(_ path: String) -> [UInt8]? {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -138,7 +138,7 @@ final class ProcessPrograms {
 
     /// The text of an absolute path; nil for any other text.
     static func path(_ bytes: ArraySlice<UInt8>) -> String? {
-        // A program that was started by descriptor has no name of its own.
+        // A program that was started by its descriptor (fexecve(3)) has no path.
         guard bytes.first == UInt8(ascii: "/"), !bytes.starts(with: "/dev/fd/".utf8) else { return nil }
         let deleted = Array(" (deleted)".utf8)
         let kept = bytes.suffix(deleted.count).elementsEqual(deleted) ? bytes.dropLast(deleted.count) : bytes
@@ -156,13 +156,13 @@ final class ProcessPrograms {
         return Self.arguments(bytes.prefix(count))
     }
 
-    /// Arguments in one text, with spaces between them; nil if there are none.
+    /// Joins arguments with spaces; nil if there are none.
     static func arguments(_ bytes: ArraySlice<UInt8>) -> String? {
         guard let last = bytes.lastIndex(where: { $0 != 0 }) else { return nil }
         return String(decoding: bytes[...last].lazy.map { $0 == 0 ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
     }
 
-    /// Returns the program, or the arguments, with which a process was started, by one of the maps.
+    /// Returns the path or the arguments of a process from one of the maps that are filled at exec().
     private func text(in map: SharedDescriptor?, of owner: weir_socket_owner) -> [UInt8]? {
         guard let map else { return nil }
         var key = owner.process
@@ -172,14 +172,14 @@ final class ProcessPrograms {
         return unsafe withUnsafeBytes(of: value.text) { unsafe Array($0.prefix(Int(value.size))) }
     }
 
-    /// Whether the process of a number is still the owner: it began when the owner did.
+    /// Whether the process with the owner's number is still the owner, which has the same start time.
     private static func isAlive(_ owner: weir_socket_owner) -> Bool {
         let file = unsafe open("/proc/\(owner.process)/stat", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return false }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: 1024)
         let count = unsafe read(file, &bytes, bytes.count)
-        // proc(5): the name, in parentheses, is the second field and may have anything in it; the start is the 22nd, in ticks.
+        // proc(5): the name, in parentheses, is the second field and may contain any byte; the start is the 22nd, in ticks.
         guard count > 0, let name = bytes[..<count].lastIndex(of: UInt8(ascii: ")")) else { return false }
         let fields = bytes[name..<count].split(separator: UInt8(ascii: " "))
         guard fields.count > 20, let start = UInt64(String(decoding: fields[20], as: UTF8.self)) else { return false }

@@ -1,11 +1,11 @@
 import CWeir
 import Glibc
 
-/// A ring that one kind of BPF programs fills, with a share of its room for each interface.
+/// A ring buffer that one kind of BPF programs fills, with a share for each interface.
 ///
 /// The flow counter passes packets to these programs by tail calls until the ring is released.
 ///
-/// `@safe`: the ring's memory lives as long as this object, and records are passed only for the time of a call.
+/// `@safe`: the ring's memory lives as long as this object, and records are valid only during a call.
 @safe
 final class SharedRing {
     /// The maps and programs that belong to a ring.
@@ -27,14 +27,14 @@ final class SharedRing {
     private let parts: Parts
     private var ring = unsafe weir_ring()
     private let events: FileDescriptor
-    /// Keeps the ring's map, whose object is released after the start.
+    /// The ring's map; it outlives its object, which is released after the start.
     private let map: FileDescriptor
     private let places: FileDescriptor
     private let shares: MappedMap<weir_ring_share>
 
     /// Maps the ring of a loaded object.
     ///
-    /// - Throws: ``DatapathError`` where the kernel refuses.
+    /// - Throws: ``DatapathError`` if the kernel refuses it.
     init(_ parts: Parts, of object: borrowing ProgramObject, beside counter: borrowing KernelPrograms)
         throws(DatapathError)
     {
@@ -77,18 +77,18 @@ final class SharedRing {
     /// Readable when the programs request that the ring is drained.
     var descriptor: Int32 { events.number }
 
-    /// Records that found no room in the ring, of interfaces at these positions.
+    /// The number of records of interfaces at these positions that were lost because the ring was full.
     func lost(at positions: Set<Int>) -> UInt64 {
         positions.reduce(0) { $0 + (unsafe weir_load_u64(&shares[$1].pointee.lost)) }
     }
 
-    /// Assigns each interface its part of the half of the ring that is divided among all of them.
+    /// Assigns each interface an equal share of the half of the ring that is reserved for shares.
     func divide(among positions: Set<Int>) {
         let share = UInt32(parts.bytes / 2 / max(1, positions.count))
         for position in positions { unsafe shares[position].pointee.share = share }
     }
 
-    /// Clears the losses of the interface at a position, whose programs are detached.
+    /// Clears the loss count of a position after the programs of its interface were detached.
     func release(position: Int) {
         unsafe shares[position].pointee = weir_ring_share()
     }
@@ -96,7 +96,7 @@ final class SharedRing {
     /// Takes records until the ring is empty, or `body` returns false.
     ///
     /// - Parameters:
-    ///   - positions: the positions of all interfaces, which may fill the empty ring again.
+    ///   - positions: the positions of all interfaces, whose use of the ring is reset.
     ///   - body: receives a record.
     func drain(positions: Set<Int>, _ body: (UnsafeRawBufferPointer) -> Bool) {
         var (size, behind) = (0, UInt64(0))

@@ -1,13 +1,12 @@
 package import CWeir
 import Glibc
 
-/// The node's TCP sockets, in all network namespaces, as separate programs report them (bpf/sockets.bpf.c); also the owners of
-/// older UDP sockets.
+/// Reads the node's TCP sockets in all network namespaces (bpf/sockets.bpf.c), and the owners of older UDP sockets.
 ///
-/// These programs are not in the path of a packet. Sockets that are older than the reader are found once, among the files of
-/// the processes of its PID namespace; in a container, this requires the host's PID namespace.
+/// The BPF programs are not in the path of packets. Sockets that are older than the reader are found once, among the files of
+/// the processes in its PID namespace; in a container, this requires the host's PID namespace.
 ///
-/// `@safe`: the ring's memory lives as long as the reader, and a report is copied before the ring moves on.
+/// `@safe`: the ring's memory lives as long as the reader, and a report is copied before its space in the ring is released.
 @safe
 package final class SocketReader {
     private var ring = unsafe weir_ring()
@@ -19,7 +18,7 @@ package final class SocketReader {
     private var links: [SharedDescriptor] = []
     /// The reason why sockets that are older than the reader are not read; nil if they are.
     private(set) var olderUnavailable: DatapathError?
-    /// The reason why sockets that listen get no owner, and with them those that they accept; nil if they get one.
+    /// The reason why listening sockets, and the sockets that they accept, get no owner; nil if they get one.
     private(set) var ownersUnavailable: DatapathError?
     private var pass = weir_socket_pass()
     /// The map of owners, in the storage of sockets.
@@ -27,14 +26,14 @@ package final class SocketReader {
     /// The map of ``missed``.
     let lossMap: FileDescriptor
 
-    /// The programs that wait for an event.
+    /// The programs that are attached to tracepoints.
     private static let tracepoints = ["weir_socket_state", "weir_socket_retransmit", "weir_socket_end"]
-    /// The most runs of the program in one pass; each run may half fill the ring.
+    /// The maximum number of program runs in one pass; each run may fill half of the ring.
     private static let runLimit = 64
 
     /// Loads the programs, attaches them, and finds the existing sockets.
     ///
-    /// - Throws: ``DatapathError`` where the kernel refuses; not if it refuses only the iterator over files.
+    /// - Throws: ``DatapathError`` if the kernel rejects a program other than the iterator over files.
     package init() throws(DatapathError) {
         let object = try Self.load()
         owners = try Self.copy(object.map("socket_owners"))
@@ -57,16 +56,16 @@ package final class SocketReader {
         }
     }
 
-    /// Tries whether a new socket of this process gets an owner.
+    /// Tests whether a new socket of this process gets an owner.
     ///
-    /// - Parameter type: SOCK_STREAM for a socket of TCP, which has to listen: it does on a loopback address, and is closed.
-    /// - Returns: the reason why it gets none; nil if it gets one, or cannot be made.
+    /// - Parameter type: SOCK_STREAM for a TCP socket, which listens on a loopback address during the test.
+    /// - Returns: the reason why it gets none; nil if it gets one, or cannot be created.
     func ownerFailure(of type: __socket_type) -> DatapathError? {
         let socket = FileDescriptor(owning: Glibc.socket(AF_INET, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0))
         guard socket.number >= 0, type != SOCK_STREAM || Self.listens(socket) else { return nil }
         var (key, owner) = (socket.number, weir_socket_owner())
         if unsafe bpf_map_lookup_elem(owners.number, &key, &owner) == 0, owner.process != 0 { return nil }
-        // The same memory for the same purpose, with a reason if there is none.
+        // This allocates the same storage as the program, and returns the error if it fails.
         let result = unsafe bpf_map_update_elem(owners.number, &key, &owner, UInt64(BPF_ANY))
         guard result < 0 else {
             return .unsuitable(reason: "the kernel does not call the program for new sockets", advice: "")
@@ -79,7 +78,7 @@ package final class SocketReader {
         which new kernels need
         """
 
-    /// Lets a socket listen on a loopback address, also where the loopback interface is down.
+    /// Makes a socket listen on a loopback address, even if the loopback interface is down.
     private static func listens(_ socket: borrowing FileDescriptor) -> Bool {
         var isFree: Int32 = 1
         var address = sockaddr_in()
@@ -95,7 +94,7 @@ package final class SocketReader {
 
     /// Loads the programs; nothing is attached.
     ///
-    /// Before Linux 6.1 the program of the pass, which may sleep, can use no map that grows: there the whole map of sockets is
+    /// Before Linux 6.1 the sleepable program of the pass can use only preallocated maps; the whole map of sockets is then
     /// allocated at once.
     static func load() throws(DatapathError) -> ProgramObject {
         do throws(DatapathError) {
@@ -111,7 +110,7 @@ package final class SocketReader {
     /// Nothing is read.
     static func iteratorFailure() -> DatapathError? {
         do throws(DatapathError) {
-            // The program's descriptor is the object's, which must live until the iterator is open.
+            // The object owns the program's descriptor, and must live until the iterator is open.
             let object = try load()
             _ = try TaskIterator.open(object.program("weir_socket_seed"))
             extendLifetime(object)
@@ -135,14 +134,14 @@ package final class SocketReader {
         if unsafe ring.consumer != nil { unsafe weir_ring_close(&ring) }
     }
 
-    /// Readable when reports of sockets that are gone fill the ring.
+    /// Readable when reports of destroyed sockets fill the ring.
     var descriptor: Int32 { events.number }
 
-    /// Sockets that found no room in the map, owners that found none in their socket, and last reports that found none in
+    /// The number of sockets that exceeded the map, owners without storage in their socket, and last reports that exceeded
     /// the ring.
     var missed: UInt64 { unsafe weir_load_u64(losses[0]) }
 
-    /// Takes the last reports of sockets that are gone.
+    /// Takes the last reports of destroyed sockets.
     func drain(_ body: (weir_socket_report) -> Void) {
         var (size, behind) = (0, UInt64(0))
         while let record = unsafe weir_ring_next(&ring, &size, &behind) {

@@ -3,15 +3,15 @@ import Glibc
 
 /// Iterators of the kernel over tasks, or over the files of tasks (BPF_TRACE_ITER).
 ///
-/// They see the tasks of the process's PID namespace.
+/// They include only tasks in the PID namespace of this process.
 enum TaskIterator {
     /// Opens an iterator; nothing is read.
     ///
     /// - Parameters:
-    ///   - program: the descriptor of the program that each task, or file, is passed to.
-    ///   - task: the number of the only task; nil for all. Before Linux 6.1 the kernel passes all of them in any case.
-    /// - Returns: its descriptor: one pass, which reading drives.
-    /// - Throws: ``DatapathError`` where the kernel refuses.
+    ///   - program: the descriptor of the program that receives each task or file.
+    ///   - task: the number of the only task; nil for all tasks. Before Linux 6.1 the kernel always passes all tasks.
+    /// - Returns: the descriptor; reading from it executes one pass.
+    /// - Throws: ``DatapathError`` if the kernel refuses the iterator.
     static func open(_ program: Int32, of task: UInt32? = nil) throws(DatapathError) -> FileDescriptor {
         FileDescriptor(owning: try checked("open the iterator over tasks", weir_iterator_open(program, task ?? 0)))
     }

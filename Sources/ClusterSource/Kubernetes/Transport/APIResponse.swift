@@ -28,7 +28,7 @@ struct APIResponse: Sendable {
                     if bytes.count >= Self.refusalLimit { break }
                 }
             } catch {
-                // The part that arrived may be sufficient.
+                // The partial body may still contain a readable status.
             }
             return bytes
         }

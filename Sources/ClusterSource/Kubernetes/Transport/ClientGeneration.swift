@@ -36,7 +36,7 @@ final class ClientGeneration: Sendable {
             decompression: .disabled
         )
         settings.httpVersion = .automatic
-        // The reflectors have their own pauses between attempts.
+        // The reflectors pause between attempts themselves.
         settings.connectionPool.retryConnectionEstablishment = false
         // Over HTTP/1.1 each watch needs a connection of its own.
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64

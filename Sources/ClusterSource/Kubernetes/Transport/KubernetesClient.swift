@@ -79,7 +79,7 @@ final class KubernetesClient: Sendable {
             var failure = Task.isCancelled ? .cancelled : TransportFailure(error)
             let hasOtherName = failure == .untrusted(TransportFailure.otherName)
             if hasOtherName || failure == .untrusted(TransportFailure.refusedCertificate),
-                let fault = await faultOfCertificate(hasOtherName)
+                let fault = await certificateFault(hasOtherName)
             {
                 failure = .untrusted(fault)
             }
@@ -89,8 +89,8 @@ final class KubernetesClient: Sendable {
         }
     }
 
-    /// Why the server's certificate is refused; nil if it is not shown again.
-    private func faultOfCertificate(_ hasOtherName: Bool) async -> String? {
+    /// Returns the reason why the server's certificate was refused; nil if the certificate cannot be read again.
+    private func certificateFault(_ hasOtherName: Bool) async -> String? {
         let (configuration, known) = state.withLock { ($0.configuration, $0.fault) }
         if let known, known.until > .now { return known.text }
         let (address, name) = (configuration.address, configuration.tls.serverName)
@@ -107,7 +107,7 @@ final class KubernetesClient: Sendable {
         var request = HTTPClientRequest(
             url: "\(address.isSecure ? "https" : "http")://\(authority)\(address.prefix)\(path)"
         )
-        // The URL contains the name of the certificate, so the header contains the real host.
+        // The URL contains the certificate's name, so the header must contain the real host.
         if serverName != nil { request.headers.add(name: "Host", value: address.authority) }
         request.headers.add(name: "User-Agent", value: userAgent)
         // No Accept-Encoding: watches are never compressed, and a list is decoded as it arrives.
@@ -128,7 +128,7 @@ final class KubernetesClient: Sendable {
 
     /// Reads the configuration again, and creates a new client if the address, certificates or keys have changed.
     ///
-    /// If something is unreadable, everything stays as it is.
+    /// If a file is unreadable, the present configuration remains in use.
     func reload() {
         let current = state.withLock { $0.configuration }
         do {

@@ -11,9 +11,9 @@ enum ShownCertificate {
     ///
     /// - Parameters:
     ///   - address: the server.
-    ///   - serverName: the name that the certificate should have; nil for the address's.
-    ///   - hasOtherName: whether it was refused because of its names.
-    /// - Returns: the fault in words; nil if none was shown.
+    ///   - serverName: the name that the certificate should have; nil for the host of the address.
+    ///   - hasOtherName: whether the certificate was refused because of its names.
+    /// - Returns: the reason as text; nil if the server presented no certificate.
     static func fault(at address: ServerAddress, serverName: String?, hasOtherName: Bool) async -> String? {
         let shown = Shown()
         let configuration = TLSConfiguration.makeClientConfiguration()
@@ -46,12 +46,12 @@ enum ShownCertificate {
         }
     }
 
-    /// Says which names a certificate has that was refused because of them.
+    /// Formats the reason for a certificate that was refused because of its names.
     ///
     /// - Parameters:
-    ///   - names: its names and addresses.
-    ///   - expected: the one that it should have.
-    /// - Returns: the fault and what to do.
+    ///   - names: the names and addresses of the certificate.
+    ///   - expected: the required name.
+    /// - Returns: the reason and the remedy.
     static func text(names: [String], expected: String) -> String {
         let listed = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
         let known = names.isEmpty ? "has no names" : "is for \(listed)"
@@ -59,7 +59,7 @@ enum ShownCertificate {
             "the server's certificate \(known), not for \(expected); use an address that it names, or set tls-server-name"
     }
 
-    /// The reason why a certificate was refused, and the remedy.
+    /// Formats the reason for a certificate that was refused for its validity or its signature, and the remedy.
     ///
     /// - Parameters:
     ///   - from: the first second in which it is valid, Unix time.
@@ -81,7 +81,7 @@ enum ShownCertificate {
     }
 }
 
-/// When the certificate is valid that a server showed, and for whom.
+/// The validity and the names of the certificate that a server presented.
 private final class Shown: Sendable {
     private let found = Mutex<(from: Int64, until: Int64, names: [String])?>(nil)
 
@@ -93,7 +93,7 @@ private final class Shown: Sendable {
         found.withLock { $0 = shown }
     }
 
-    /// DNS names and addresses.
+    /// Returns the DNS names and addresses of a certificate.
     private static func names(_ certificate: NIOSSLCertificate) -> [String] {
         certificate._subjectAlternativeNames().prefix(64).compactMap { name in
             let bytes = Array(name.contents)

@@ -41,7 +41,7 @@ enum TransportFailure: Error, Sendable, Hashable {
             self = .unreachable(Self.noConnection)
         case .deadlineExceeded: self = .unanswered
         case .remoteConnectionClosed: self = .cut("the server closed the connection")
-        // The client was replaced during this request, which can be sent again.
+        // The client was replaced during this request; the request can be repeated.
         case .cancelled, .alreadyShutdown: self = .cut("the connection was given up")
         default: self = .cut(error.description)
         }
@@ -108,16 +108,16 @@ extension TransportFailure {
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
-    /// The certificate has other names than the server's.
+    /// The message for a certificate without the server's name.
     static let otherName =
         "the server's certificate is not for this name or address; use an address that it names, or set tls-server-name"
 
-    /// BoringSSL's message for a certificate that is not signed by a known authority, or not valid now.
+    /// The message for a certificate that is not signed by a known authority, or not valid now.
     static let refusedCertificate =
         "the server's certificate is not signed by the configured certificate authority, or not valid now;"
         + " check certificate-authority and the clock"
 
-    /// The server's alerts about the client (RFC 8446, section 6.2), as BoringSSL names them.
+    /// The server's alerts about the client (RFC 8446, section 6.2) by BoringSSL's names, and their messages.
     private static let alerts = [
         ("CERTIFICATE_REQUIRED", "the server requires a client's certificate; give client-certificate and client-key"),
         ("ALERT_CERTIFICATE_EXPIRED", "the client's certificate has expired for the server; renew client-certificate"),
@@ -128,7 +128,7 @@ extension TransportFailure {
         ("ALERT_PROTOCOL_VERSION", "the server does not speak TLS 1.2 or later; update the server"),
     ]
 
-    /// BoringSSL's words for what happens in practice, put into ours.
+    /// Returns the message for an error of BoringSSL; common errors have a message with a remedy.
     private static func handshake(_ text: String) -> String {
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return refusedCertificate
