@@ -1,13 +1,15 @@
-/// A process that owns the socket of one end of a flow.
-public struct FlowProcess: Sendable, Hashable {
-    /// The PID in the initial PID namespace.
-    public var id: UInt32
-    /// The name.
-    public var name: ProcessName
-    /// The arguments, or the beginning of them; nil if they are not known or not collected.
-    public var arguments: String?
-    /// The identifier of the container; nil if the process is in none, or if that is not known.
-    public var container: String?
+/// A process that owns the socket of one end of a flow: immutable, so that reports and records of its flows share it.
+public final class FlowProcess: Sendable, Hashable {
+    /// A number that no other process object has or had.
+    public let number = UniqueNumber.next()
+    /// Its identifier in the first PID namespace.
+    public let id: UInt32
+    /// Its name.
+    public let name: ProcessName
+    /// Its arguments, or the beginning of them; nil if they are not known, or not collected.
+    public let arguments: String?
+    /// The identifier of the container that it is in; nil if it is in none, or that is not known.
+    public let container: String?
 
     /// Takes all members.
     public init(id: UInt32, name: ProcessName, arguments: String? = nil, container: String? = nil) {
@@ -15,6 +17,19 @@ public struct FlowProcess: Sendable, Hashable {
         self.name = name
         self.arguments = arguments
         self.container = container
+    }
+
+    /// Whether all members but the number are equal.
+    public static func == (left: FlowProcess, right: FlowProcess) -> Bool {
+        if left === right { return true }
+        return left.id == right.id && left.name == right.name && left.arguments == right.arguments
+            && left.container == right.container
+    }
+
+    /// Hashes the compared members of which most processes differ.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
+        hasher.combine(name)
     }
 }
 
@@ -67,14 +82,14 @@ public struct ProcessName: Sendable, Hashable {
 }
 
 /// The processes of the flows of a record: at least one.
-public struct FlowProcesses: Sendable, Hashable {
-    /// The maximum number of distinct names, and of distinct process identifiers, that are counted.
+public struct FlowProcesses: Sendable, Equatable {
+    /// The most distinct names, and the most distinct process identifiers, that are counted.
     public static let limit = 16
 
     /// The maximum number of argument texts in a record (`flowLogsFilePerFlowProcessArgsLimit`).
     public static let argumentLimit = 5
 
-    /// A small set of values, optimized for a single one.
+    /// Distinct values, at least one.
     private struct Few<Value: Sendable & Hashable>: Sendable, Hashable {
         let first: Value
         private(set) var others: [Value] = []
@@ -99,78 +114,153 @@ public struct FlowProcesses: Sendable, Hashable {
         }
     }
 
-    private var names: Few<ProcessName>
-    private var ids: Few<UInt32>
-    private var argumentTexts: Few<String>?
-    private var containers: Few<String>?
-    /// Whether this is the set of processes beyond the limit of names with records of their own in a group.
-    private var areOthers = false
+    /// The properties of several processes.
+    private struct Several: Sendable, Hashable {
+        var names: Few<ProcessName>
+        var ids: Few<UInt32>
+        var argumentTexts: Few<String>?
+        var containers: Few<String>?
+        /// Whether this stands for the processes beyond the limit of names that have records in a group.
+        var areOthers = false
 
-    /// Creates the set of one process.
-    public init(_ process: FlowProcess) {
-        (names, ids) = (Few(process.name), Few(process.id))
-        argumentTexts = process.arguments.map(Few.init)
-        containers = process.container.map(Few.init)
+        init(_ process: FlowProcess) {
+            (names, ids) = (Few(process.name), Few(process.id))
+            argumentTexts = process.arguments.map(Few.init)
+            containers = process.container.map(Few.init)
+        }
+
+        mutating func add(_ other: Several) {
+            if other.areOthers { areOthers = true }
+            names.add(other.names)
+            ids.add(other.ids)
+            if let texts = other.argumentTexts {
+                if argumentTexts == nil { argumentTexts = texts } else { argumentTexts?.add(texts) }
+            }
+            if let others = other.containers {
+                if containers == nil { containers = others } else { containers?.add(others) }
+            }
+        }
     }
 
-    /// The name that all processes have; nil if there are several names, or if these are the others of a group.
-    public var name: ProcessName? { areOthers ? nil : names.only }
-    /// The PID if there is only one; nil otherwise.
-    public var id: UInt32? { ids.only }
-    /// The number of names, at most ``limit``.
-    public var nameCount: Int { names.count }
+    /// Most records have one process, so that a copy of this is one reference.
+    private enum Contents: Sendable {
+        case one(FlowProcess)
+        indirect case several(Several)
+    }
+
+    private var contents: Contents
+
+    /// Creates the set of one process.
+    public init(_ process: FlowProcess) { contents = .one(process) }
+
+    /// The only process; nil if there are several, or if these are the others of a group.
+    public var only: FlowProcess? {
+        guard case .one(let process) = contents else { return nil }
+        return process
+    }
+
+    private var several: Several {
+        switch contents {
+        case .one(let process): Several(process)
+        case .several(let several): several
+        }
+    }
+
+    /// The name of all of them; nil if they have several, or are the others of a group.
+    public var name: ProcessName? {
+        switch contents {
+        case .one(let process): process.name
+        case .several(let several): several.areOthers ? nil : several.names.only
+        }
+    }
+
+    /// The number of the only one; nil if there are several.
+    public var id: UInt32? {
+        switch contents {
+        case .one(let process): process.id
+        case .several(let several): several.ids.only
+        }
+    }
+
+    /// The number of their names, at most ``limit``.
+    public var nameCount: Int {
+        guard case .several(let several) = contents else { return 1 }
+        return several.names.count
+    }
+
     /// The number of processes, at most ``limit``.
-    public var count: Int { ids.count }
+    public var count: Int {
+        guard case .several(let several) = contents else { return 1 }
+        return several.ids.count
+    }
 
     /// The argument texts of the processes.
     ///
     /// At most ``argumentLimit`` texts; for a single process, only the longest one. Empty if none are known.
     public var arguments: [String] {
-        guard let argumentTexts else { return [] }
-        guard id == nil else { return argumentTexts.all.max { $0.utf8.count < $1.utf8.count }.map { [$0] } ?? [] }
-        return Array(argumentTexts.all.prefix(Self.argumentLimit))
+        switch contents {
+        case .one(let process):
+            return process.arguments.map { [$0] } ?? []
+        case .several(let several):
+            guard let texts = several.argumentTexts else { return [] }
+            guard several.ids.only == nil else {
+                return texts.all.max { $0.utf8.count < $1.utf8.count }.map { [$0] } ?? []
+            }
+            return Array(texts.all.prefix(Self.argumentLimit))
+        }
     }
 
     /// The text that stands for several values.
     package static let several = "*"
 
-    /// The identifier of the processes' container; nil if it is not known, or if there are several.
-    public var container: String? { containers?.only }
+    /// The identifier of the container that they are in; nil if it is not known, or if there are several.
+    public var container: String? {
+        switch contents {
+        case .one(let process): process.container
+        case .several(let several): several.containers?.only
+        }
+    }
 
-    /// The same, but ``several`` if there are several.
-    package var containerText: String? { containers.map { $0.only ?? Self.several } }
+    /// The same, and ``several`` if there are several.
+    package var containerText: String? {
+        switch contents {
+        case .one(let process): process.container
+        case .several(let several): several.containers.map { $0.only ?? Self.several }
+        }
+    }
 
-    /// The number of distinct argument texts, at most ``limit``; 1 for a single process.
-    public var argumentCount: Int { id == nil ? argumentTexts?.count ?? 0 : argumentTexts == nil ? 0 : 1 }
+    /// The number of different texts of arguments, at most ``limit``; 1 if there is one process.
+    public var argumentCount: Int {
+        switch contents {
+        case .one(let process): process.arguments == nil ? 0 : 1
+        case .several(let several):
+            several.ids.only == nil ? several.argumentTexts?.count ?? 0 : several.argumentTexts == nil ? 0 : 1
+        }
+    }
 
-    /// Makes this the set of processes beyond the limit of names with records of their own in a group.
-    ///
-    /// Its record has no name (``FlowRecord/processLimit``).
-    package mutating func beOthers() { areOthers = true }
+    /// Makes this stand for the processes beyond the limit of names that have records in a group; their record has no name
+    /// (``FlowRecord/processLimit``).
+    package mutating func beOthers() {
+        var several = several
+        several.areOthers = true
+        contents = .several(several)
+    }
 
     /// Adds a process.
-    public mutating func add(_ process: FlowProcess) {
-        names.add(process.name)
-        ids.add(process.id)
-        if let arguments = process.arguments { add(Few(arguments)) }
-        if let container = process.container { add(containers: Few(container)) }
-    }
-
-    private mutating func add(containers others: Few<String>) {
-        if containers == nil { containers = others } else { containers?.add(others) }
-    }
-
-    private mutating func add(_ texts: Few<String>) {
-        if argumentTexts == nil { argumentTexts = texts } else { argumentTexts?.add(texts) }
-    }
+    public mutating func add(_ process: FlowProcess) { add(FlowProcesses(process)) }
 
     /// Adds the processes of another record.
     public mutating func add(_ other: FlowProcesses) {
-        if other.areOthers { areOthers = true }
-        names.add(other.names)
-        ids.add(other.ids)
-        if let texts = other.argumentTexts { add(texts) }
-        if let others = other.containers { add(containers: others) }
+        if let only, only == other.only { return }
+        var several = several
+        several.add(other.several)
+        contents = .several(several)
+    }
+
+    /// Whether the same values are known of both.
+    public static func == (left: FlowProcesses, right: FlowProcesses) -> Bool {
+        if let one = left.only, let other = right.only { return one == other }
+        return left.several == right.several
     }
 }
 

@@ -61,7 +61,16 @@ extension Datapath {
     /// Whether sockets are read.
     public var readsSockets: Bool { sockets != nil }
 
-    /// The maximum number of reports that wait for a scan; later reports stay in the ring until the next scan.
+    /// Slots that are fetched into the cache before the first of them is looked at.
+    private static let searchesAtOnce = 16
+
+    /// The most reports of a batch: half a megabyte, which stays in the cache until the next stage reads it.
+    private static let batchReports = 2048
+
+    /// The most reports whose memory is kept between scans: 1 MiB.
+    private static let keptReports = 10_000
+
+    /// The most reports that wait for a scan; later ones stay in the ring until there was one.
     private static let reportLimit = 1 << 17
 
     /// A descriptor that becomes readable when ``drainSockets()`` has work.
@@ -88,17 +97,32 @@ extension Datapath {
     func emitSocketReports(isLast: Bool, _ emit: (FlowBatch) -> Void) {
         guard !socketReports.isEmpty else { return }
         var batch = FlowBatch()
-        var later: [weir_socket_report] = []
-        // Interfaces that are being detached keep their positions until their last counts are read.
+        batch.sockets.reserveCapacity(min(socketReports.count, Self.batchReports))
+        // Interfaces that are being detached keep theirs until their last counts are read.
         let places = positionsByIndex
-        for report in socketReports {
-            if let place = places[report.ifindex], let flow = flow(of: report, at: place) {
-                batch.sockets.append(flow)
-            } else if !isLast {
-                later.append(report)
+        var later = 0
+        var searches: [FlowTableReader.Search?] = []
+        for first in stride(from: 0, to: socketReports.count, by: Self.searchesAtOnce) {
+            let indices = first..<min(first + Self.searchesAtOnce, socketReports.count)
+            if batch.sockets.count + indices.count > Self.batchReports {
+                emit(batch)
+                batch.sockets = []
+                batch.sockets.reserveCapacity(Self.batchReports)
+            }
+            searches.removeAll(keepingCapacity: true)
+            for index in indices { searches.append(search(for: socketReports[index], places)) }
+            for (index, search) in zip(indices, searches) {
+                let report = socketReports[index]
+                if let flow = flow(of: report, search, places) {
+                    batch.sockets.append(flow)
+                } else if !isLast {
+                    socketReports[later] = report
+                    later += 1
+                }
             }
         }
-        socketReports = later
+        socketReports.removeLast(socketReports.count - later)
+        if socketReports.capacity > Self.keptReports, later == 0 { socketReports = [] }
         if !batch.isEmpty { emit(batch) }
     }
 
@@ -109,42 +133,74 @@ extension Datapath {
 
     /// Returns the flow of a reported socket, if it has a slot and has begun.
     ///
-    /// A socket of this host is the far end of flows on its interfaces. Its connections to a workload behind an interface
-    /// are not reported, because the workload is the reporting endpoint there.
-    private func flow(of report: weir_socket_report, at place: Int) -> FlowSocket? {
-        let isHost = report.flags & UInt32(WEIR_SOCKET_IS_HOST) != 0
-        // Packets that this host sends through a bond or VLAN are counted at its lower interfaces.
-        let places = isHost ? [place] + uppers.lowers(of: place) : [place]
-        for position in places where (roles[position] == .host) == isHost {
-            guard let flowID = table.flowID(of: weir_flow_slot(report, isNear: !isHost, position: position)) else {
-                continue
-            }
-            return FlowSocket(
-                flowID: flowID,
-                isNear: !isHost,
-                statistics: collects.contains(.tcp) && !report.isDatagram ? TCPStatistics(report) : nil,
-                process: processPrograms?.process(report.owner)
-            )
+    /// A socket of this host is the far end of flows on its interfaces. Its connections to a workload behind one are not
+    /// reported, because the workload is the reporting endpoint there.
+    private func flow(
+        of report: weir_socket_report,
+        _ search: FlowTableReader.Search?,
+        _ places: [UInt32: Int]
+    ) -> FlowSocket? {
+        let isHost = report.isHost
+        var flowID = search.flatMap { table.flowID(of: $0) }
+        if flowID == nil, isHost, let place = places[report.ifindex] {
+            // Packets that this host sends through a bond or VLAN are counted below it.
+            flowID =
+                uppers.lowers(of: place).lazy.compactMap { self.search(for: report, at: $0) }
+                .compactMap { self.table.flowID(of: $0) }.first
         }
-        return nil
+        guard let flowID else { return nil }
+        return FlowSocket(
+            flowID: flowID,
+            isNear: !isHost,
+            statistics: collects.contains(.tcp) && !report.isDatagram ? TCPStatistics(report) : nil,
+            process: processPrograms?.process(report.owner)
+        )
+    }
+
+    private func search(for report: weir_socket_report, _ places: [UInt32: Int]) -> FlowTableReader.Search? {
+        places[report.ifindex].flatMap { search(for: report, at: $0) }
+    }
+
+    private func search(for report: weir_socket_report, at position: Int) -> FlowTableReader.Search? {
+        guard (roles[position] == .host) == report.isHost else { return nil }
+        return table.search(for: weir_flow_slot(report, isNear: !report.isHost, position: position))
     }
 }
 
 extension FlowTableReader {
-    /// Returns the identifier of the flow with a given key, if the flow has begun and not ended.
-    func flowID(of wanted: weir_flow_slot) -> UInt32? {
-        slotIndex(of: wanted) { hasBegun($0) }.map { UInt32($0) }
+    /// A search for the flow with the key of a slot.
+    struct Search {
+        fileprivate var wanted: weir_flow_slot
+        /// The slot where it begins.
+        fileprivate var home: UInt32
+    }
+
+    /// Begins a search: fetches the slot where it begins into the cache.
+    func search(for wanted: weir_flow_slot) -> Search {
+        var wanted = wanted
+        let home = unsafe withUnsafePointer(to: configuration) { unsafe weir_slot_home(&wanted, $0) }
+        let index = Int(home & configuration.slot_mask)
+        table.need(index)
+        unsafe weir_slot_prefetch(table.slots.base + index, table.taken.base + index)
+        return Search(wanted: wanted, home: home)
+    }
+
+    /// The identifier of the flow with a key, if it has begun and not ended.
+    func flowID(of search: Search) -> UInt32? {
+        slotIndex(of: search) { hasBegun($0) }.map { UInt32($0) }
     }
 
     /// Returns the index of the live slot with a given key for which `isRight` returns true.
     ///
     /// The index is the identifier of the flow, even if no scan has found the flow yet.
     func slotIndex(of wanted: weir_flow_slot, where isRight: (Int) -> Bool = { _ in true }) -> Int? {
-        var wanted = wanted
-        var configuration = configuration
-        let home = unsafe weir_slot_home(&wanted, &configuration)
+        slotIndex(of: search(for: wanted), where: isRight)
+    }
+
+    private func slotIndex(of search: Search, where isRight: (Int) -> Bool) -> Int? {
+        var wanted = search.wanted
         for step in 0..<UInt32(WEIR_WINDOW) {
-            let index = Int((home &+ step) & configuration.slot_mask)
+            let index = Int((search.home &+ step) & configuration.slot_mask)
             table.need(index)
             let slot = unsafe table.slots.base + index
             guard unsafe weir_slot_head(slot) != 0 else { return nil }
@@ -177,7 +233,10 @@ extension weir_flow_slot {
 }
 
 extension weir_socket_report {
-    /// Whether it is a report of a UDP socket.
+    /// Whether it is of a socket of this host.
+    fileprivate var isHost: Bool { flags & UInt32(WEIR_SOCKET_IS_HOST) != 0 }
+
+    /// Whether it is of UDP.
     fileprivate var isDatagram: Bool { flags & UInt32(WEIR_SOCKET_IS_DATAGRAM) != 0 }
 }
 

@@ -26,8 +26,8 @@ final class ProcessPrograms {
         }
 
         func hash(into hasher: inout Hasher) {
-            hasher.combine(process)
-            hasher.combine(start)
+            // Processes that begin at the same time have different numbers.
+            hasher.combine(start ^ UInt64(process) << 32)
         }
     }
 

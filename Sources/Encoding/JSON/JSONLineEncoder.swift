@@ -13,6 +13,7 @@ public struct JSONLineEncoder: ~Copyable {
     private var labelSets: TextCache<LabelSet>
     private var services: TextCache<ServicePort>
     private var policyTraces: TextCache<PolicyTrace>
+    private var processes: TextCache<FlowProcess>
     private let limits: RecordLimits
     /// The last endpoint whose labels were shortened.
     public private(set) var lastShortened: Endpoint?
@@ -20,9 +21,10 @@ public struct JSONLineEncoder: ~Copyable {
     private var dropReason = ByteBuffer(capacity: 64)
     /// The change behind the current record's verdict; it is rare as well.
     private var cause = ByteBuffer(capacity: 64)
-    /// The domain names of the current record.
+    /// Domain names of a record; those of the next one are often the same.
     private var domains = ByteBuffer(capacity: 64)
-    /// The process name of the current record, and the arguments; empty if none are known.
+    private var renderedDomains: [String] = []
+    /// The name of the processes of the record at hand, if they are several, and their arguments; empty if none are known.
     private var processName = ByteBuffer(capacity: 64)
     private var processArguments = ByteBuffer(capacity: 64)
     /// The container of the current record, and its name; empty if they are not known.
@@ -53,6 +55,7 @@ public struct JSONLineEncoder: ~Copyable {
         labelSets = TextCache(limits)
         services = TextCache(limits)
         policyTraces = TextCache(limits)
+        processes = TextCache(limits)
         plan = JSONPlan(extendedFields ? FlowField.standard + FlowField.extensions : FlowField.standard)
     }
 
@@ -68,7 +71,10 @@ public struct JSONLineEncoder: ~Copyable {
     /// The number of policy traces with cached text.
     public var cachedPolicyTraces: Int { policyTraces.count }
 
-    /// The maximum size of a line, in bytes.
+    /// The number of processes that are held as text.
+    public var cachedProcesses: Int { processes.count }
+
+    /// The most bytes of one line.
     public var maximumLineBytes: Int { plan.maximumSize + limits.maximumTextBytes }
 
     /// The number of texts that were shortened so far.
@@ -86,6 +92,7 @@ public struct JSONLineEncoder: ~Copyable {
         labelSets.forgetUnused()
         services.forgetUnused()
         policyTraces.forgetUnused()
+        processes.forgetUnused()
     }
 
     /// Appends a record as a line.
@@ -101,12 +108,13 @@ public struct JSONLineEncoder: ~Copyable {
             renderCause(of: record)
             renderContainer(of: record)
         }
-        renderProcesses(of: record)
-        renderDomains(of: record)
+        let processText = processText(of: record)
+        let hasDomains = renderDomains(of: record)
         buffer.reserve(
             plan.maximumSize + sourceText.count + destinationText.count + (sourceLabels?.count ?? 0)
                 + (destinationLabels?.count ?? 0) + (serviceText?.count ?? 0) + (policyText?.count ?? 0)
                 + dropReason.count + cause.count + domains.count + processName.count + processArguments.count
+                + (processText?.count ?? 0)
                 + containerID.count + containerName.count
         )
         var cursor = buffer.cursor()
@@ -133,9 +141,11 @@ public struct JSONLineEncoder: ~Copyable {
             case .policies: write(policies: policyText, to: &cursor)
             case .dropReason: write(dropReason, to: &cursor)
             case .causedBy: write(cause, to: &cursor)
-            case .domains: write(domains, to: &cursor)
-            case .processName: write(processName, to: &cursor, insteadOfNone: dash)
-            case .processArguments: write(processArguments, to: &cursor, insteadOfNone: noArguments)
+            case .domains where hasDomains: write(domains, to: &cursor)
+            case .domains: cursor.text(null)
+            case .processName: write(processText?.first, or: processName, to: &cursor, insteadOfNone: dash)
+            case .processArguments:
+                write(processText?.second, or: processArguments, to: &cursor, insteadOfNone: noArguments)
             case .processID: writeProcessID(of: record, to: &cursor)
             case .tcpFlags: write(record.tcpFlags, to: &cursor)
             case .containerID: write(containerID, to: &cursor, insteadOfNone: dash)
@@ -194,15 +204,20 @@ extension JSONLineEncoder {
         if let reason = record.drops?.reason { _ = dropReason.appendJSON(reason.name, limit: RecordLimits.nameBytes) }
     }
 
-    private mutating func renderDomains(of record: borrowing FlowRecord) {
+    /// Renders domain names; returns whether there are any that fit.
+    private mutating func renderDomains(of record: borrowing FlowRecord) -> Bool {
+        guard !record.domains.isEmpty else { return false }
+        if record.domains == renderedDomains { return !domains.isEmpty }
+        renderedDomains = record.domains
         domains.removeAll()
-        guard !record.domains.isEmpty else { return }
         domains.append(UInt8(ascii: "["))
         let names = record.domains.prefix(FlowRecord.domainLimit)
         guard domains.appendElements(names, limit: RecordLimits.domainBytes) < names.count else {
-            return domains.removeAll()
+            domains.removeAll()
+            return false
         }
         domains.append(UInt8(ascii: "]"))
+        return true
     }
 
     private mutating func renderCause(of record: borrowing FlowRecord) {
@@ -215,13 +230,16 @@ extension JSONLineEncoder {
 extension JSONLineEncoder {
     // Reading `processes` as a whole would copy it.
 
-    private mutating func renderProcesses(of record: borrowing FlowRecord) {
+    /// Returns the texts of the only process of a record; nil if none is known, or if there are several, whose texts are rendered.
+    private mutating func processText(of record: borrowing FlowRecord) -> CachedText? {
         processName.removeAll()
         processArguments.removeAll()
-        guard record.processes != nil else { return }
+        guard record.processes != nil else { return nil }
+        if let only = record.processes?.only { return processes.text(of: only.number) ?? processes.render(only) }
         _ = processName.appendJSON(record.processes?.name?.text ?? "*", limit: RecordLimits.nameBytes)
-        guard let texts = record.processes?.arguments, !texts.isEmpty else { return }
+        guard let texts = record.processes?.arguments, !texts.isEmpty else { return nil }
         processArguments.appendList(texts.prefix(FlowProcesses.argumentLimit), limit: RecordLimits.argumentBytes)
+        return nil
     }
 
     private mutating func renderContainer(of record: borrowing FlowRecord) {
@@ -376,6 +394,17 @@ extension JSONLineEncoder {
         write(text, to: &cursor, insteadOfNone: null)
     }
 
+    /// Writes a part of a process's texts, else a text that was rendered for this record, else another.
+    private func write(
+        _ part: Range<Int>?,
+        or text: borrowing ByteBuffer,
+        to cursor: inout ByteCursor,
+        insteadOfNone none: ShortText
+    ) {
+        guard let part, !part.isEmpty else { return write(text, to: &cursor, insteadOfNone: none) }
+        unsafe cursor.copy(processes.bytes.address(of: part.lowerBound), count: part.count)
+    }
+
     private func write(_ text: borrowing ByteBuffer, to cursor: inout ByteCursor, insteadOfNone none: ShortText) {
         guard !text.isEmpty else { return cursor.text(none) }
         unsafe cursor.copy(text.address(of: 0), count: text.count)
@@ -383,8 +412,8 @@ extension JSONLineEncoder {
 }
 
 extension ByteBuffer {
-    /// Appends a list of texts, at least one; each is truncated to a number of bytes of JSON.
-    fileprivate mutating func appendList(_ texts: ArraySlice<String>, limit: Int) {
+    /// Appends a list of texts, at least one, each cut off at so many bytes of JSON.
+    mutating func appendList(_ texts: ArraySlice<String>, limit: Int) {
         var separator = UInt8(ascii: "[")
         for text in texts {
             append(separator)

@@ -50,7 +50,7 @@ struct CachedText {
 /// An immutable shared object whose text is cached.
 protocol TextSource: AnyObject {
     /// A number that no other object of this type has or had.
-    var id: UInt64 { get }
+    var textNumber: UInt64 { get }
 
     /// Appends the text in up to three parts, and returns their lengths.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText
@@ -101,7 +101,7 @@ struct TextCache<Source: TextSource>: ~Copyable {
         var text = source.render(into: &bytes, limits)
         text.offset = offset
         if text.isShortened { shortened += 1 }
-        insert(Entry(id: source.id, lastUse: turn, text: text))
+        insert(Entry(id: source.textNumber, lastUse: turn, text: text))
         return text
     }
 

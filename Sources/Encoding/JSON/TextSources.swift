@@ -1,6 +1,8 @@
 import FlowModel
 
 extension Endpoint: TextSource {
+    var textNumber: UInt64 { id }
+
     /// The full name, the aggregated name and the namespace; the kind is the short value.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         var isShortened = false
@@ -15,7 +17,9 @@ extension Endpoint: TextSource {
 }
 
 extension LabelSet: TextSource {
-    /// The value of the format's label fields, all in the first part.
+    var textNumber: UInt64 { id }
+
+    /// The object of the format's label fields, all in the first part.
     ///
     /// Labels that do not fit are left out; an additional label contains their number.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
@@ -32,8 +36,9 @@ extension LabelSet: TextSource {
 }
 
 extension PolicyTrace: TextSource {
-    /// The two halves of the format's policies object: the enforced hits, then the pending hits and the hits of forwarded
-    /// traffic.
+    var textNumber: UInt64 { id }
+
+    /// The enforced hits, and the pending hits and those of forwarded traffic, each with its key: the beginning and the end of the format's object.
     ///
     /// The halves in a record may be from different traces.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
@@ -53,7 +58,9 @@ extension PolicyTrace: TextSource {
 }
 
 extension ServicePort: TextSource {
-    /// All fields of a service with their keys, separated by commas; the second part has no port name.
+    var textNumber: UInt64 { id }
+
+    /// All fields of a service with their keys, separated by commas; in the second part without the name of the port.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
         let isShortened = bytes.appendService(namespace, name, portName ?? "-", port)
@@ -68,6 +75,19 @@ extension ServicePort: TextSource {
         _ = bytes.appendService("-", "-", "-", 0)
         return bytes.take()
     }()
+}
+
+extension FlowProcess: TextSource {
+    var textNumber: UInt64 { number }
+
+    /// The name, and the list of the arguments, which is empty if they are not known.
+    func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
+        let begin = bytes.count
+        _ = bytes.appendJSON(name.text, limit: RecordLimits.nameBytes)
+        let end = bytes.count
+        if let arguments { bytes.appendList([arguments], limit: RecordLimits.argumentBytes) }
+        return CachedText(end - begin, bytes.count - end)
+    }
 }
 
 extension ByteBuffer {

@@ -205,7 +205,7 @@ public struct FlowAggregator: ~Copyable {
             named.namedContainer = name
             emit(named)
         }
-        let domains = domains.map { ledger.domains(by: $0, isOwn: resolver.isOwn) } ?? [:]
+        let domains = domains.map { ledger.domains(by: $0, isOwn: resolver.isOwn) } ?? []
         if let hasTime {
             let late = ledger.endLastInterval(
                 interval,

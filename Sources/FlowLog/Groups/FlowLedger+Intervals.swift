@@ -8,13 +8,13 @@ extension FlowLedger {
     ///   - interval: the seconds of the interval.
     ///   - evaluator: evaluates the present policies, including pending ones.
     ///   - names: looks up domain names for policies.
-    ///   - domains: domain names of destinations, by group.
+    ///   - domains: domain names of destinations, by group; empty if none are known.
     ///   - emit: called with each record, groups in the order of their numbers.
     mutating func endInterval(
         _ interval: ClosedRange<Int64>,
         policies evaluator: (any PolicyEvaluator)?,
         names: DestinationNames,
-        domains: [UInt32: [String]] = [:],
+        domains: [[String]] = [],
         emit: (borrowing FlowRecord) -> Void
     ) {
         let survey = IntervalSurvey(of: flows, flags, endpoints: &folding.endpoints, groupLimit: groups.limit)
@@ -42,7 +42,7 @@ extension FlowLedger {
     ///   - interval: the seconds of the interval.
     ///   - evaluator: evaluates the present policies, including pending ones.
     ///   - names: looks up domain names for policies.
-    ///   - domains: domain names of destinations, by group.
+    ///   - domains: domain names of destinations, by group; empty if none are known.
     ///   - hasTime: whether there is time for more records.
     ///   - emit: called with each record, those of interfaces with few groups first.
     /// - Returns: the groups for which there was not enough time.
@@ -50,7 +50,7 @@ extension FlowLedger {
         _ interval: ClosedRange<Int64>,
         policies evaluator: (any PolicyEvaluator)?,
         names: DestinationNames,
-        domains: [UInt32: [String]] = [:],
+        domains: [[String]] = [],
         while hasTime: () -> Bool,
         emit: (borrowing FlowRecord) -> Void
     ) -> [UnreportedGroup] {
@@ -95,17 +95,16 @@ extension FlowLedger {
         _ evaluator: (any PolicyEvaluator)?,
         _ names: DestinationNames,
         _ survey: borrowing IntervalSurvey,
-        _ domains: [UInt32: [String]],
+        _ domains: [[String]],
         _ emit: (borrowing FlowRecord) -> Void
     ) {
         if !report.isOfNothingDenied {
             let hasPolicies = report.key.policies != GroupKey.none
             let pending = hasPolicies ? evaluator.flatMap { trace(of: survey.flow(of: group), by: $0, names) } : nil
             var record = folding.record(of: report, pending: pending, as: group, in: survey, interval: interval)
-            if !domains.isEmpty, let names = domains[group] { record.domains = names }
+            if !domains.isEmpty { record.domains = domains[Int(group)] }
             if processes.isOn {
-                let parts = processes.parts(of: report, as: group, flags: record.tcpFlags)
-                for part in parts { emit(record.divided(to: part)) }
+                processes.emit(record, of: report, as: group, emit)
             } else {
                 emit(record)
             }

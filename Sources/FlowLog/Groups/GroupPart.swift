@@ -18,8 +18,8 @@ struct GroupPart {
     /// Creates an empty value.
     init() {}
 
-    /// Takes the whole report.
-    init(_ report: GroupReport, sockets: SocketSummary?, flags: TCPFlags) {
+    /// Takes all of a report.
+    init(_ report: borrowing GroupReport, sockets: SocketSummary?, flags: TCPFlags) {
         self.flags = flags
         traffic = report.traffic
         counts = report.counts
@@ -83,7 +83,14 @@ struct GroupPart {
 }
 
 extension FlowRecord {
-    /// Returns the record of a part of a group, with the other fields of the group's record.
+    /// Takes statistics of sockets in place of its own.
+    mutating func take(_ sockets: SocketSummary) {
+        tcp = sockets.tcp
+        handshakes = sockets.handshakes
+        lookups = sockets.lookups
+    }
+
+    /// Returns the record of a part of a group, made from the group's record.
     func divided(to part: GroupPart) -> FlowRecord {
         var record = self
         record.inbound = part.traffic.inbound
@@ -94,9 +101,7 @@ extension FlowRecord {
             completed: UInt64(part.counts.completed)
         )
         record.drops = part.drops
-        record.tcp = part.sockets.tcp
-        record.handshakes = part.sockets.handshakes
-        record.lookups = part.sockets.lookups
+        record.take(part.sockets)
         record.tcpFlags = part.flags
         record.processes = part.processes
         return record

@@ -62,7 +62,7 @@ struct GroupKey: Hashable {
 }
 
 /// The traffic of a group in an interval, as its reporting endpoint sees it.
-struct GroupTraffic {
+struct GroupTraffic: Equatable {
     /// Traffic to the reporting endpoint.
     var inbound = TrafficCounters.zero
     /// Traffic from the reporting endpoint.

@@ -2,6 +2,10 @@ import FlowModel
 
 /// The flows of a group whose processes have the same name.
 struct ProcessRow {
+    /// The group.
+    var group: UInt32
+    /// The row of the group that was made next; ``ProcessRows/none`` for the last one.
+    var next = ProcessRows.none
     /// The name.
     let name: ProcessName
     /// The flows' part of their group's report, without the processes.
@@ -10,43 +14,72 @@ struct ProcessRow {
     var kept: UInt16 = 0
     /// A bit for each of these places whose process has active flows.
     var active: UInt16 = 0
-    /// Processes with flows; nil at free places.
-    private var processes: [FlowProcess?] = []
+    /// The process at place 0; nil if it is free.
+    private var first: FlowProcess?
+    /// Those at the other places, which few rows have.
+    private var others: [FlowProcess?] = []
 
-    /// A row without flows.
-    init(name: ProcessName) {
+    /// A row of a group, without flows.
+    init(of group: UInt32, name: ProcessName) {
+        self.group = group
         self.name = name
     }
 
     /// The process at a place in use.
-    func process(at place: UInt8) -> FlowProcess? { processes[Int(place)] }
+    func process(at place: UInt8) -> FlowProcess? { place == 0 ? first : others[Int(place) - 1] }
+
+    /// The processes with flows that are kept; nil if there are none.
+    private var keptProcesses: FlowProcesses? {
+        if kept == 1 { return first.map { FlowProcesses($0) } }
+        var processes: FlowProcesses?
+        for place in 0...UInt8(others.count) where kept & 1 << UInt16(place) != 0 {
+            guard let process = process(at: place) else { continue }
+            if processes == nil { processes = FlowProcesses(process) } else { processes?.add(process) }
+        }
+        return processes
+    }
 
     /// The row's part of its group's report, with the processes of kept flows.
     var finished: GroupPart {
         var part = part
-        for (place, process) in processes.enumerated() where kept & 1 << place != 0 {
-            guard let process else { continue }
-            if part.processes == nil { part.processes = FlowProcesses(process) } else { part.processes?.add(process) }
-        }
+        part.processes = keptProcesses
         return part
     }
 
-    /// Clears the counts of the interval, and removes processes without active flows.
+    /// Whether all flows of a group's report count for the row.
+    func isAll(of report: borrowing GroupReport) -> Bool {
+        kept != 0 && part.counts.total == report.counts.total && part.traffic == report.traffic
+            && part.drops?.inbound == report.drops?.inbound && part.drops?.outbound == report.drops?.outbound
+    }
+
+    /// Adds the properties of the row to the record of a group all of whose flows count for it.
+    func complete(_ record: inout FlowRecord) {
+        record.take(part.sockets)
+        record.processes = keptProcesses
+    }
+
+    /// Forgets the counts of the interval, and processes without active flows.
     mutating func beginInterval() {
-        for place in processes.indices where active & 1 << place == 0 { processes[place] = nil }
+        if active & 1 == 0 { first = nil }
+        for place in others.indices where active & 2 << UInt16(place) == 0 { others[place] = nil }
         part = GroupPart()
         (kept, active) = (0, 0)
     }
 
     /// Returns the place of a process, and adds the process if there is room; else the last place.
     mutating func place(of process: FlowProcess) -> UInt8 {
-        if let same = processes.firstIndex(of: process) { return UInt8(same) }
-        if let free = processes.firstIndex(of: nil) {
-            processes[free] = process
-            return UInt8(free)
+        if first == process { return 0 }
+        if let same = others.firstIndex(of: process) { return UInt8(same + 1) }
+        if first == nil {
+            first = process
+            return 0
         }
-        guard processes.count < ProcessRows.limit else { return UInt8(ProcessRows.limit - 1) }
-        processes.append(process)
-        return UInt8(processes.count - 1)
+        if let free = others.firstIndex(of: nil) {
+            others[free] = process
+            return UInt8(free + 1)
+        }
+        guard others.count + 1 < ProcessRows.limit else { return UInt8(ProcessRows.limit - 1) }
+        others.append(process)
+        return UInt8(others.count)
     }
 }

@@ -14,16 +14,17 @@ struct ProcessRows {
         var traffic = GroupTraffic()
     }
 
-    private static let none = UInt32.max
-    /// The maximum number of rows of a group, and of processes of a row; further ones count for the last.
+    /// The number of no row.
+    static let none = UInt32.max
+    /// The most rows of a group, and the most processes of a row; further ones count for the last.
     static let limit = FlowProcesses.limit
 
     /// Whether processes are collected.
     let isOn: Bool
     private var flows: [Flow] = []
     private var rows = Slab<ProcessRow>()
-    /// The rows of each group that has any, in the order of their creation.
-    private var byGroup: [UInt32: [UInt32]] = [:]
+    /// The row of each group that was made first, by the number of the group; ``none`` if it has none.
+    private var firstRows: [UInt32] = []
     /// Dropped packets of flows in the interval.
     private var drops: [UInt32: FlowRecord.Drops] = [:]
     /// Socket statistics of flows whose process is not known yet.
@@ -85,20 +86,36 @@ struct ProcessRows {
 
     /// Assigns a flow to a process.
     private mutating func own(_ flow: UInt32, in group: UInt32, by process: FlowProcess) {
-        if self.process(of: flow) == process, byGroup[group]?.contains(flows[Int(flow)].row) == true { return }
+        let (known, place) = (flows[Int(flow)].row, flows[Int(flow)].process)
+        if known != Self.none, rows[known].group == group, rows[known].process(at: place) == process { return }
         let row = row(of: process, in: group)
         flows[Int(flow)].row = row
         flows[Int(flow)].process = rows[row].place(of: process)
-        if let sockets = early.removeValue(forKey: flow) { rows[row].part.sockets.add(sockets) }
+        if !early.isEmpty, let said = early.removeValue(forKey: flow) { rows[row].part.sockets.add(said) }
     }
 
     private mutating func row(of process: FlowProcess, in group: UInt32) -> UInt32 {
-        let known = byGroup[group] ?? []
-        if let same = known.first(where: { rows[$0].name == process.name }) { return same }
-        if known.count == Self.limit, let last = known.last { return last }
-        let row = rows.insert(ProcessRow(name: process.name))
-        byGroup[group, default: []].append(row)
+        var (last, count) = (Self.none, 0)
+        var known = firstRow(of: group)
+        while known != Self.none {
+            if rows[known].name == process.name { return known }
+            (last, count) = (known, count + 1)
+            known = rows[known].next
+        }
+        if count == Self.limit { return last }
+        let row = rows.insert(ProcessRow(of: group, name: process.name))
+        if last != Self.none { rows[last].next = row } else { setFirstRow(row, of: group) }
         return row
+    }
+
+    private func firstRow(of group: UInt32) -> UInt32 {
+        Int(group) < firstRows.count ? firstRows[Int(group)] : Self.none
+    }
+
+    private mutating func setFirstRow(_ row: UInt32, of group: UInt32) {
+        let missing = Int(group) + 1 - firstRows.count
+        if missing > 0 { firstRows.append(contentsOf: repeatElement(Self.none, count: missing)) }
+        firstRows[Int(group)] = row
     }
 }
 
@@ -131,17 +148,37 @@ extension ProcessRows {
         }
     }
 
-    /// Returns the parts of a group's report, at least one; their sum is the report.
+    /// Emits the record of a group's report, divided among its processes.
+    func emit(
+        _ record: consuming FlowRecord,
+        of report: borrowing GroupReport,
+        as group: UInt32,
+        _ emit: (borrowing FlowRecord) -> Void
+    ) {
+        let first = firstRow(of: group)
+        guard first != Self.none else {
+            if let sockets = unowned.isEmpty ? nil : unowned[group] { record.take(sockets) }
+            return emit(record)
+        }
+        if rows[first].next == Self.none, rows[first].isAll(of: report) {
+            rows[first].complete(&record)
+            return emit(record)
+        }
+        for part in parts(of: report, as: group) { emit(record.divided(to: part)) }
+    }
+
+    /// Returns the parts of the report of a group with rows, at least one; the sum of their numbers is the report's.
     ///
-    /// The first process names have a part each (`flowLogsFilePerFlowProcessLimit`), the others share one. Flows without a
-    /// known process are the last part.
-    func parts(of report: GroupReport, as group: UInt32, flags all: TCPFlags) -> [GroupPart] {
-        let rows = byGroup[group]
-        var rest = GroupPart(report, sockets: unowned[group], flags: rows == nil ? all : unownedFlags[group] ?? [])
-        guard let rows else { return [rest] }
+    /// The first names have a part each (`flowLogsFilePerFlowProcessLimit`), the others share one. Flows of no known process
+    /// are the last part.
+    private func parts(of report: borrowing GroupReport, as group: UInt32) -> [GroupPart] {
+        var rest = GroupPart(report, sockets: unowned[group], flags: unownedFlags[group] ?? [])
         var parts: [GroupPart] = []
-        for row in rows where self.rows[row].kept != 0 {
-            let part = self.rows[row].finished
+        var row = firstRow(of: group)
+        while row != Self.none {
+            defer { row = rows[row].next }
+            guard rows[row].kept != 0 else { continue }
+            let part = rows[row].finished
             rest.subtract(part)
             if parts.count <= FlowRecord.processLimit { parts.append(part) } else { parts[parts.count - 1].add(part) }
         }
@@ -158,11 +195,23 @@ extension ProcessRows {
         unownedFlags.removeAll()
         drops.removeAll()
         for flow in flows.indices { flows[flow].traffic = GroupTraffic() }
-        for (group, numbers) in byGroup {
-            for row in numbers where rows[row].active == 0 { rows.remove(row) }
-            let left = numbers.filter { rows[$0].active != 0 }
-            byGroup[group] = left.isEmpty ? nil : left
-            for row in left { rows[row].beginInterval() }
+        for group in firstRows.indices where firstRows[group] != Self.none { beginInterval(of: group) }
+    }
+
+    private mutating func beginInterval(of group: Int) {
+        var (row, last) = (firstRows[group], Self.none)
+        firstRows[group] = Self.none
+        while row != Self.none {
+            let next = rows[row].next
+            if rows[row].active == 0 {
+                rows.remove(row)
+            } else {
+                rows[row].beginInterval()
+                rows[row].next = Self.none
+                if last == Self.none { firstRows[group] = row } else { rows[last].next = row }
+                last = row
+            }
+            row = next
         }
     }
 
@@ -172,6 +221,15 @@ extension ProcessRows {
         var kept = Array(repeating: Flow(), count: Int(flowLimit))
         for (old, new) in moved.flows.enumerated() where new != .max { kept[Int(new)] = flows[old] }
         flows = kept
-        byGroup = Dictionary(uniqueKeysWithValues: byGroup.map { (moved.groups[Int($0)], $1) })
+        let former = firstRows
+        firstRows = []
+        for (group, first) in former.enumerated() where first != Self.none {
+            setFirstRow(first, of: moved.groups[group])
+            var row = first
+            while row != Self.none {
+                rows[row].group = moved.groups[group]
+                row = rows[row].next
+            }
+        }
     }
 }
