@@ -85,15 +85,18 @@ extension FlowAggregator {
                 fold(reported, as: flowID)
                 return nil
             }
-            flow = DeniedFlow(
+            let own = LedgerFlow(flow: reported.flow, group: reported.group, action: .allow)
+            var tracked = DeniedFlow(
                 flowID: flowID,
                 connection: ledger.resolved(reported.flow),
                 localEnd: reported.localEnd,
                 isReported: true,
                 waitingPlace: nil,
                 share: share,
-                own: LedgerFlow(flow: reported.flow, group: reported.group, action: .allow)
+                own: own
             )
+            tracked.noteCounted(for: own, in: intervalNumber)
+            flow = tracked
         case .waiting(let place, _):
             let conversation = waiting[place]
             guard hasRoom(for: conversation.share) else {

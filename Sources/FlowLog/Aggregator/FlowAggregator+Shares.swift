@@ -176,6 +176,7 @@ extension FlowAggregator {
     ) {
         let reporter = deniedFlows[place].connection.reporter
         let begun = begin(deniedFlows[place].withVerdict(action, by: reporter), reason, at: place)
+        deniedFlows[place].noteCounted(for: begun, in: intervalNumber)
         let isSource = reporter == .source
         ledger.add(
             inbound: isSource ? answers : sent,
@@ -197,6 +198,7 @@ extension FlowAggregator {
 
     private mutating func add(sent: TrafficCounters, _ answers: TrafficCounters, at place: UInt32) {
         guard let own = deniedFlows[place].own else { return }
+        if sent.packets + answers.packets > 0 { deniedFlows[place].noteCounted(for: own, in: intervalNumber) }
         let isSource = deniedFlows[place].connection.reporter == .source
         ledger.add(inbound: isSource ? answers : sent, outbound: isSource ? sent : answers, to: own.flow, in: own.group)
     }
@@ -277,12 +279,14 @@ extension FlowAggregator {
         } else {
             return
         }
+        settleOwedSocket(at: place, isLast: true)
         release(DetailCost.denied, from: flow.share)
         deniedFlows.remove(place)
     }
 
     /// Ends a flow with denied packets.
     mutating func endDenied(at place: UInt32) {
+        settleOwedSocket(at: place, isLast: true)
         let flow = deniedFlows[place]
         if let own = flow.own { ledger.end(own.flow) }
         endOtherEnd(at: place)

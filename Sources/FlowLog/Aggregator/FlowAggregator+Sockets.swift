@@ -62,10 +62,7 @@ extension FlowAggregator {
         case .held(let place, _):
             held[place].add(socket)
         case .denied(let place):
-            guard let own = deniedFlows[place].own, (deniedFlows[place].localEnd == .near) == socket.isNear else {
-                return
-            }
-            ledger.add(socket, to: own.flow, in: own.group)
+            keep(socket, at: place)
         case .waiting, .folded, .unused:
             break
         }

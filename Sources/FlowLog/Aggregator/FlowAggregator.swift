@@ -73,6 +73,10 @@ public struct FlowAggregator: ~Copyable {
     var foldedFlows: UInt64 = 0
     var unknownFlowIDs: UInt64 = 0
     var unrecordedDenials: UInt64 = 0
+    /// The number of intervals that have ended; wraps.
+    var intervalNumber: UInt32 = 0
+    /// Statistics of sockets whose flows have denied packets, until an interval has a record that they belong to.
+    var owedSockets: [UInt32: FlowSocket] = [:]
 
     /// Begins the first interval.
     ///
@@ -184,8 +188,9 @@ public struct FlowAggregator: ~Copyable {
     ///
     /// - Parameters:
     ///   - interval: the seconds of the interval.
-    ///   - hasTime: whether there is time for more records. If given, records of interfaces with few records come first, and
-    ///     groups without a record are counted in the remainders of their local ends.
+    ///   - hasTime: whether there is time for more records. If given, the interval is the last one, and records of interfaces with
+    ///     few records come first; the groups that are left when it returns false are counted in the remainders of their local
+    ///     ends.
     ///   - emit: called with each record.
     public mutating func flush(
         _ interval: ClosedRange<Int64>,
@@ -193,6 +198,7 @@ public struct FlowAggregator: ~Copyable {
         emit: (borrowing FlowRecord) -> Void
     ) {
         settleHeld()
+        settleOwedSockets(isLast: hasTime != nil)
         confirmMismatches(after: interval.upperBound - interval.lowerBound)
         let renamed = endRenamed()
         endTransitInterval()
@@ -235,6 +241,7 @@ public struct FlowAggregator: ~Copyable {
         unrecorded.transit += leftovers.transit
         unrecorded.elsewhere += leftovers.elsewhere
         intervalStart = interval.upperBound
+        intervalNumber &+= 1
         logged.endInterval()
         earlyLookups.removeAll()
         earlyLookupCount = 0

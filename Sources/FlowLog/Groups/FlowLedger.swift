@@ -53,7 +53,17 @@ struct FlowLedger {
     }
 }
 
-// MARK: - TCP flags
+extension FlowLedger {
+    /// Adds a socket's statistics to a flow that is kept until the interval ends; its group has a record then, even if nothing
+    /// was denied.
+    mutating func add(_ socket: FlowSocket, to flow: UInt32) {
+        let group = flows[flow].group
+        add(socket, to: flow, in: group)
+        groups.requireRecord(of: group)
+    }
+}
+
+// MARK: - Flags of TCP
 
 extension FlowLedger {
     /// Replaces the flags of an identifier when a new datapath flow uses it.

@@ -93,6 +93,8 @@ struct GroupReport {
     let drops: FlowRecord.Drops?
     /// Statistics of its sockets; nil if there are none.
     let sockets: SocketSummary?
+    /// Whether it has a record even if nothing was denied.
+    let isRequired: Bool
 
     /// Whether no flow is left; this report is then the group's last one.
     var isLast: Bool { counts.live == 0 }
@@ -101,7 +103,7 @@ struct GroupReport {
     ///
     /// A denied connection does not stay active between its attempts, so there is nothing to report.
     var isOfNothingDenied: Bool {
-        key.action == .deny && drops == nil && traffic.inbound == .zero && traffic.outbound == .zero
+        key.action == .deny && !isRequired && drops == nil && traffic.inbound == .zero && traffic.outbound == .zero
     }
 }
 
@@ -117,6 +119,8 @@ struct GroupTable {
     private var drops: [UInt32: FlowRecord.Drops] = [:]
     /// The socket statistics of groups that have any in the interval.
     private var sockets: [UInt32: SocketSummary] = [:]
+    /// Groups of denied flows with a record in the interval, whether any packet was denied or not.
+    private var required: Set<UInt32> = []
 
     /// Groups with socket statistics in the interval.
     var socketCount: Int { sockets.count }
@@ -172,7 +176,12 @@ struct GroupTable {
         sockets[group, default: SocketSummary()].add(socket)
     }
 
-    /// Whether most of the memory belongs to removed groups.
+    /// Makes a group of denied flows have a record in the interval, even if no packet was denied.
+    mutating func requireRecord(of group: UInt32) {
+        if keys[group].action == .deny { required.insert(group) }
+    }
+
+    /// Whether most of the memory belongs to groups that are gone.
     var isSparse: Bool { keys.isSparse }
 
     /// Frees unused memory.
@@ -254,7 +263,8 @@ struct GroupTable {
             traffic: traffic[position],
             counts: counts[position],
             drops: drops.isEmpty ? nil : drops.removeValue(forKey: group),
-            sockets: sockets.isEmpty ? nil : sockets.removeValue(forKey: group)
+            sockets: sockets.isEmpty ? nil : sockets.removeValue(forKey: group),
+            isRequired: !required.isEmpty && required.remove(group) != nil
         )
         traffic[position] = GroupTraffic()
         counts[position] = GroupCounts(live: report.counts.live, total: report.counts.live)

@@ -131,6 +131,8 @@ enum DetailCost {
     static let identity = 256
     /// A flow with denied packets.
     static let denied = MemoryLayout<DeniedFlow>.stride + 8
+    /// Statistics of a socket that wait for a record.
+    static let owed = MemoryLayout<FlowSocket>.stride * 2
     /// A flow that is held back.
     static let held = MemoryLayout<HeldFlow>.stride + 8
     /// A flow that is not reported.

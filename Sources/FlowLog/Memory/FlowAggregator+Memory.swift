@@ -9,7 +9,7 @@ extension FlowAggregator {
     /// The estimated memory of flows, groups and names, bytes.
     var usedMemory: Int {
         ledger.usedMemory + deniedFlows.count * DetailCost.denied + held.count * DetailCost.held
-            + waiting.count * DetailCost.waiting
+            + waiting.count * DetailCost.waiting + owedSockets.count * DetailCost.owed
     }
 
     /// Whether there is memory for a flow that begins, or for more state of a flow.

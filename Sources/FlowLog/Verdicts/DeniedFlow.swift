@@ -23,7 +23,9 @@ struct DeniedFlow {
     var isOwnCurrent = false
     /// The ledger's flow of the other end, which does not receive the packets; only while they are denied.
     var otherEnd: LedgerFlow?
-    /// The verdict with which the flow continues after a change of names.
+    /// The ledger's flows for which packets of the connection were counted, in the last interval with any.
+    private(set) var lastCounted = CountedFlows(interval: .max)
+    /// The verdict to continue with under another name.
     var resumedAction: FlowAction?
 
     /// The policies' verdict on the connection; nil until the evaluation, and if it must be repeated.
@@ -72,7 +74,35 @@ struct DeniedFlow {
         var isListed = false
     }
 
-    /// The reporter of the other end's record, if that record contains the denied packets; else nil.
+    /// The ledger's flows of the own end for which packets of the connection were counted in an interval.
+    struct CountedFlows {
+        /// The number of the interval.
+        var interval: UInt32
+        /// The flow of allowed packets; ``none`` if there were none.
+        fileprivate var allowed = none
+        /// The flow of denied packets; ``none`` if there were none.
+        fileprivate var denied = none
+
+        fileprivate static let none = UInt32.max
+
+        init(interval: UInt32) { self.interval = interval }
+    }
+
+    /// The flow for which the connection's allowed packets were counted in an interval, else that of its denied ones; nil if it
+    /// had neither.
+    func counted(in interval: UInt32) -> UInt32? {
+        guard lastCounted.interval == interval else { return nil }
+        let flow = lastCounted.allowed == CountedFlows.none ? lastCounted.denied : lastCounted.allowed
+        return flow == CountedFlows.none ? nil : flow
+    }
+
+    /// Notes that packets were counted for a flow in an interval.
+    mutating func noteCounted(for flow: LedgerFlow, in interval: UInt32) {
+        if lastCounted.interval != interval { lastCounted = CountedFlows(interval: interval) }
+        if flow.action == .allow { lastCounted.allowed = flow.flow } else { lastCounted.denied = flow.flow }
+    }
+
+    /// The end beside the own one whose record holds the denied packets; nil if there is none.
     var otherEndReporter: FlowReporter? {
         switch decider {
         case .otherEnd(let reporter): reporter

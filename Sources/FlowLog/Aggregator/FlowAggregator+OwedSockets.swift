@@ -1,0 +1,70 @@
+import FlowModel
+
+/// Statistics of sockets whose flows have denied packets.
+///
+/// They belong to the connection's record of allowed packets, else to that of denied packets. Which of them the interval has is
+/// known at its end, so they are kept until then; and until a later interval if it has neither.
+extension FlowAggregator {
+    /// Keeps the statistics of a socket; the process that owns it is known at once.
+    mutating func keep(_ socket: FlowSocket, at place: UInt32) {
+        let flow = deniedFlows[place]
+        guard flow.isReported, (flow.localEnd == .near) == socket.isNear else { return }
+        if let own = flow.own, let process = socket.process {
+            let owner = FlowSocket(flowID: socket.flowID, isNear: socket.isNear, statistics: nil, process: process)
+            ledger.add(owner, to: own.flow, in: own.group)
+        }
+        guard socket.hasNumbers else { return }
+        guard owedSockets[flow.flowID] == nil else {
+            owedSockets[flow.flowID]?.add(socket)
+            return
+        }
+        charge(DetailCost.owed, to: flow.share)
+        owedSockets[flow.flowID] = socket
+    }
+
+    /// Adds what is kept to the records of the interval, as far as it has any of the connections.
+    ///
+    /// - Parameter isLast: whether no interval follows: then records are made for the rest.
+    mutating func settleOwedSockets(isLast: Bool) {
+        guard !owedSockets.isEmpty else { return }
+        for flowID in owedSockets.keys.sorted() {
+            if case .denied(let place) = states[flowID] { settleOwedSocket(at: place, isLast: isLast) }
+        }
+    }
+
+    /// Adds what is kept of a flow to a record of the interval; makes one if there is none and the flow ends.
+    mutating func settleOwedSocket(at place: UInt32, isLast: Bool) {
+        let flow = deniedFlows[place]
+        guard !owedSockets.isEmpty, let socket = owedSockets[flow.flowID] else { return }
+        // An allowed flow has a record in each interval.
+        let own = flow.own.flatMap { $0.action == .allow || isLast ? $0.flow : nil }
+        guard let chosen = flow.counted(in: intervalNumber) ?? own else {
+            if isLast { forgetOwedSocket(of: flow) }
+            return
+        }
+        forgetOwedSocket(of: flow)
+        ledger.add(socket, to: chosen)
+    }
+
+    private mutating func forgetOwedSocket(of flow: DeniedFlow) {
+        owedSockets[flow.flowID] = nil
+        release(DetailCost.owed, from: flow.share)
+    }
+}
+
+extension FlowSocket {
+    /// Whether it has more to say than the process.
+    fileprivate var hasNumbers: Bool {
+        handshake != nil || lookups != nil || statistics.map { $0 != TCPStatistics() } == true
+    }
+
+    /// Adds a later report of the same socket.
+    fileprivate mutating func add(_ later: FlowSocket) {
+        if let more = later.statistics {
+            if statistics == nil { statistics = more } else { statistics?.add(more) }
+        }
+        if let process = later.process { self.process = process }
+        handshake.add(later.handshake)
+        lookups.add(later.lookups)
+    }
+}
