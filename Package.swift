@@ -141,7 +141,7 @@ let package = Package(
             name: "Bench",
             dependencies: [
                 "FlowModel", "CWeir", "Datapath", "ClusterModel", "Inventory", "Policy", "Encoding", "Filter",
-                "FlowLog", "Lab", "Store", "Query", "Audit", "Posix", "Compression", "Export", "Agent",
+                "FlowLog", "Names", "Lab", "Store", "Query", "Audit", "Posix", "Compression", "Export", "Agent",
                 logging,
             ],
             swiftSettings: lenient

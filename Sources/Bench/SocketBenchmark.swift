@@ -20,7 +20,7 @@ package enum SocketBenchmark {
 
     private static func measure(_ count: Int, _ report: (Measurement) -> Void) throws {
         let reader = try SocketReader()
-        let connections = try LoopbackConnections(count / 2)
+        let connections = try BenchConnections(count / 2, at: .loopback)
         let dump = try SocketDump()
         var best = (active: Double.infinity, quiet: Double.infinity, dump: Double.infinity)
         for _ in 0..<rounds {
@@ -45,74 +45,7 @@ package enum SocketBenchmark {
     private static func time(_ work: () throws -> Void) rethrows -> Double { try fastest(of: 1, work) }
 }
 
-/// TCP connections over loopback, in the namespace of the thread that creates them.
-private struct LoopbackConnections: ~Copyable {
-    private var clients: [Int32] = []
-    private var servers: [Int32] = []
-
-    init(_ count: Int) throws {
-        try Self.raiseLimit(to: rlim_t(2 * count + 256))
-        let listener = try Self.open()
-        defer { close(listener) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        try Self.check("listen", Self.call(&address) { bind(listener, $0, $1) })
-        try Self.check("listen", listen(listener, 128))
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        try Self.check("listen", Self.call(&address) { name, _ in getsockname(listener, name, &size) })
-        for _ in 0..<count {
-            clients.append(try Self.open())
-            let client = clients[clients.count - 1]
-            try Self.check("connect", Self.call(&address) { connect(client, $0, $1) })
-            servers.append(try Self.check("accept", accept(listener, nil, nil)))
-        }
-    }
-
-    deinit { for socket in clients + servers { close(socket) } }
-
-    /// Sends a byte on each connection.
-    func exchange() throws {
-        var byte: UInt8 = 0x57
-        for (client, server) in zip(clients, servers) {
-            try Self.check("send", Int32(send(client, &byte, 1, 0)))
-            try Self.check("receive", Int32(recv(server, &byte, 1, 0)))
-        }
-    }
-
-    private static func open() throws -> Int32 {
-        try check("open a socket", socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
-    }
-
-    private static func raiseLimit(to files: rlim_t) throws {
-        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        var limit = rlimit()
-        try check("read the limit of open files", getrlimit(resource, &limit))
-        guard limit.rlim_cur < files else { return }
-        limit.rlim_cur = files
-        limit.rlim_max = max(limit.rlim_max, files)
-        try check("raise the limit of open files", setrlimit(resource, &limit))
-    }
-
-    private static func call(
-        _ address: inout sockaddr_in,
-        _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Int32
-    ) -> Int32 {
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-    }
-
-    @discardableResult
-    private static func check(_ operation: String, _ result: Int32) throws -> Int32 {
-        guard result < 0 else { return result }
-        throw DatapathError.system(operation: operation, errno: errno, advice: "")
-    }
-}
-
-/// The usual way to get statistics of TCP sockets: one request of sock_diag(7) for all sockets of a namespace.
+/// The usual way to statistics of TCP sockets: one request of sock_diag(7) for all of a namespace.
 private struct SocketDump: ~Copyable {
     private let channel: Int32
     /// A header of netlink(7), and inet_diag_req_v2: IPv4, TCP, INET_DIAG_INFO, established, any addresses and ports.

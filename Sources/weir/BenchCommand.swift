@@ -8,8 +8,8 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure what Weir costs here, beside a baseline in the same run.",
         discussion: """
             Every line gives Weir's value, the baseline's, and their ratio. Times are the fastest of several rounds: on \
-            a shared machine, trust the ratios. `datapath`, `drain`, `drops`, `conntrack` and `sockets` load programs into \
-            the kernel and need root; nothing is attached to an interface of this machine, only to those of namespaces of their own.
+            a shared machine, trust the ratios. `datapath`, `drain`, `drops`, `conntrack`, `sockets` and \
+            `collect` load programs into the kernel and need root; nothing is attached to an interface of this machine, only to those of namespaces of their own.
 
             Examples:
               sudo weir bench datapath
@@ -17,12 +17,13 @@ struct BenchCommand: ParsableCommand {
               sudo weir bench drops
               sudo weir bench conntrack
               sudo weir bench sockets
+              sudo weir bench collect
               weir bench inventory
               weir bench aggregation --minutes 60
               weir bench spool --folder /var/lib/weir
             """,
         subcommands: [
-            Datapath.self, Drain.self, Drops.self, Conntrack.self, Sockets.self, Encode.self, Filter.self,
+            Datapath.self, Drain.self, Drops.self, Conntrack.self, Sockets.self, Collect.self, Encode.self, Filter.self,
             Inventory.self,
             Policy.self, Preview.self, Store.self, Audit.self, Aggregation.self, Spool.self, Pipeline.self,
         ]
@@ -93,6 +94,15 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws { try options.print(SocketBenchmark.run) }
+    }
+
+    struct Collect: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "CPU time of a record with everything collected, beside that with nothing collected."
+        )
+        @OptionGroup var options: Options
+
+        func run() throws { try options.print(CollectBenchmark.run) }
     }
 
     struct Encode: ParsableCommand {

@@ -141,8 +141,8 @@ package final class SocketReader {
     /// the ring.
     var missed: UInt64 { unsafe weir_load_u64(losses[0]) }
 
-    /// Takes the last reports of destroyed sockets.
-    func drain(_ body: (weir_socket_report) -> Void) {
+    /// Takes the last reports of sockets that are gone.
+    package func drain(_ body: (weir_socket_report) -> Void) {
         var (size, behind) = (0, UInt64(0))
         while let record = unsafe weir_ring_next(&ring, &size, &behind) {
             let report = unsafe record.load(as: weir_socket_report.self)
