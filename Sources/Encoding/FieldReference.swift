@@ -63,7 +63,9 @@ public enum FieldReference {
         segment size are samples: every five seconds and before each flush while a connection sends or receives, and at its
         end; the mean is over these samples and over all connections of the record. Retransmissions, losses and timeouts are
         exact: the counts of the sockets in the interval. They concern the packets that the reporting endpoint sent; those of
-        the other end are in its own record.
+        the other end are in its own record. A connection with denied packets has two records: the statistics are in that of
+        its allowed packets, else in that of its denied ones; of an interval without any of its packets, they are in a later
+        record, at the latest in one at its end.
 
         """
 
