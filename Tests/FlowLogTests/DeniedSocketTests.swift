@@ -83,7 +83,7 @@ struct DeniedSocketTests {
     }
 
     /// A run ends while a denied connection lives.
-    @Test func theLastIntervalHasTheRest() {
+    @Test func lastIntervalHasTheRemainder() {
         var fixture = AggregatorFixture()
         fixture.batch {
             $0.births = [AggregatorFixture.birth(1)]
