@@ -45,7 +45,7 @@ package enum SocketBenchmark {
     private static func time(_ work: () throws -> Void) rethrows -> Double { try fastest(of: 1, work) }
 }
 
-/// The usual way to statistics of TCP sockets: one request of sock_diag(7) for all of a namespace.
+/// The usual way to get statistics of TCP sockets: one request of sock_diag(7) for all sockets of a namespace.
 private struct SocketDump: ~Copyable {
     private let channel: Int32
     /// A header of netlink(7), and inet_diag_req_v2: IPv4, TCP, INET_DIAG_INFO, established, any addresses and ports.

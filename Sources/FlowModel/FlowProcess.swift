@@ -2,13 +2,13 @@
 public final class FlowProcess: Sendable, Hashable {
     /// A number that no other process object has or had.
     public let number = UniqueNumber.next()
-    /// Its identifier in the first PID namespace.
+    /// The PID in the initial PID namespace.
     public let id: UInt32
-    /// Its name.
+    /// The name.
     public let name: ProcessName
-    /// Its arguments, or the beginning of them; nil if they are not known, or not collected.
+    /// The arguments, or the beginning of them; nil if they are not known or not collected.
     public let arguments: String?
-    /// The identifier of the container that it is in; nil if it is in none, or that is not known.
+    /// The identifier of the container; nil if the process is in none, or if that is not known.
     public let container: String?
 
     /// Takes all members.
@@ -83,7 +83,7 @@ public struct ProcessName: Sendable, Hashable {
 
 /// The processes of the flows of a record: at least one.
 public struct FlowProcesses: Sendable, Equatable {
-    /// The most distinct names, and the most distinct process identifiers, that are counted.
+    /// The maximum number of distinct names, and of distinct process identifiers, that are counted.
     public static let limit = 16
 
     /// The maximum number of argument texts in a record (`flowLogsFilePerFlowProcessArgsLimit`).
@@ -120,7 +120,7 @@ public struct FlowProcesses: Sendable, Equatable {
         var ids: Few<UInt32>
         var argumentTexts: Few<String>?
         var containers: Few<String>?
-        /// Whether this stands for the processes beyond the limit of names that have records in a group.
+        /// Whether this is the set of processes beyond the limit of names with records of their own in a group.
         var areOthers = false
 
         init(_ process: FlowProcess) {
@@ -166,7 +166,7 @@ public struct FlowProcesses: Sendable, Equatable {
         }
     }
 
-    /// The name of all of them; nil if they have several, or are the others of a group.
+    /// The name that all processes have; nil if there are several names, or if these are the others of a group.
     public var name: ProcessName? {
         switch contents {
         case .one(let process): process.name
@@ -174,7 +174,7 @@ public struct FlowProcesses: Sendable, Equatable {
         }
     }
 
-    /// The number of the only one; nil if there are several.
+    /// The PID if there is only one; nil otherwise.
     public var id: UInt32? {
         switch contents {
         case .one(let process): process.id
@@ -182,7 +182,7 @@ public struct FlowProcesses: Sendable, Equatable {
         }
     }
 
-    /// The number of their names, at most ``limit``.
+    /// The number of names, at most ``limit``.
     public var nameCount: Int {
         guard case .several(let several) = contents else { return 1 }
         return several.names.count
@@ -213,7 +213,7 @@ public struct FlowProcesses: Sendable, Equatable {
     /// The text that stands for several values.
     package static let several = "*"
 
-    /// The identifier of the container that they are in; nil if it is not known, or if there are several.
+    /// The identifier of the processes' container; nil if it is not known, or if there are several.
     public var container: String? {
         switch contents {
         case .one(let process): process.container
@@ -221,7 +221,7 @@ public struct FlowProcesses: Sendable, Equatable {
         }
     }
 
-    /// The same, and ``several`` if there are several.
+    /// The same, but ``several`` if there are several.
     package var containerText: String? {
         switch contents {
         case .one(let process): process.container
@@ -229,7 +229,7 @@ public struct FlowProcesses: Sendable, Equatable {
         }
     }
 
-    /// The number of different texts of arguments, at most ``limit``; 1 if there is one process.
+    /// The number of distinct argument texts, at most ``limit``; 1 for a single process.
     public var argumentCount: Int {
         switch contents {
         case .one(let process): process.arguments == nil ? 0 : 1
@@ -238,8 +238,9 @@ public struct FlowProcesses: Sendable, Equatable {
         }
     }
 
-    /// Makes this stand for the processes beyond the limit of names that have records in a group; their record has no name
-    /// (``FlowRecord/processLimit``).
+    /// Makes this the set of processes beyond the limit of names with records of their own in a group.
+    ///
+    /// Its record has no name (``FlowRecord/processLimit``).
     package mutating func beOthers() {
         var several = several
         several.areOthers = true

@@ -70,7 +70,7 @@ extension Datapath {
     /// The most reports whose memory is kept between scans: 1 MiB.
     private static let keptReports = 10_000
 
-    /// The most reports that wait for a scan; later ones stay in the ring until there was one.
+    /// The maximum number of reports that wait for a scan; later reports stay in the ring until the next scan.
     private static let reportLimit = 1 << 17
 
     /// A descriptor that becomes readable when ``drainSockets()`` has work.
@@ -98,7 +98,7 @@ extension Datapath {
         guard !socketReports.isEmpty else { return }
         var batch = FlowBatch()
         batch.sockets.reserveCapacity(min(socketReports.count, Self.batchReports))
-        // Interfaces that are being detached keep theirs until their last counts are read.
+        // Interfaces that are being detached keep their positions until their last counts are read.
         let places = positionsByIndex
         var later = 0
         var searches: [FlowTableReader.Search?] = []
@@ -133,8 +133,8 @@ extension Datapath {
 
     /// Returns the flow of a reported socket, if it has a slot and has begun.
     ///
-    /// A socket of this host is the far end of flows on its interfaces. Its connections to a workload behind one are not
-    /// reported, because the workload is the reporting endpoint there.
+    /// A socket of this host is the far end of flows on its interfaces. Its connections to a workload behind an interface
+    /// are not reported, because the workload is the reporting endpoint there.
     private func flow(
         of report: weir_socket_report,
         _ search: FlowTableReader.Search?,
@@ -143,7 +143,7 @@ extension Datapath {
         let isHost = report.isHost
         var flowID = search.flatMap { table.flowID(of: $0) }
         if flowID == nil, isHost, let place = places[report.ifindex] {
-            // Packets that this host sends through a bond or VLAN are counted below it.
+            // Packets that this host sends through a bond or VLAN are counted at its lower interfaces.
             flowID =
                 uppers.lowers(of: place).lazy.compactMap { self.search(for: report, at: $0) }
                 .compactMap { self.table.flowID(of: $0) }.first
@@ -236,7 +236,7 @@ extension weir_socket_report {
     /// Whether it is of a socket of this host.
     fileprivate var isHost: Bool { flags & UInt32(WEIR_SOCKET_IS_HOST) != 0 }
 
-    /// Whether it is of UDP.
+    /// Whether it is a report of a UDP socket.
     fileprivate var isDatagram: Bool { flags & UInt32(WEIR_SOCKET_IS_DATAGRAM) != 0 }
 }
 

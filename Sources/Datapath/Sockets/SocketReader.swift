@@ -141,7 +141,7 @@ package final class SocketReader {
     /// the ring.
     var missed: UInt64 { unsafe weir_load_u64(losses[0]) }
 
-    /// Takes the last reports of sockets that are gone.
+    /// Takes the last reports of destroyed sockets.
     package func drain(_ body: (weir_socket_report) -> Void) {
         var (size, behind) = (0, UInt64(0))
         while let record = unsafe weir_ring_next(&ring, &size, &behind) {

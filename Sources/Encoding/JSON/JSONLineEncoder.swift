@@ -74,7 +74,7 @@ public struct JSONLineEncoder: ~Copyable {
     /// The number of processes that are held as text.
     public var cachedProcesses: Int { processes.count }
 
-    /// The most bytes of one line.
+    /// The maximum size of a line, in bytes.
     public var maximumLineBytes: Int { plan.maximumSize + limits.maximumTextBytes }
 
     /// The number of texts that were shortened so far.
@@ -412,7 +412,7 @@ extension JSONLineEncoder {
 }
 
 extension ByteBuffer {
-    /// Appends a list of texts, at least one, each cut off at so many bytes of JSON.
+    /// Appends a list of texts, at least one; each is truncated to a number of bytes of JSON.
     mutating func appendList(_ texts: ArraySlice<String>, limit: Int) {
         var separator = UInt8(ascii: "[")
         for text in texts {

@@ -19,7 +19,7 @@ extension Endpoint: TextSource {
 extension LabelSet: TextSource {
     var textNumber: UInt64 { id }
 
-    /// The object of the format's label fields, all in the first part.
+    /// The value of the format's label fields, all in the first part.
     ///
     /// Labels that do not fit are left out; an additional label contains their number.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
@@ -38,7 +38,8 @@ extension LabelSet: TextSource {
 extension PolicyTrace: TextSource {
     var textNumber: UInt64 { id }
 
-    /// The enforced hits, and the pending hits and those of forwarded traffic, each with its key: the beginning and the end of the format's object.
+    /// The two halves of the format's policies object: the enforced hits, then the pending hits and the hits of forwarded
+    /// traffic.
     ///
     /// The halves in a record may be from different traces.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
@@ -60,7 +61,7 @@ extension PolicyTrace: TextSource {
 extension ServicePort: TextSource {
     var textNumber: UInt64 { id }
 
-    /// All fields of a service with their keys, separated by commas; in the second part without the name of the port.
+    /// All fields of a service with their keys, separated by commas; the second part has no port name.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
         let isShortened = bytes.appendService(namespace, name, portName ?? "-", port)

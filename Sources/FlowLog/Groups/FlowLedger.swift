@@ -63,7 +63,7 @@ extension FlowLedger {
     }
 }
 
-// MARK: - Flags of TCP
+// MARK: - TCP flags
 
 extension FlowLedger {
     /// Replaces the flags of an identifier when a new datapath flow uses it.

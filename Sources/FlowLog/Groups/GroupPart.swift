@@ -18,7 +18,7 @@ struct GroupPart {
     /// Creates an empty value.
     init() {}
 
-    /// Takes all of a report.
+    /// Takes the whole report.
     init(_ report: borrowing GroupReport, sockets: SocketSummary?, flags: TCPFlags) {
         self.flags = flags
         traffic = report.traffic
@@ -90,7 +90,7 @@ extension FlowRecord {
         lookups = sockets.lookups
     }
 
-    /// Returns the record of a part of a group, made from the group's record.
+    /// Returns the record of a part of a group, with the other fields of the group's record.
     func divided(to part: GroupPart) -> FlowRecord {
         var record = self
         record.inbound = part.traffic.inbound

@@ -181,7 +181,7 @@ struct GroupTable {
         if keys[group].action == .deny { required.insert(group) }
     }
 
-    /// Whether most of the memory belongs to groups that are gone.
+    /// Whether most of the memory belongs to removed groups.
     var isSparse: Bool { keys.isSparse }
 
     /// Frees unused memory.

@@ -58,7 +58,7 @@ struct ProcessRow {
         record.processes = keptProcesses
     }
 
-    /// Forgets the counts of the interval, and processes without active flows.
+    /// Clears the counts of the interval, and removes processes without active flows.
     mutating func beginInterval() {
         if active & 1 == 0 { first = nil }
         for place in others.indices where active & 2 << UInt16(place) == 0 { others[place] = nil }

@@ -16,7 +16,7 @@ struct ProcessRows {
 
     /// The number of no row.
     static let none = UInt32.max
-    /// The most rows of a group, and the most processes of a row; further ones count for the last.
+    /// The maximum number of rows of a group, and of processes of a row; further ones count for the last.
     static let limit = FlowProcesses.limit
 
     /// Whether processes are collected.
@@ -169,8 +169,8 @@ extension ProcessRows {
 
     /// Returns the parts of the report of a group with rows, at least one; the sum of their numbers is the report's.
     ///
-    /// The first names have a part each (`flowLogsFilePerFlowProcessLimit`), the others share one. Flows of no known process
-    /// are the last part.
+    /// The first process names have a part each (`flowLogsFilePerFlowProcessLimit`), the others share one. Flows without a
+    /// known process are the last part.
     private func parts(of report: borrowing GroupReport, as group: UInt32) -> [GroupPart] {
         var rest = GroupPart(report, sockets: unowned[group], flags: unownedFlags[group] ?? [])
         var parts: [GroupPart] = []

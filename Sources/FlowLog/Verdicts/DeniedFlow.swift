@@ -25,7 +25,7 @@ struct DeniedFlow {
     var otherEnd: LedgerFlow?
     /// The ledger's flows for which packets of the connection were counted, in the last interval with any.
     private(set) var lastCounted = CountedFlows(interval: .max)
-    /// The verdict to continue with under another name.
+    /// The verdict with which the flow continues after a change of names.
     var resumedAction: FlowAction?
 
     /// The policies' verdict on the connection; nil until the evaluation, and if it must be repeated.
@@ -102,7 +102,7 @@ struct DeniedFlow {
         if flow.action == .allow { lastCounted.allowed = flow.flow } else { lastCounted.denied = flow.flow }
     }
 
-    /// The end beside the own one whose record holds the denied packets; nil if there is none.
+    /// The reporter of the other end's record, if that record contains the denied packets; else nil.
     var otherEndReporter: FlowReporter? {
         switch decider {
         case .otherEnd(let reporter): reporter
