@@ -102,7 +102,7 @@ final class BenchLookups {
 
     deinit { close(server) }
 
-    /// Asks some times, each time from another port.
+    /// Sends a number of queries, each from another port.
     func ask(_ count: Int) throws {
         let (address, server, first) = (address, server, queries)
         queries &+= UInt16(count)

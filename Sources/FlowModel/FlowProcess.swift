@@ -258,7 +258,7 @@ public struct FlowProcesses: Sendable, Equatable {
         contents = .several(several)
     }
 
-    /// Whether the same values are known of both.
+    /// Whether the same values are known for both.
     public static func == (left: FlowProcesses, right: FlowProcesses) -> Bool {
         if let one = left.only, let other = right.only { return one == other }
         return left.several == right.several

@@ -5,7 +5,7 @@ import Testing
 
 /// The statistics of sockets whose connections have denied packets.
 struct DeniedSocketTests {
-    /// What a connection carries in an interval, before its socket reports.
+    /// The traffic of a connection in an interval, before its socket reports.
     private struct Interval {
         var allowed = false
         var denied = false
@@ -49,7 +49,7 @@ struct DeniedSocketTests {
         records.reduce(0) { $0 + ($1.tcp?.retransmissions ?? 0) }
     }
 
-    /// What records say beside the statistics.
+    /// The members of records other than the statistics.
     private static func traffic(_ records: [FlowRecord]) -> [String] {
         records.map { "\($0.action) \($0.flows) \($0.inbound) \($0.outbound) \($0.drops?.inbound ?? 0)" }
     }
@@ -100,7 +100,7 @@ struct DeniedSocketTests {
         #expect(Self.sum(records) == 3 && records.map(\.action) == [.deny])
     }
 
-    /// Whatever is denied when: the sum is the kernel's, and the records are those without statistics.
+    /// For any order of denials the sum equals the kernel's, and the records equal those without statistics.
     @Test(arguments: 0..<60 as Range<UInt64>)
     func sumsAreTheKernels(seed: UInt64) {
         var random = SplitMix64(seed: seed)

@@ -24,7 +24,7 @@ public struct JSONLineEncoder: ~Copyable {
     /// Domain names of a record; those of the next one are often the same.
     private var domains = ByteBuffer(capacity: 64)
     private var renderedDomains: [String] = []
-    /// The name of the processes of the record at hand, if they are several, and their arguments; empty if none are known.
+    /// The name and the arguments of the current record's processes, if there are several; empty if none are known.
     private var processName = ByteBuffer(capacity: 64)
     private var processArguments = ByteBuffer(capacity: 64)
     /// The container of the current record, and its name; empty if they are not known.

@@ -22,7 +22,7 @@ extension FlowAggregator {
         owedSockets[flow.flowID] = socket
     }
 
-    /// Adds what is kept to the records of the interval, as far as it has any of the connections.
+    /// Adds the kept statistics to the records of the interval, where the interval has a record of the connection.
     ///
     /// - Parameter isLast: whether no interval follows: then records are made for the rest.
     mutating func settleOwedSockets(isLast: Bool) {
@@ -32,7 +32,9 @@ extension FlowAggregator {
         }
     }
 
-    /// Adds what is kept of a flow to a record of the interval; makes one if there is none and the flow ends.
+    /// Adds the kept statistics of a flow to a record of the interval.
+    ///
+    /// If the interval has none and the flow ends, a record is made.
     mutating func settleOwedSocket(at place: UInt32, isLast: Bool) {
         let flow = deniedFlows[place]
         guard !owedSockets.isEmpty, let socket = owedSockets[flow.flowID] else { return }
@@ -53,7 +55,7 @@ extension FlowAggregator {
 }
 
 extension FlowSocket {
-    /// Whether it has more to say than the process.
+    /// Whether it has statistics, a handshake or lookups beside the process.
     fileprivate var hasNumbers: Bool {
         handshake != nil || lookups != nil || statistics.map { $0 != TCPStatistics() } == true
     }

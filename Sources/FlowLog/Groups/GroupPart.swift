@@ -83,7 +83,7 @@ struct GroupPart {
 }
 
 extension FlowRecord {
-    /// Takes statistics of sockets in place of its own.
+    /// Replaces its statistics of sockets.
     mutating func take(_ sockets: SocketSummary) {
         tcp = sockets.tcp
         handshakes = sockets.handshakes

@@ -14,7 +14,7 @@ struct ProcessRows {
         var traffic = GroupTraffic()
     }
 
-    /// The number of no row.
+    /// The number that stands for no row.
     static let none = UInt32.max
     /// The maximum number of rows of a group, and of processes of a row; further ones count for the last.
     static let limit = FlowProcesses.limit
