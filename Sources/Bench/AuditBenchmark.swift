@@ -6,7 +6,7 @@ import Foundation
 package enum AuditBenchmark {
     private static let rounds = 12
 
-    /// Measures a log of reads, status updates and policy changes, of which only the last are selected.
+    /// Measures a log of reads, status updates and policy changes; only the policy changes are selected.
     ///
     /// - Throws: the errors of Foundation's decoders.
     package static func run(report: (Measurement) -> Void) throws {

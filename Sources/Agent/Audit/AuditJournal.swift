@@ -98,7 +98,7 @@ private struct Writer: ~Copyable {
     private(set) var size: Int
     /// Whether the last write failed within a line.
     private var isTorn = false
-    /// The error because of which the last lines may not be on the disk.
+    /// The error of the last write or `fsync(2)`, whose lines may not be on the disk; nil if both succeeded.
     private(set) var fault: SystemError?
     /// The last bytes of the file, which were written since the last successful `fsync(2)`.
     ///

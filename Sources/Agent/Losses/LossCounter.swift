@@ -15,7 +15,7 @@ struct LossCounter: Sendable {
         var labels: [String: String] = [:]
     }
 
-    /// The unique name: words separated by underscores, the last of which is the unit.
+    /// The unique name: words separated by underscores; the last word is the unit.
     let name: String
     /// The unit of the count.
     let unit: String

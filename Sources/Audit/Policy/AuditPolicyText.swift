@@ -6,7 +6,7 @@ package struct AuditPolicyText: Sendable {
     package var hasAdminPolicies = true
     /// Whether services are logged.
     package var hasServices = true
-    /// Whether kubelets' updates of the status of pods are logged: many per hour, of which only the addresses are useful.
+    /// Whether kubelets' updates of the status of pods are logged: many per hour, and only their addresses are useful.
     package var hasStatus = false
     /// Whether managed fields (`metadata.managedFields`) are kept.
     package var keepsManagedFields = false

@@ -99,7 +99,9 @@ public struct HTTPMatch: Sendable, Hashable {
 
 /// The conditions for one end of a connection (`source`, `destination`); all of them must hold.
 public struct EntityRule: Sendable, Hashable {
-    /// Ranges of which one must contain the address; nil for no condition.
+    /// Ranges; at least one must contain the address.
+    ///
+    /// Nil for no condition.
     ///
     /// An empty list in the object is nil, too. The value is empty if all ranges in the object are unreadable, so that
     /// nothing matches.
@@ -112,15 +114,21 @@ public struct EntityRule: Sendable, Hashable {
     public var notSelector: String
     /// The selector that must select the namespace of the endpoint; empty for no condition.
     public var namespaceSelector: String
-    /// Ports of which one must match; empty for no condition.
+    /// Ports; at least one must match.
+    ///
+    /// Empty for no condition.
     public var ports: [PortMatch]
     /// Ports that must not match.
     public var notPorts: [PortMatch]
-    /// Service accounts of which one must match; nil for no condition.
+    /// Service accounts; at least one must match.
+    ///
+    /// Nil for no condition.
     public var serviceAccounts: ServiceAccountMatch?
     /// The service that the end must be a backend of; nil for no condition.
     public var service: ServiceMatch?
-    /// Domain names of which one must resolve to the address; empty for no condition.
+    /// Domain names; at least one must resolve to the address.
+    ///
+    /// Empty for no condition.
     public var domains: [String]
 
     /// Takes all members.
