@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The interfaces that are watched, their traffic, and the ring for packets that found no slot.
+ * The traffic of the interfaces that are watched, and the ring for packets that found no slot.
  */
 #ifndef WEIR_ACCOUNT_H
 #define WEIR_ACCOUNT_H
@@ -9,15 +9,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
+#include "accounts.h"
 #include "map.h"
 #include "packet.h"
 #include "shares.h"
 #include "table.h"
 #include "upper.h"
 #include "usual.h"
-
-/* The agent multiplies by CPUs and directions. */
-SHARED_ARRAY_MAP(accounts, struct weir_account, WEIR_MAX_INTERFACES);
 
 /* The agent sets the size. */
 RING_MAP(overflow, 4096);
@@ -38,35 +36,6 @@ struct {
 			__type(value, __u32);
 		});
 } fence SEC(".maps");
-
-/* This CPU's account of the interface at a position. */
-static __always_inline struct weir_account *account_at(__u32 position, int direction)
-{
-	__u32 cpu = bpf_get_smp_processor_id();
-	__u32 index = (position * config.cpus + cpu) * WEIR_DIRECTIONS + direction;
-
-	return bpf_map_lookup_elem(&accounts, &index);
-}
-
-/* This CPU's account of an interface, and the interface's position; NULL if it is not watched. */
-static __always_inline struct weir_account *account_find(__u32 ifindex, int direction,
-							 __u32 *position)
-{
-	__u32 cpu = bpf_get_smp_processor_id();
-
-	UNROLLED
-	for (__u32 i = 0; i < WEIR_INTERFACE_WINDOW; i++) {
-		__u32 place = (ifindex + i) & (WEIR_MAX_INTERFACES - 1);
-		__u32 index = (place * config.cpus + cpu) * WEIR_DIRECTIONS + direction;
-		struct weir_account *account = bpf_map_lookup_elem(&accounts, &index);
-
-		if (account && account->ifindex == ifindex) {
-			*position = place;
-			return account;
-		}
-	}
-	return NULL;
-}
 
 /* Adds to a number that only this CPU writes. */
 static __always_inline void pair_add(struct weir_pair *pair, __u64 packets, __u64 bytes)

@@ -44,7 +44,7 @@ static __always_inline void map_ipv4(__be32 *words, __be32 address)
 
 /* Reads addresses and ports of a packet, whose sender is local; false if they are not where they usually are. */
 static __always_inline bool describe(struct __sk_buff *skb, __u32 offset,
-				     struct weir_socket_report *report)
+				     struct weir_socket *socket)
 {
 	struct udphdr udp;
 	struct ipv6hdr v6;
@@ -55,20 +55,20 @@ static __always_inline bool describe(struct __sk_buff *skb, __u32 offset,
 	if (v4.version == 4) {
 		if (v4.ihl != sizeof(v4) / 4 || v4.protocol != IPPROTO_UDP)
 			return false;
-		map_ipv4(report->local, v4.saddr);
-		map_ipv4(report->remote, v4.daddr);
+		map_ipv4(socket->local, v4.saddr);
+		map_ipv4(socket->remote, v4.daddr);
 		offset += sizeof(v4);
 	} else {
 		if (bpf_skb_load_bytes(skb, offset, &v6, sizeof(v6)) || v6.nexthdr != IPPROTO_UDP)
 			return false;
-		__builtin_memcpy(report->local, &v6.saddr, sizeof(report->local));
-		__builtin_memcpy(report->remote, &v6.daddr, sizeof(report->remote));
+		__builtin_memcpy(socket->local, &v6.saddr, sizeof(socket->local));
+		__builtin_memcpy(socket->remote, &v6.daddr, sizeof(socket->remote));
 		offset += sizeof(v6);
 	}
 	if (bpf_skb_load_bytes(skb, offset, &udp, sizeof(udp)))
 		return false;
-	report->local_port = udp.source;
-	report->remote_port = udp.dest;
+	socket->local_port = udp.source;
+	socket->remote_port = udp.dest;
 	return true;
 }
 
@@ -85,17 +85,17 @@ static __always_inline struct weir_socket_owner *owner_of(struct __sk_buff *skb,
 	return bpf_sk_storage_get(&socket_owners, sk, NULL, 0);
 }
 
-static __always_inline void post(const struct weir_socket_report *report, __u32 position)
+static __always_inline void post(const struct weir_socket *socket, __u32 position)
 {
 	struct weir_ring_share *share = bpf_map_lookup_elem(&datagram_shares, &position);
 	__u64 waiting = bpf_ringbuf_query(&datagram_reports, BPF_RB_AVAIL_DATA);
-	const __u32 size = sizeof(*report) + BPF_RINGBUF_HDR_SZ;
+	const __u32 size = sizeof(*socket) + BPF_RINGBUF_HDR_SZ;
 
 	if (!share)
 		return;
 	if (!has_room(share, size, waiting, WEIR_DATAGRAM_RING) ||
-	    bpf_ringbuf_output(&datagram_reports, (void *)report, sizeof(*report),
-			       waiting >= WEIR_DATAGRAM_RING / 4 ? BPF_RB_FORCE_WAKEUP :
+	    bpf_ringbuf_output(&datagram_reports, (void *)socket, sizeof(*socket),
+			       waiting >= WEIR_DATAGRAM_RING / 8 ? BPF_RB_FORCE_WAKEUP :
 								   BPF_RB_NO_WAKEUP)) {
 		__sync_fetch_and_add(&share->lost, 1);
 		return;
@@ -105,7 +105,7 @@ static __always_inline void post(const struct weir_socket_report *report, __u32 
 
 static __noinline int report_owner(struct __sk_buff *skb, int direction)
 {
-	struct weir_socket_report report = { .ifindex = skb->ifindex };
+	struct weir_socket socket = { .ifindex = skb->ifindex };
 	struct weir_socket_owner *owner;
 	struct weir_account *account;
 	__u32 position;
@@ -117,14 +117,14 @@ static __noinline int report_owner(struct __sk_buff *skb, int direction)
 	is_workload = account->flags & WEIR_INTERFACE_IS_WORKLOAD;
 	if ((direction == WEIR_INGRESS) != is_workload)
 		return 0;
-	if (!describe(skb, account->link_header == WEIR_LINK_NONE ? 0 : ETH_HLEN, &report))
+	if (!describe(skb, account->link_header == WEIR_LINK_NONE ? 0 : ETH_HLEN, &socket))
 		return 0;
-	owner = owner_of(skb, bpf_ntohs(report.local_port));
+	owner = owner_of(skb, bpf_ntohs(socket.local_port));
 	if (!owner || !owner->process)
 		return 0;
-	report.owner = *owner;
-	report.flags = WEIR_SOCKET_IS_DATAGRAM | (is_workload ? 0 : WEIR_SOCKET_IS_HOST);
-	post(&report, position);
+	socket.owner = *owner;
+	socket.flags = WEIR_SOCKET_IS_DATAGRAM | (is_workload ? 0 : WEIR_SOCKET_IS_HOST);
+	post(&socket, position);
 	return 0;
 }
 

@@ -45,15 +45,15 @@ package enum CollectBenchmark {
             let paths = round.isMultiple(of: 2) ? [without, with] : [with, without]
             for path in paths { path.beginInterval() }
             var kernel: UInt64 = 0
-            // As in an interval of ten seconds: a scan each second, and sockets are read with every fifth.
+            // As in an interval of ten seconds: a scan each second, sockets are sampled once between and reported at the end.
             for scan in 1...10 {
                 try connections.exchange()
                 try connections.exchange(short: shorts)
                 try dns.ask(lookups)
-                let readsSockets = scan.isMultiple(of: 5)
-                for path in paths { try path.read(readsSockets: readsSockets, endsInterval: scan == 10) }
+                for path in paths { try path.read(samplesSockets: scan == 5, endsInterval: scan == 10) }
                 let start = processorTime
-                if readsSockets { reader.read { _ in } } else { reader.drain { _ in } }
+                if scan == 5 { reader.sample() }
+                if scan == 10 { reader.read { _ in } } else { reader.drain { _ in } }
                 kernel += processorTime - start
             }
             // The first has the beginning of the connections.
@@ -141,10 +141,11 @@ private final class CollectingPath {
     func beginInterval() { (spent, records) = (0, 0) }
 
     /// Reads what was counted and reported, and writes the interval's records at its end.
-    func read(readsSockets: Bool, endsInterval: Bool) throws {
+    func read(samplesSockets: Bool, endsInterval: Bool) throws {
         let time = try node.run {
             let start = processorTime
-            _ = try datapath?.scan(closesEpoch: endsInterval, readsSockets: readsSockets) { process($0) }
+            if samplesSockets { datapath?.sampleSockets() }
+            _ = try datapath?.scan(closesEpoch: endsInterval, readsSockets: endsInterval) { process($0) }
             if endsInterval { flush() }
             return processorTime - start
         }

@@ -22,14 +22,16 @@ package enum SocketBenchmark {
         let reader = try SocketReader()
         let connections = try BenchConnections(count / 2, at: .loopback)
         let dump = try SocketDump()
-        var best = (active: Double.infinity, quiet: Double.infinity, dump: Double.infinity)
+        var best = (active: Double.infinity, sampled: Double.infinity, quiet: Double.infinity, dump: Double.infinity)
         for _ in 0..<rounds {
             try connections.exchange()
             best.active = min(best.active, time { reader.read { _ in } })
             best.quiet = min(best.quiet, time { reader.read { _ in } })
+            try connections.exchange()
+            best.sampled = min(best.sampled, time { reader.sample() })
             best.dump = min(best.dump, try time { try dump.read(atLeast: count) })
         }
-        for (what, value) in [("active", best.active), ("quiet", best.quiet)] {
+        for (what, value) in [("active", best.active), ("sampled", best.sampled), ("quiet", best.quiet)] {
             report(
                 Measurement(
                     "sockets/\(count)-\(what)",

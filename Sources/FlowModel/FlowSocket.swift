@@ -81,6 +81,11 @@ public struct TCPStatistics: Sendable, Hashable {
             (count, smallest, largest, sum) = (1, value, value, UInt64(value))
         }
 
+        /// Creates a gauge of several samples.
+        public init(count: UInt32, sum: UInt64, smallest: UInt32, largest: UInt32) {
+            (self.count, self.sum, self.smallest, self.largest) = (count, sum, smallest, largest)
+        }
+
         /// The mean, rounded down; 0 without samples.
         public var mean: UInt64 { count == 0 ? 0 : sum / UInt64(count) }
 

@@ -131,10 +131,12 @@ struct Collector {
         guard isFlush || polls.isDue(now) else { return true }
         postPlacedAddresses()
         if let workloads = inventory.takeLocalWorkloads() { datapath.setWorkloadAddresses(workloads) }
-        let readsSockets = isFlush || now >= socketsAt
-        if readsSockets { socketsAt = now + Self.socketsPause }
+        if isFlush || now >= socketsAt {
+            if !isFlush { datapath.sampleSockets() }
+            socketsAt = now + Self.socketsPause
+        }
         let epoch = try read { emit throws(DatapathError) in
-            try datapath.scan(closesEpoch: isFlush, readsSockets: readsSockets, emit: emit)
+            try datapath.scan(closesEpoch: isFlush, readsSockets: isFlush, emit: emit)
         }
         polls.advance(now: now, wall: Clock.wall)
         let scanned = Clock.monotonic

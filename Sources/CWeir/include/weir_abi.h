@@ -554,22 +554,47 @@ struct weir_socket_owner {
 #define WEIR_SOCKET_HAS_SAMPLE 2U /* the connection was established: the gauges are valid */
 #define WEIR_SOCKET_IS_DATAGRAM 4U /* UDP: reports only the owner, once for each flow */
 
-/* The report of a socket; counters: since its last report. */
-struct weir_socket_report {
+/* A socket, and the place of its flow. */
+struct weir_socket {
 	__be32 local[4]; /* IPv4: ::ffff:a.b.c.d */
 	__be32 remote[4];
 	__be16 local_port;
 	__be16 remote_port;
 	__u32 ifindex; /* the node's interface that its packets cross */
 	__u32 flags; /* WEIR_SOCKET_* */
-	__u32 window; /* congestion window, segments */
-	__u32 rtt; /* smoothed, us; 0: not known */
-	__u32 min_rtt; /* us; 0: not known */
-	__u32 mss; /* bytes */
+	__u32 pad; /* 0 */
+	struct weir_socket_owner owner;
+};
+
+/* The sum, the smallest and the largest of the samples of a gauge. */
+struct weir_gauge {
+	__u32 sum; /* a sample with which it would not fit is left out */
+	__u32 smallest;
+	__u32 largest;
+};
+
+enum weir_socket_gauge {
+	WEIR_GAUGE_WINDOW, /* congestion window, segments */
+	WEIR_GAUGE_RTT, /* smoothed, us */
+	WEIR_GAUGE_MIN_RTT, /* us */
+	WEIR_GAUGE_MSS, /* bytes */
+	WEIR_GAUGES,
+};
+
+/* The samples of a socket's gauges. */
+struct weir_socket_gauges {
+	struct weir_gauge values[WEIR_GAUGES];
+	__u16 samples[WEIR_GAUGES]; /* how many: a gauge that is not known has none */
+};
+
+/* The report of a TCP socket: samples and counts since its last report. */
+struct weir_socket_report {
+	struct weir_socket of;
+	struct weir_socket_gauges gauges;
 	__u32 retransmissions; /* segments */
 	__u32 lost; /* segments */
 	__u32 timeouts; /* expiries of the retransmission timer */
-	struct weir_socket_owner owner;
+	__u32 pad; /* 0 */
 };
 
 /* Read-only for the programs; the agent writes it before it loads them. */
@@ -578,21 +603,36 @@ struct weir_socket_config {
 	__u32 pad; /* 0 */
 };
 
-/* The argument of the program that reports all sockets to the agent. */
+/* The argument of the program that looks at all sockets. */
 struct weir_socket_pass {
-	__u32 number; /* of the pass: each socket reports once in it */
+	__u32 number; /* of the pass: it looks at each socket once */
+	__u32 reports; /* 1: what is new of each socket is reported; 0: its gauges are sampled only */
 	__u32 has_more; /* 0; result 1: the ring is half full, run it again with the same number */
+	__u32 pad; /* 0 */
 };
 
 /* Established sockets that are kept at the same time, and bytes of the ring. */
 #define WEIR_MAX_SOCKETS 65536
 #define WEIR_SOCKET_RING 4194304
 
-/* Bytes of the ring for owners of UDP sockets; the agent is woken when a quarter is filled. */
+/*
+ * The shares of one interface in the kept sockets and in the ring. Index: position; the last one is that
+ * of all interfaces that are not watched.
+ */
+struct weir_socket_share {
+	struct weir_ring_share kept; /* bytes: sockets */
+	struct weir_ring_share ring;
+};
+
+#define WEIR_SOCKET_SHARES (WEIR_MAX_INTERFACES + 1)
+
+/* Bytes of the ring for owners of UDP sockets; the agent is woken when an eighth is filled. */
 #define WEIR_DATAGRAM_RING 262144
 
 WEIR_ASSERT(sizeof(struct weir_socket_owner) == 40);
-WEIR_ASSERT(sizeof(struct weir_socket_report) == 112);
+WEIR_ASSERT(sizeof(struct weir_socket) == 88);
+WEIR_ASSERT(sizeof(struct weir_socket_gauges) == 56);
+WEIR_ASSERT(sizeof(struct weir_socket_report) == 160);
 
 /* ---- Processes -------------------------------------------------------------------------- */
 
@@ -640,7 +680,7 @@ struct weir_dns_message {
 #define WEIR_DNS_MEDIUM 512
 #define WEIR_DNS_LARGE 1232
 
-/* Bytes of the ring; the agent is woken when a quarter is filled. */
+/* Bytes of the ring; the agent is woken when an eighth is filled. */
 #define WEIR_DNS_RING 1048576
 
 /*

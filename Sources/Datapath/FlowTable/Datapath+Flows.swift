@@ -19,7 +19,7 @@ extension Datapath {
     ///
     /// - Parameters:
     ///   - closesEpoch: whether records of the counts so far are made next; call ``commit(_:)`` when they are written.
-    ///   - readsSockets: whether all sockets are read; otherwise only the last reports of destroyed ones.
+    ///   - readsSockets: whether all sockets are read; otherwise only the last reports of ended connections.
     ///   - emit: takes batches; called on this thread, several times.
     /// - Returns: the number of the epoch that ended; nil if nothing outlives the process, or if records of the previous
     ///   epoch are not written yet: then this one continues.

@@ -250,6 +250,7 @@ extension Datapath {
     func clear(position: Int) {
         interfaces.remove(position: position)
         drops?.reset(position: position)
+        sockets?.release(position: position)
         if let datagrams {
             pastMissedDatagrams += datagrams.lost(at: [position])
             datagrams.release(position: position)
@@ -265,5 +266,6 @@ extension Datapath {
         for position in positions { shares.set(position: position, slots: slots, ring: ring) }
         dns?.divide(among: positions)
         datagrams?.divide(among: positions)
+        sockets?.divide(among: positions)
     }
 }

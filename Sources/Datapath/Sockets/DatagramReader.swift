@@ -77,7 +77,9 @@ package final class DatagramReader {
     /// Takes all reports.
     func drain(positions: Set<Int>, _ body: (weir_socket_report) -> Void) {
         unsafe ring.drain(positions: positions) { record in
-            body(unsafe record.load(as: weir_socket_report.self))
+            var report = weir_socket_report()
+            report.of = unsafe record.load(as: weir_socket.self)
+            body(report)
             return true
         }
     }

@@ -7,7 +7,8 @@ extension Datapath {
     func readSockets() {
         guard !collects.isDisjoint(with: [.tcp, .process]), sockets == nil else { return }
         do throws(DatapathError) {
-            let reader = try SocketReader()
+            let reader = try SocketReader(beside: programs)
+            reader.divide(among: positions)
             sockets = reader
             if collects.contains(.process) {
                 let (paths, arguments) = (collects.contains(.processPath), collects.contains(.processArguments))
@@ -81,13 +82,16 @@ extension Datapath {
         return sockets.descriptor
     }
 
-    /// Takes the last reports of destroyed sockets, before they fill the ring.
+    /// Takes the last reports of ended connections, before they fill the ring.
     public func drainSockets() {
         guard let sockets, socketReports.count < Self.reportLimit else { return }
         sockets.drain { socketReports.append($0) }
     }
 
-    /// Reads the last reports of destroyed sockets and owners of UDP sockets; with `ofAll`, the reports of all sockets.
+    /// Samples the gauges of TCP sockets; the samples are in their next reports.
+    public func sampleSockets() { sockets?.sample() }
+
+    /// Reads the last reports of ended connections and owners of UDP sockets; with `ofAll`, the reports of all sockets.
     func takeSocketReports(ofAll: Bool) {
         if ofAll { sockets?.read { socketReports.append($0) } } else { drainSockets() }
         drainDatagrams()
@@ -142,7 +146,7 @@ extension Datapath {
     ) -> FlowSocket? {
         let isHost = report.isHost
         var flowID = search.flatMap { table.flowID(of: $0) }
-        if flowID == nil, isHost, let place = places[report.ifindex] {
+        if flowID == nil, isHost, let place = places[report.of.ifindex], roles[place] == .host {
             // Packets that this host sends through a bond or VLAN are counted at its lower interfaces.
             flowID =
                 uppers.lowers(of: place).lazy.compactMap { self.search(for: report, at: $0) }
@@ -153,17 +157,17 @@ extension Datapath {
             flowID: flowID,
             isNear: !isHost,
             statistics: collects.contains(.tcp) && !report.isDatagram ? TCPStatistics(report) : nil,
-            process: processPrograms?.process(report.owner)
+            process: processPrograms?.process(report.of.owner)
         )
     }
 
     private func search(for report: weir_socket_report, _ places: [UInt32: Int]) -> FlowTableReader.Search? {
-        places[report.ifindex].flatMap { search(for: report, at: $0) }
+        places[report.of.ifindex].flatMap { search(for: report, at: $0) }
     }
 
     private func search(for report: weir_socket_report, at position: Int) -> FlowTableReader.Search? {
         guard (roles[position] == .host) == report.isHost else { return nil }
-        return table.search(for: weir_flow_slot(report, isNear: !report.isHost, position: position))
+        return table.search(for: weir_flow_slot(report.of, isNear: !report.isHost, position: position))
     }
 }
 
@@ -212,16 +216,16 @@ extension FlowTableReader {
 
 extension weir_flow_slot {
     /// Creates the key of the flow of a socket.
-    fileprivate init(_ report: weir_socket_report, isNear: Bool, position: Int) {
-        let local: End = (report.local, report.local_port)
-        let remote: End = (report.remote, report.remote_port)
+    fileprivate init(_ socket: weir_socket, isNear: Bool, position: Int) {
+        let local: End = (socket.local, socket.local_port)
+        let remote: End = (socket.remote, socket.remote_port)
         let (near, far) = isNear ? (local, remote) : (remote, local)
         let isIPv4 = Self.isMapped(near.address) && Self.isMapped(far.address)
         self.init(
             near: near,
             far: far,
             ipv4: isIPv4 ? (near.address.3, far.address.3) : nil,
-            proto: report.isDatagram ? .udp : .tcp,
+            proto: socket.flags & UInt32(WEIR_SOCKET_IS_DATAGRAM) != 0 ? .udp : .tcp,
             position: position
         )
     }
@@ -234,10 +238,10 @@ extension weir_flow_slot {
 
 extension weir_socket_report {
     /// Whether it is of a socket of this host.
-    fileprivate var isHost: Bool { flags & UInt32(WEIR_SOCKET_IS_HOST) != 0 }
+    fileprivate var isHost: Bool { of.flags & UInt32(WEIR_SOCKET_IS_HOST) != 0 }
 
     /// Whether it is a report of a UDP socket.
-    fileprivate var isDatagram: Bool { flags & UInt32(WEIR_SOCKET_IS_DATAGRAM) != 0 }
+    fileprivate var isDatagram: Bool { of.flags & UInt32(WEIR_SOCKET_IS_DATAGRAM) != 0 }
 }
 
 extension TCPStatistics {
@@ -247,10 +251,17 @@ extension TCPStatistics {
         retransmissions = UInt64(report.retransmissions)
         lost = UInt64(report.lost)
         timeouts = UInt64(report.timeouts)
-        guard report.flags & UInt32(WEIR_SOCKET_HAS_SAMPLE) != 0 else { return }
-        window = Gauge(report.window)
-        rtt = Gauge(report.rtt)
-        minRTT = Gauge(report.min_rtt)
-        mss = Gauge(report.mss)
+        let (values, samples) = (report.gauges.values, report.gauges.samples)
+        window = Gauge(values.0, samples.0)
+        rtt = Gauge(values.1, samples.1)
+        minRTT = Gauge(values.2, samples.2)
+        mss = Gauge(values.3, samples.3)
+    }
+}
+
+extension TCPStatistics.Gauge {
+    /// The samples of a report.
+    fileprivate init(_ gauge: weir_gauge, _ samples: UInt16) {
+        self.init(count: UInt32(samples), sum: UInt64(gauge.sum), smallest: gauge.smallest, largest: gauge.largest)
     }
 }

@@ -15,6 +15,10 @@ package final class SocketReader {
     private let reports: FileDescriptor
     private let passProgram: FileDescriptor
     private let losses: MappedMap<UInt64>
+    /// The shares of interfaces, by position.
+    let shares: MappedMap<weir_socket_share>
+    /// The positions of interfaces that have a share.
+    private var positions: Set<Int> = []
     private var links: [SharedDescriptor] = []
     /// The reason why sockets that are older than the reader are not read; nil if they are.
     private(set) var olderUnavailable: DatapathError?
@@ -27,27 +31,53 @@ package final class SocketReader {
     let lossMap: FileDescriptor
 
     /// The programs that are attached to tracepoints.
-    private static let tracepoints = ["weir_socket_state", "weir_socket_retransmit", "weir_socket_end"]
+    private static let tracepoints = ["weir_socket_state", "weir_socket_retransmit"]
+    /// The share of all interfaces that are not watched.
+    private static let unwatched = Int(WEIR_MAX_INTERFACES)
     /// The maximum number of program runs in one pass; each run may fill half of the ring.
     private static let runLimit = 64
 
-    /// Loads the programs, attaches them, and finds the existing sockets.
+    /// Loads the programs for all interfaces, attaches them, and finds the existing sockets.
     ///
     /// - Throws: ``DatapathError`` if the kernel rejects a program other than the iterator over files.
-    package init() throws(DatapathError) {
-        let object = try Self.load()
+    package convenience init() throws(DatapathError) {
+        try self.init(Self.load())
+    }
+
+    /// The same beside a flow counter, whose interfaces have shares, and roles that decide which sockets report.
+    package convenience init(beside counter: borrowing KernelPrograms) throws(DatapathError) {
+        let (configuration, accounts) = try (counter.configuration, counter.map("accounts"))
+        let object = try Self.load { object throws(DatapathError) in
+            try object.setConstant(configuration, named: "config")
+            try object.share(accounts, as: "accounts")
+        }
+        try self.init(object)
+    }
+
+    private init(_ object: borrowing ProgramObject) throws(DatapathError) {
         owners = try Self.copy(object.map("socket_owners"))
         let map = try object.map("socket_reports")
         reports = try Self.copy(map)
-        passProgram = try Self.copy(object.program("weir_socket_pass"))
+        let typed = try? object.program(Self.typedPass)
+        if let typed {
+            passProgram = try Self.copy(typed)
+        } else {
+            passProgram = try Self.copy(object.program(Self.untypedPass))
+        }
         events = FileDescriptor(owning: try checked("wait for the ring of sockets", weir_ring_watch(map)))
         lossMap = try Self.copy(object.map("socket_losses"))
         losses = try MappedMap(descriptor: lossMap.number, name: "socket_losses", count: 1)
+        shares = try MappedMap(
+            descriptor: object.map("socket_shares"),
+            name: "socket_shares",
+            count: Int(WEIR_SOCKET_SHARES)
+        )
         try checked("open the ring of sockets", unsafe weir_ring_open(map, Int(WEIR_SOCKET_RING), &ring))
         for name in Self.tracepoints {
             let link = bpf_raw_tracepoint_open(nil, try object.program(name))
             links.append(SharedDescriptor(owning: try checked("attach \(name)", link)))
         }
+        divide(among: [])
         ownersUnavailable = ownerFailure(of: SOCK_STREAM)
         do throws(DatapathError) {
             try TaskIterator.run(object.program("weir_socket_seed"))
@@ -92,16 +122,27 @@ package final class SocketReader {
         return result == 0 && listen(socket.number, 1) == 0
     }
 
+    /// The program of a pass that needs a function of Linux 6.2, and the one that does not.
+    private static let (typedPass, untypedPass) = ("weir_socket_pass_typed", "weir_socket_pass")
+
     /// Loads the programs; nothing is attached.
     ///
     /// Before Linux 6.1 the sleepable program of the pass can use only preallocated maps; the whole map of sockets is then
     /// allocated at once.
-    static func load() throws(DatapathError) -> ProgramObject {
+    ///
+    /// - Parameter prepare: configures more before that.
+    /// - Returns: the loaded object.
+    /// - Throws: the kernel's reason to refuse it.
+    static func load(
+        _ prepare: (borrowing ProgramObject) throws(DatapathError) -> Void = { _ throws(DatapathError) in }
+    ) throws(DatapathError) -> ProgramObject {
         do throws(DatapathError) {
-            return try load(growing: true)
+            return try load(growing: true, typed: true, prepare)
         } catch {
-            guard let object = try? load(growing: false) else { throw error }
-            return object
+            for growing in [true, false] {
+                if let object = try? load(growing: growing, typed: false, prepare) { return object }
+            }
+            throw error
         }
     }
 
@@ -120,28 +161,53 @@ package final class SocketReader {
         }
     }
 
-    private static func load(growing: Bool) throws(DatapathError) -> ProgramObject {
+    private static func load(
+        growing: Bool,
+        typed: Bool,
+        _ prepare: (borrowing ProgramObject) throws(DatapathError) -> Void
+    ) throws(DatapathError) -> ProgramObject {
         let object = try ProgramObject(.sockets)
         if !growing { try object.setFlags(0, of: "sockets") }
+        try object.leaveOut(typed ? untypedPass : typedPass)
+        for map in unusedMaps where object.has(map) { try object.leaveOut(map: map) }
         var configuration = weir_socket_config()
         configuration.netns = try HomeNamespace.number()
         try object.setConstant(configuration, named: "socket_config")
+        try prepare(object)
         try object.load()
         return object
     }
+
+    /// Maps of the flow counter's headers that no program here uses.
+    private static let unusedMaps = ["interfaces", "table_use"]
 
     deinit {
         if unsafe ring.consumer != nil { unsafe weir_ring_close(&ring) }
     }
 
-    /// Readable when reports of destroyed sockets fill the ring.
+    /// Readable when last reports fill the ring.
     var descriptor: Int32 { events.number }
 
     /// The number of sockets that exceeded the map, owners without storage in their socket, and last reports that exceeded
     /// the ring.
     var missed: UInt64 { unsafe weir_load_u64(losses[0]) }
 
-    /// Takes the last reports of destroyed sockets.
+    /// Gives each interface an equal part of the half of the ring, and of the kept sockets, that is reserved for shares.
+    func divide(among positions: Set<Int>) {
+        self.positions = positions
+        let parts = UInt32(2 * (positions.count + 1))
+        for position in positions.union([Self.unwatched]) {
+            unsafe shares[position].pointee.kept.share = UInt32(WEIR_MAX_SOCKETS) / parts
+            unsafe shares[position].pointee.ring.share = UInt32(WEIR_SOCKET_RING) / parts
+        }
+    }
+
+    /// Clears the share of a position whose interface is no longer watched.
+    func release(position: Int) {
+        unsafe shares[position].pointee = weir_socket_share()
+    }
+
+    /// Takes the last reports of connections that have ended.
     package func drain(_ body: (weir_socket_report) -> Void) {
         var (size, behind) = (0, UInt64(0))
         while let record = unsafe weir_ring_next(&ring, &size, &behind) {
@@ -149,17 +215,35 @@ package final class SocketReader {
             unsafe weir_ring_advance(&ring, behind)
             body(report)
         }
+        for position in positions { unsafe shares[position].pointee.ring.bytes = 0 }
+        unsafe shares[Self.unwatched].pointee.ring.bytes = 0
     }
 
-    /// Requests a report of every socket that has changed, and takes the reports.
+    /// Samples the gauges of all sockets that were active since the last time; nothing is reported.
+    package func sample() {
+        _ = runPass(reports: false)
+    }
+
+    /// Requests a report of every socket that was active since its last report, and takes the reports.
     package func read(_ body: (weir_socket_report) -> Void) {
         drain(body)
-        pass.number = max(1, pass.number &+ 1)
-        for _ in 0..<Self.runLimit {
-            let result = unsafe weir_syscall_run(passProgram.number, &pass, MemoryLayout<weir_socket_pass>.size)
+        var hasMore = runPass(reports: true)
+        drain(body)
+        for _ in 1..<Self.runLimit where hasMore {
+            hasMore = continuePass()
             drain(body)
-            if result != 1 { return }
         }
+    }
+
+    /// Runs the program of a pass; returns whether the ring was full before the end.
+    private func runPass(reports: Bool) -> Bool {
+        pass.number = max(1, pass.number &+ 1)
+        pass.reports = reports ? 1 : 0
+        return continuePass()
+    }
+
+    private func continuePass() -> Bool {
+        unsafe weir_syscall_run(passProgram.number, &pass, MemoryLayout<weir_socket_pass>.size) == 1
     }
 
     private static func copy(_ descriptor: Int32) throws(DatapathError) -> FileDescriptor {

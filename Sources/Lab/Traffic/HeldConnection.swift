@@ -95,6 +95,25 @@ package final class HeldConnection {
         guard sent == count else { throw .timeout(operation: "send \(count) bytes", progress: "\(sent) are sent") }
     }
 
+    /// Resets a TCP connection from the server's end; the client's socket stays open.
+    package func reset() throws(LabError) {
+        guard let server else { return }
+        let (number, size) = (server.socket.number, socklen_t(MemoryLayout<linger>.size))
+        // Closing sends RST then (SO_LINGER of socket(7)).
+        var atOnce = linger(l_onoff: 1, l_linger: 0)
+        _ = try LabError.check("set SO_LINGER") { setsockopt(number, SOL_SOCKET, SO_LINGER, &atOnce, size) }
+        self.server = nil
+    }
+
+    /// Dissolves a TCP connection at the client's end, whose socket stays open (AF_UNSPEC of connect(2)).
+    package func dissolve() throws(LabError) {
+        guard let client else { return }
+        let number = client.socket.number
+        var nowhere = sockaddr(sa_family: sa_family_t(AF_UNSPEC), sa_data: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+        let size = socklen_t(MemoryLayout<sockaddr>.size)
+        _ = try LabError.check("dissolve a connection") { Glibc.connect(number, &nowhere, size) }
+    }
+
     /// Closes the client's end, then the server's.
     package func close() {
         client = nil

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The sockets that are kept, and the share of each interface in them and in the ring of reports.
+ *
+ * An entry is found by the address of its socket. For a pass over all sockets, addresses are also in
+ * groups of 64, with one bit for each that is in use: walking the buckets of the hash map takes 0.8 ms,
+ * however few sockets there are.
+ */
+#ifndef WEIR_SOCKET_TABLE_H
+#define WEIR_SOCKET_TABLE_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "weir_abi.h"
+#include "accounts.h"
+#include "map.h"
+#include "owner.h"
+#include "ring_share.h"
+
+/* The state that is kept of a socket: with the kernel's own part of an entry, at most 256 bytes. */
+struct socket_state {
+	__u64 cookie;
+	struct weir_socket socket;
+	struct weir_socket_gauges gauges; /* samples that are not reported yet */
+	__u32 retransmissions; /* the socket's counts when it was reported last */
+	__u32 lost;
+	__u32 activity; /* when it was sampled last */
+	__u32 timeouts; /* not reported yet */
+	__u32 oldest; /* the first byte that was not acknowledged when it was looked at last */
+	__u32 pass; /* the last one that has looked at it */
+	__u32 place; /* in the groups; SOCKET_NO_PLACE: passes do not find it */
+	__u16 share; /* that it counts for */
+	__u8 backoff; /* the socket's gauge of timeouts when it was looked at last */
+	__u8 has_news; /* it was active since its last report */
+};
+
+WEIR_ASSERT(sizeof(struct socket_state) <= 192);
+
+/* By the socket's address; the cookie distinguishes sockets that follow each other at one address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WEIR_MAX_SOCKETS);
+	__type(key, __u64);
+	__type(value, struct socket_state);
+} sockets SEC(".maps");
+
+/* ---- Shares ----------------------------------------------------------------------------- */
+
+SHARED_ARRAY_MAP(socket_shares, struct weir_socket_share, WEIR_SOCKET_SHARES);
+
+/* The use of the table by all interfaces together. */
+struct socket_use {
+	__u32 kept;
+	__u32 next_group; /* with free places, probably */
+};
+
+ARRAY_MAP(socket_use, struct socket_use, 1);
+
+static __always_inline struct socket_use *socket_use_now(void)
+{
+	__u32 first = 0;
+
+	return bpf_map_lookup_elem(&socket_use, &first);
+}
+
+static __always_inline struct weir_socket_share *socket_share(__u32 position)
+{
+	return bpf_map_lookup_elem(&socket_shares, &position);
+}
+
+/* The position of a socket's interface; WEIR_MAX_INTERFACES if it is not watched, or not known. */
+static __always_inline __u32 socket_position(const struct weir_socket *socket,
+					     struct weir_account **account)
+{
+	__u32 position;
+
+	*account = socket->ifindex ? account_find(socket->ifindex, WEIR_INGRESS, &position) : NULL;
+	return *account ? position : WEIR_MAX_INTERFACES;
+}
+
+/*
+ * Whether a socket reports: a workload's socket at the interface of a workload, the host's at one of the
+ * host. The other end of a connection between them has records of its own. An interface that is not
+ * watched yet may be soon.
+ */
+static __always_inline bool socket_reports_here(const struct weir_socket *socket)
+{
+	bool is_host = socket->flags & WEIR_SOCKET_IS_HOST;
+	struct weir_account *account;
+
+	socket_position(socket, &account);
+	return !account || is_host == !(account->flags & WEIR_INTERFACE_IS_WORKLOAD);
+}
+
+/* Subtracts one, unless the agent has begun the share anew meanwhile. */
+static __always_inline void socket_share_leave(__u32 position, struct socket_use *use)
+{
+	struct weir_socket_share *share = socket_share(position);
+
+	if (share && *(volatile __u32 *)&share->kept.bytes)
+		__sync_fetch_and_sub(&share->kept.bytes, 1);
+	if (use)
+		__sync_fetch_and_sub(&use->kept, 1);
+}
+
+/* Takes a place in the share of an interface; false if it has none left. */
+static __always_inline bool socket_share_enter(__u32 position, struct socket_use *use)
+{
+	struct weir_socket_share *share = socket_share(position);
+
+	if (!share || !has_room(&share->kept, 1, use->kept, WEIR_MAX_SOCKETS))
+		return false;
+	__sync_fetch_and_add(&share->kept.bytes, 1);
+	__sync_fetch_and_add(&use->kept, 1);
+	return true;
+}
+
+/* ---- Groups ----------------------------------------------------------------------------- */
+
+#define SOCKETS_A_GROUP 64
+/* Twice as many places as sockets, so that a search for a free one ends soon. */
+#define SOCKET_GROUPS (2 * WEIR_MAX_SOCKETS / SOCKETS_A_GROUP)
+#define SOCKET_NO_PLACE (~0U)
+/* Groups that are searched for a free place: in order, then at random. */
+#define NEXT_GROUPS 2
+#define RANDOM_GROUPS 8
+
+struct socket_group {
+	__u64 used; /* a bit for each place */
+	__u64 sockets[SOCKETS_A_GROUP]; /* their addresses */
+};
+
+ARRAY_MAP(socket_groups, struct socket_group, SOCKET_GROUPS);
+
+/* The number of the lowest bit that is set. */
+static __always_inline __u32 lowest_bit(__u64 bits)
+{
+	__u64 lowest = bits & -bits;
+
+	return !!(lowest & 0xaaaaaaaaaaaaaaaaULL) | !!(lowest & 0xccccccccccccccccULL) << 1 |
+	       !!(lowest & 0xf0f0f0f0f0f0f0f0ULL) << 2 | !!(lowest & 0xff00ff00ff00ff00ULL) << 3 |
+	       !!(lowest & 0xffff0000ffff0000ULL) << 4 | !!(lowest & 0xffffffff00000000ULL) << 5;
+}
+
+/* Takes a free place of a group; SOCKET_NO_PLACE if there is none, or another CPU was faster. */
+static __always_inline __u32 group_take(__u32 index)
+{
+	struct socket_group *group;
+	__u64 used;
+	__u32 bit;
+
+	index &= SOCKET_GROUPS - 1;
+	group = bpf_map_lookup_elem(&socket_groups, &index);
+	if (!group)
+		return SOCKET_NO_PLACE;
+	used = *(volatile __u64 *)&group->used;
+	if (!~used)
+		return SOCKET_NO_PLACE;
+	bit = lowest_bit(~used) & (SOCKETS_A_GROUP - 1);
+	if (__sync_fetch_and_or(&group->used, 1ULL << bit) & 1ULL << bit)
+		return SOCKET_NO_PLACE;
+	return index * SOCKETS_A_GROUP + bit;
+}
+
+/* A global function, because the verifier then checks it once. */
+__noinline __u32 socket_place_take(void)
+{
+	struct socket_use *use = socket_use_now();
+	__u32 place = SOCKET_NO_PLACE;
+	__u32 index;
+
+	if (!use)
+		return SOCKET_NO_PLACE;
+	index = *(volatile __u32 *)&use->next_group;
+	UNROLLED
+	for (__u32 i = 0; i < NEXT_GROUPS + RANDOM_GROUPS; i++) {
+		place = group_take(index);
+		if (place != SOCKET_NO_PLACE)
+			break;
+		index = i < NEXT_GROUPS ? index + 1 : bpf_get_prandom_u32();
+	}
+	use->next_group = index;
+	return place;
+}
+
+/* Sets the socket of a place that was taken; a pass that is faster finds no socket there, or a former one. */
+static __always_inline void socket_place_set(__u32 place, __u64 socket)
+{
+	__u32 index = place / SOCKETS_A_GROUP;
+	struct socket_group *group;
+
+	group = bpf_map_lookup_elem(&socket_groups, &index);
+	if (group)
+		group->sockets[place % SOCKETS_A_GROUP] = socket;
+}
+
+static __always_inline void socket_place_leave(__u32 place)
+{
+	__u32 index = place / SOCKETS_A_GROUP;
+	struct socket_group *group;
+
+	group = bpf_map_lookup_elem(&socket_groups, &index);
+	if (group)
+		__sync_fetch_and_and(&group->used, ~(1ULL << (place % SOCKETS_A_GROUP)));
+}
+
+/* ---- Entries ---------------------------------------------------------------------------- */
+
+static __always_inline struct socket_state *socket_entry(__u64 key)
+{
+	return bpf_map_lookup_elem(&sockets, &key);
+}
+
+/* Removes an entry; another CPU may have done so already. */
+static __always_inline void socket_leave(__u64 key, const struct socket_state *state)
+{
+	__u32 place = state->place, share = state->share;
+
+	if (bpf_map_delete_elem(&sockets, &key))
+		return;
+	if (place != SOCKET_NO_PLACE)
+		socket_place_leave(place);
+	socket_share_leave(share, socket_use_now());
+}
+
+/* Makes an entry for a socket that has none; false if its interface has used up its share. */
+static __always_inline bool socket_enter(__u64 key, struct socket_state *state)
+{
+	struct socket_use *use = socket_use_now();
+	struct weir_account *account;
+
+	if (!use)
+		return false;
+	state->share = socket_position(&state->socket, &account);
+	if (!socket_share_enter(state->share, use)) {
+		count_loss();
+		return false;
+	}
+	state->place = socket_place_take();
+	if (!bpf_map_update_elem(&sockets, &key, state, BPF_NOEXIST)) {
+		socket_place_set(state->place, key);
+		return true;
+	}
+	count_loss();
+	if (state->place != SOCKET_NO_PLACE)
+		socket_place_leave(state->place);
+	socket_share_leave(state->share, use);
+	return false;
+}
+
+#endif
