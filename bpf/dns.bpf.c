@@ -23,7 +23,18 @@ SHARED_ARRAY_MAP(dns_shares, struct weir_ring_share, WEIR_MAX_INTERFACES);
 
 ARRAY_MAP(dns_asked, struct weir_dns_asked, WEIR_MAX_INTERFACES);
 
-/* Stores the port of a query; returns whether the port of a response is one of these. */
+#define ANY_PORT 0
+
+static __always_inline bool is_recent(__u32 known, __u16 time)
+{
+	return known && (__u16)(time - known) <= WEIR_DNS_PATIENCE;
+}
+
+/*
+ * Stores the port of a query; returns whether the port of a response is one of these. Where the queries
+ * of two ports with the same low bits are open, responses to any such port pass: the agent compares all
+ * of it.
+ */
 static __always_inline bool is_asked(const struct weir_dns_message *message, __u32 position,
 				     bool is_query)
 {
@@ -36,10 +47,12 @@ static __always_inline bool is_asked(const struct weir_dns_message *message, __u
 		return false;
 	known = &asked->port[port & (WEIR_DNS_PORTS - 1)];
 	if (is_query) {
+		if (*known >> 16 != port && is_recent(*known, time))
+			port = ANY_PORT;
 		*known = (__u32)port << 16 | time;
 		return true;
 	}
-	return *known >> 16 == port && (__u16)(time - *known) <= WEIR_DNS_PATIENCE;
+	return is_recent(*known, time) && (*known >> 16 == port || *known >> 16 == ANY_PORT);
 }
 
 /* Copies a message into a record with room for a number of bytes of payload, at an offset of the packet. */

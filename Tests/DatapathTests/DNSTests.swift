@@ -240,6 +240,31 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// Answers to two open queries whose ports have the same low bits are both copied.
+        @Test func portsWithSameLowBitsShareNoPlace() throws {
+            let node = try SocketNode()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let monitor = try node.monitor(collects: .dns)
+            let ports = [4000, 4000 + UInt16(WEIR_DNS_PORTS)]
+            let router = [UInt8](repeating: 0xee, count: 6)
+            func send(_ packet: [UInt8], by pod: LabNetwork.Pod) throws {
+                try FrameSender("eth0", in: pod.namespace).send(Packet.ethernet(destination: router, payload: packet))
+            }
+            for port in ports {
+                try send(Packet.udp(from: a.ipv4, port: port, to: b.ipv4, port: 53, payload: Self.query), by: a)
+            }
+            for port in ports {
+                try send(Packet.udp(from: b.ipv4, port: 53, to: a.ipv4, port: port, payload: Self.reply), by: b)
+            }
+            let areCopied = try eventually {
+                try monitor.scan()
+                return monitor.dns.count == 4
+            }
+            #expect(areCopied, "\(monitor.dns)")
+            #expect(monitor.dns.filter(\.isResponse).map(\.clientPort) == ports)
+            try monitor.stop()
+        }
+
         /// The reader is woken before a single busy pod has used its quarter of the ring.
         @Test func busyClientWakesReader() throws {
             let node = try SocketNode()

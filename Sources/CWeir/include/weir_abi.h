@@ -685,7 +685,7 @@ struct weir_dns_message {
 
 /*
  * Ports from which the client on an interface sent queries, by their low bits: port << 16 | time, in
- * units of 2^28 ns (0.27 s). Responses to other ports are not copied, so that a flood of them takes no
+ * units of 2^28 ns (0.27 s); port 0 stands for several. Responses to other ports are not copied, so that a flood of them takes no
  * room of the client. Index: position.
  */
 #define WEIR_DNS_PORTS 256
