@@ -238,7 +238,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "ScreenTests", dependencies: ["Screen", "Records", "FlowModel"], swiftSettings: strict),
-        .testTarget(name: "WebTests", dependencies: ["Web", "API"], swiftSettings: lenient),
+        .testTarget(name: "WebTests", dependencies: ["Web", "API"] + hummingbird, swiftSettings: lenient),
         .testTarget(name: "PageTests", dependencies: ["Page"], swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "CWeir"], swiftSettings: strict),
         .testTarget(

@@ -29,15 +29,17 @@ extension APIRoutes {
         _ type: String = "application/x-ndjson",
         _ body: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
     ) throws(APIError) -> Response {
-        guard streams.begin() else { throw APIError(429, "too_many_streams", nil, "there are 8 streams already") }
-        let streams = streams
+        guard let place = streams.begin() else {
+            throw APIError(429, "too_many_streams", nil, "there are 8 streams already")
+        }
         var headers = Self.headers
         headers[.contentType] = type
         return Response(
             status: .ok,
             headers: headers,
             body: ResponseBody { writer in
-                defer { streams.end() }
+                // A response to HEAD, and one whose client has gone, is dropped without a call of this closure.
+                defer { withExtendedLifetime(place) {} }
                 try await body(&writer)
                 try await writer.finish(nil)
             }

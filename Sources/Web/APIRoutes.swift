@@ -14,18 +14,25 @@ package struct APIRoutes: RouteProvider {
     let streams = Streams()
     let threads = AnswerThreads()
 
-    /// The number of open streams.
+    /// Limits the number of open streams.
     final class Streams: Sendable {
         private let open = Atomic<Int>(0)
         private static let limit = 8
 
-        func begin() -> Bool {
-            if open.wrappingAdd(1, ordering: .relaxed).newValue <= Self.limit { return true }
-            end()
-            return false
+        /// The place of one stream; its end frees the place, also if nothing of the response was ever written.
+        final class Place: Sendable {
+            private let streams: Streams
+
+            fileprivate init(in streams: Streams) { self.streams = streams }
+
+            deinit { streams.open.wrappingSubtract(1, ordering: .relaxed) }
         }
 
-        func end() { open.wrappingSubtract(1, ordering: .relaxed) }
+        /// Returns a place for a stream; nil if all are taken.
+        func begin() -> Place? {
+            let place = Place(in: self)
+            return open.wrappingAdd(1, ordering: .relaxed).newValue <= Self.limit ? place : nil
+        }
     }
 
     /// Creates the routes.

@@ -63,6 +63,18 @@ import Testing
         #expect(process.wait() == 0)
     }
 
+    /// Requests for the head alone of streams and downloads leave all eight places free.
+    @Test func headRequestsHoldNoStream() throws {
+        let (process, url) = try serve()
+        for path in ["api/v1/live", "api/v1/records?format=csv&since=1764338000"] {
+            for _ in 0..<9 { #expect(try ask(url + path, ["-I"]).hasSuffix("\n200"), "\(path)") }
+        }
+        let download = try ask("\(url)api/v1/records?format=csv&since=1764338000")
+        #expect(download.hasSuffix("\n200") && download.contains("deny"), "\(download)")
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0)
+    }
+
     @Test func servesPageWithStrictContentSecurityPolicy() throws {
         let (process, url) = try serve()
         let page = try ask(url, ["-D", "-"])
