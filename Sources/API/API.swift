@@ -327,31 +327,38 @@ extension API {
                 limit: limit,
                 cursor: cursor
             )
-            return Self.page(list, scope.shape, try count(snapshot, scope), explains)
+            // Following pages have no count: it would read the whole range once more for each of them.
+            let count = cursor == nil ? try count(snapshot, scope, list) : nil
+            return Self.page(list, scope.shape, count, explains)
         }
     }
 
-    /// Returns the number of records in the range that match the filter.
-    private func count(_ snapshot: StoreSnapshot, _ scope: Scope) throws -> UInt64 {
-        let query = FlowQuery(
+    /// The number of records in the range that match the filter, and whether all were counted within the time limit.
+    private typealias Count = (records: UInt64, isComplete: Bool)
+
+    private func count(_ snapshot: StoreSnapshot, _ scope: Scope, _ list: RecordList) throws -> Count {
+        let scan = FlowScan(
+            snapshot,
             since: scope.since,
             until: scope.until,
             filter: scope.filter,
-            groupBy: [],
-            sums: [Measure(.records)]
+            seconds: limits.seconds
         )
-        return try query.run(snapshot).total[0]
+        let (counted, isComplete) = try scan.count()
+        let seen = UInt64(list.records.count) + (list.hasMore ? 1 : 0)
+        return (isComplete ? counted : max(counted, seen), isComplete)
     }
 
-    private static func page(_ list: RecordList, _ range: RangeShape, _ matched: UInt64, _ explains: Bool) -> APIAnswer
-    {
+    private static func page(_ list: RecordList, _ range: RangeShape, _ count: Count?, _ explains: Bool) -> APIAnswer {
         var body = Array("{\"range\":".utf8) + json(range).body + Array(",\"records\":[".utf8)
         for (index, one) in list.records.enumerated() {
             if index > 0 { body.append(UInt8(ascii: ",")) }
             body += RecordObject.bytes(one.record, id: one.id, explains: explains)
         }
         let next = list.hasMore ? list.records.last.map { "\"\($0.id)\"" } ?? "null" : "null"
-        body += Array("],\"next\":\(next),\"matched\":\(matched),\"is_complete\":true}".utf8)
+        let matched = count.map { "\($0.records)" } ?? "null"
+        let isComplete = count.map { "\($0.isComplete)" } ?? "null"
+        body += Array("],\"next\":\(next),\"matched\":\(matched),\"is_complete\":\(isComplete)}".utf8)
         return APIAnswer(body: body)
     }
 

@@ -39,6 +39,22 @@ package struct FlowScan {
         self.filter = RowFilter(filter, keys: snapshot.keys)
     }
 
+    /// Counts the matching records.
+    ///
+    /// - Returns: the number; if it takes too long, the number that was found until then, which is not complete.
+    /// - Throws: `StoreError` if the store cannot be read.
+    package func count() throws -> (records: UInt64, isComplete: Bool) {
+        var records: UInt64 = 0
+        do {
+            try forEach(ScanNeeds(takesSums: true, counters: [])) { rows, row in
+                records += rows.records.isEmpty ? 1 : rows.records[row]
+            }
+        } catch QueryError.tooSlow {
+            return (records, false)
+        }
+        return (records, true)
+    }
+
     /// Calls a body for each matching row.
     ///
     /// - Parameters:

@@ -62,6 +62,30 @@ import Testing
         #expect(try ask("records", "since=5m&filter=\(encoded)").body["matched"] as? Int == 1, "\(filter)")
     }
 
+    /// A count that takes too long does not hold back the page.
+    @Test func pageArrivesWithIncompleteCount() throws {
+        var limits = QueryLimits()
+        limits.seconds = 0
+        let slow = API(api.reader, version: "1.2.3", node: "node-1", limits: limits)
+        for (limit, least) in [(5, 6), (10_000, 800)] {
+            let parameters = ["since": "1h", "limit": "\(limit)"]
+            let answer = slow.answer(APIRequest(name: "records", parameters: parameters, now: now))
+            let body = try #require(try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any])
+            #expect(answer.status == 200)
+            #expect((body["records"] as? [Any])?.count == min(limit, 800))
+            #expect(body["matched"] as? Int == least && body["is_complete"] as? Bool == false)
+        }
+    }
+
+    /// The records are counted for the first page only.
+    @Test func followingPagesHaveNoCount() throws {
+        let (_, first) = try ask("records", "since=1h&limit=300")
+        #expect(first["matched"] as? Int == 800 && first["is_complete"] as? Bool == true)
+        let (status, second) = try ask("records", "since=1h&limit=300&cursor=\(try #require(first["next"] as? String))")
+        #expect(status == 200 && (second["records"] as? [Any])?.count == 300)
+        #expect(second["matched"] is NSNull && second["is_complete"] is NSNull)
+    }
+
     @Test(arguments: ["namespace", "workload", "service"]) func graphHasAllConnections(_ by: String) throws {
         let (_, body) = try ask("graph", "since=1h&by=\(by)")
         let edges = try #require(body["edges"] as? [[String: Any]])
