@@ -220,7 +220,9 @@ let package = Package(
         ),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["Server", logging, metrics] + httpClient + hummingbird,
+            dependencies: [
+                "Server", logging, metrics, .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + httpClient + hummingbird,
             swiftSettings: lenient
         ),
         .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),

@@ -101,7 +101,6 @@ package final class HTTPServer: Sendable {
     ) async throws(ServerError) -> Listener? {
         do throws(ServerError) {
             let connections = ConnectionTable(perAddress: configuration.connectionsPerAddress, logger: logger)
-            let headLimit = configuration.headLimit
             let listener = try await Listener(
                 place,
                 router,
@@ -109,7 +108,7 @@ package final class HTTPServer: Sendable {
                 logger,
                 connections,
                 refusals,
-                headLimit,
+                configuration,
                 idleTimeout
             )
             logger.info("answering HTTP", metadata: ["on": "\(listener.name)"])

@@ -24,6 +24,9 @@ package struct HTTPServerConfiguration: Sendable {
     /// handshake.
     var headLimit = Duration.seconds(10)
 
+    /// The time in which a client must read some of a waiting response; it is then disconnected.
+    var readLimit = Duration.seconds(60)
+
     /// No address and no socket.
     package init() {}
 

@@ -19,6 +19,24 @@ import Testing
         }
     }
 
+    /// A response without an end.
+    private struct Endless: RouteProvider {
+        /// Receives a value when the response has failed.
+        let ends: AsyncStream<Void>.Continuation
+
+        func addRoutes(to router: ServerRouter) {
+            router.get("/debug/endless") { _, _ in
+                Response(
+                    status: .ok,
+                    body: ResponseBody { writer in
+                        defer { ends.yield() }
+                        while true { try await writer.write(ByteBuffer(repeating: 0x61, count: 1 << 20)) }
+                    }
+                )
+            }
+        }
+    }
+
     private static func configuration(
         _ change: (inout HTTPServerConfiguration) -> Void = { _ in }
     ) -> HTTPServerConfiguration {
@@ -318,6 +336,24 @@ import Testing
         #expect(silent.isClosed(within: 5000))
         #expect(slow.isClosed(within: 5000))
         #expect(!begun.isClosed(within: 300))
+    }
+
+    /// A client that reads nothing more ends its response, which would else wait for ever.
+    @Test(.timeLimit(.minutes(1))) func disconnectsClientThatStopsReading() async throws {
+        let (ended, ends) = AsyncStream<Void>.makeStream()
+        let server = try await HTTPServer(
+            Self.configuration { $0.readLimit = .milliseconds(200) },
+            routes: [Endless(ends: ends)],
+            logger: QuietLog().logger
+        )
+        defer { server.stop() }
+        let client = try SilentClient(
+            try #require(server.port),
+            sends: "GET /debug/endless HTTP/1.1\r\nHost: x\r\n\r\n"
+        )
+        var iterator = ended.makeAsyncIterator()
+        await iterator.next()
+        withExtendedLifetime(client) {}
     }
 
     @Test func servesHTTPSAndRejectsWorldReadableKey() async throws {

@@ -55,7 +55,7 @@ final class Listener: Sendable {
         _ logger: Logger,
         _ connections: ConnectionTable,
         _ refusals: Refusals,
-        _ headLimit: Duration,
+        _ configuration: HTTPServerConfiguration,
         _ idleTimeout: TimeAmount
     ) async throws(ServerError) {
         if case .unix(let path) = place { try UnixSocketPlace.prepare(path) }
@@ -66,8 +66,11 @@ final class Listener: Sendable {
         let beginning = loop.makePromise(of: (any Channel).self)
         let mask = place.isSocket ? umask(Self.socketMask) : nil
         defer { if let mask { umask(mask) } }
-        let gate = { @Sendable in ConnectionGate(connections, refusals, headLimit: TimeAmount(headLimit)) }
-        let application = try Self.application(place, router, group, quiet, gate, idleTimeout, beginning)
+        let limits = (head: TimeAmount(configuration.headLimit), read: TimeAmount(configuration.readLimit))
+        let handlers = { @Sendable () -> [any RemovableChannelHandler] in
+            [ConnectionGate(connections, refusals, headLimit: limits.head), ReadingWatch(limit: limits.read)]
+        }
+        let application = try Self.application(place, router, group, quiet, handlers, idleTimeout, beginning)
         task = Task.detached {
             do {
                 try await application.run()
@@ -114,13 +117,13 @@ final class Listener: Sendable {
         _ router: ServerRouter,
         _ group: MultiThreadedEventLoopGroup,
         _ logger: Logger,
-        _ gate: @escaping @Sendable () -> ConnectionGate,
+        _ handlers: @escaping @Sendable () -> [any RemovableChannelHandler],
         _ idleTimeout: TimeAmount,
         _ beginning: EventLoopPromise<any Channel>
     ) throws(ServerError) -> some ApplicationProtocol {
         let plain = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: [gate()],
+                additionalChannelHandlers: handlers(),
                 idleTimeout: idleTimeout,
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: 16 << 10,
