@@ -290,6 +290,44 @@ struct HTTPOutputTests {
         #expect(recorder.count("the server refuses records: 400") == 1)
     }
 
+    /// Rights, a missing index or a full disk can be mended: no record is lost.
+    @Test(arguments: [401, 403, 404, 408])
+    func resendsRecordsThatServerBars(status: Int) throws {
+        let barred = HTTPServerStub.Answer.respond(200, Self.items([status, status]))
+        let server = try HTTPServerStub([barred, barred], then: .respond(200, Self.items([201, 201])))
+        defer { server.stop() }
+        let recorder = LogRecorder()
+        let output = try output(.elasticsearch, server, recorder) { $0.barredLimit = .zero }
+        output.submit(Self.batch(0..<2))
+        #expect(eventually { output.statistics.queued == 0 })
+        let statistics = output.finish(within: .seconds(30))
+        #expect(statistics.delivered == 2 && statistics.dropped == 0)
+        try #require(server.requests.count == 3)
+        #expect(server.requests.allSatisfy { $0.lines == server.requests[0].lines })
+        // 408 is the server's own delay, and needs no operator.
+        #expect((recorder.count("\(status) t because \(status)") > 0) == (status != 408))
+    }
+
+    /// A single barred record blocks its output for a limited time.
+    @Test func rejectsBarredRecordAfterLimitIfOthersAreAccepted() throws {
+        let server = try HTTPServerStub(
+            [.respond(200, Self.items([201, 403, 201]))],
+            then: .respond(200, Self.items([403]))
+        )
+        defer { server.stop() }
+        let folder = TemporaryFolder()
+        let output = try output(.elasticsearch, server) {
+            $0.barredLimit = .milliseconds(300)
+            $0.deadLetterPath = folder.path + "/log"
+        }
+        output.submit(Self.batch(0..<3))
+        #expect(eventually { output.statistics.queued == 0 })
+        let statistics = output.finish(within: .seconds(30))
+        #expect(statistics.delivered == 2 && statistics.drops == OutputDrops(rejected: 1))
+        #expect(server.requests.count > 1 && server.requests.dropFirst().allSatisfy { $0.lines.count == 2 })
+        #expect(folder.read("log").isEmpty == false)
+    }
+
     /// Some versions of ClickHouse answer 500 to a value that a column does not take; such a record must not delay the others.
     @Test(arguments: [
         ("Code: 27. DB::Exception: Cannot parse input", 1), ("Code: 241. DB::Exception: Memory limit", 0),

@@ -55,16 +55,21 @@ struct BulkDialect: HTTPDialect {
         }
         guard answer.errors else { return .delivered }
         var again: [Int] = []
-        var refused: [Int: String] = [:]
+        var (barred, refused): ([Int: String], [Int: String]) = ([:], [:])
         for (number, item) in items.enumerated() {
-            switch item?.status ?? 500 {
+            let status = item?.status ?? 500
+            let reason = "\(status) \(item?.error?.type ?? "") \(item?.error?.reason ?? "")"
+            switch status {
             // 409: the record is already stored.
             case 200..<300, 409: break
-            case 400..<429, 430..<500:
-                refused[number] = "\(item?.status ?? 0) \(item?.error?.type ?? "") \(item?.error?.reason ?? "")"
+            // 403: the index is blocked, as on a full disk, or the user lacks a right; 404: there is no such index.
+            case 401, 403, 404: barred[number] = reason
+            case 408, 429: again.append(number)
+            case 400..<500: refused[number] = reason
             default: again.append(number)
             }
         }
-        return again.isEmpty && refused.isEmpty ? .delivered : .items(again: again, refused: refused)
+        let isDelivered = again.isEmpty && barred.isEmpty && refused.isEmpty
+        return isDelivered ? .delivered : .items(again: again, barred: barred, refused: refused)
     }
 }

@@ -134,6 +134,8 @@ package struct HTTPOptions: Sendable, Hashable {
     package var table = "default.flows"
     /// The name of this host, for servers that expect it beside the records.
     package var hostName = ""
+    /// The time after which a record is rejected that the server bars while it accepts others of the same batch.
+    package var barredLimit = Duration.seconds(3600)
     /// The file for records that the server rejects permanently; nil to drop them.
     package var deadLetterPath: String?
 

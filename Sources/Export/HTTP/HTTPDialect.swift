@@ -62,8 +62,11 @@ enum HTTPVerdict: Equatable {
     case delivered
     /// The server has accepted all lines, and will confirm under this receipt when they are stored.
     case taken(receipt: Int)
-    /// Some lines are not stored: the indices to send again, and the indices that are rejected permanently, with reasons.
-    case items(again: [Int], refused: [Int: String])
+    /// Some lines are not stored, by their indices.
+    ///
+    /// `again` is sent again; so is `barred`, because the lack of a right, an index or room can be mended; `refused` is rejected
+    /// permanently. The texts are the server's reasons.
+    case items(again: [Int], barred: [Int: String], refused: [Int: String])
     /// The server rejects the request, with the reason; single lines may be at fault.
     case refused(String)
     /// The request is too large.

@@ -113,10 +113,19 @@ final class HTTPSink: Sink {
             switch dialect.judge(status, body, group) {
             case .delivered: work.settle()
             case .taken(let receipt): work.receipt = (receipt, .now + options.timeout)
-            case .items(let again, let refused):
+            case .items(let again, let barred, let refused):
                 for (number, reason) in refused { reject(group.lines[number], reason, &work) }
-                work.settle(keeping: again)
-                if !again.isEmpty { throw SinkFailure("the server took only some records", .retry, pause: pause) }
+                var kept = again
+                work.hasAccepted = work.hasAccepted || again.count + barred.count + refused.count < group.lines.count
+                if work.mustReject(barred: !barred.isEmpty, after: options.barredLimit) {
+                    for (number, reason) in barred { reject(group.lines[number], reason, &work) }
+                } else {
+                    kept += barred.keys
+                }
+                work.settle(keeping: kept.sorted())
+                guard !kept.isEmpty else { return }
+                let reason = barred.min { $0.key < $1.key }.map { "the server takes some records not yet: \($0.value)" }
+                throw SinkFailure(reason ?? "the server took only some records", .retry, pause: pause)
             case .tooLarge:
                 if !work.split() { rejectAll(group, "413: a single record is too large", &work) }
             case .refused(let reason):

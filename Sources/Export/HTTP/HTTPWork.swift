@@ -10,6 +10,10 @@ struct HTTPWork {
     var receipt: (number: Int, until: ContinuousClock.Instant)?
     /// The number of lines that the server rejected.
     var rejected = 0
+    /// Whether the server has accepted lines of the batch.
+    var hasAccepted = false
+    /// The first time at which the server barred lines of the batch while it accepted others.
+    private var barredSince: ContinuousClock.Instant?
     private let bytes: [UInt8]
     private let lines: [Range<Int>]
     /// The indices of unsent lines, in groups; the last group is sent next.
@@ -43,6 +47,17 @@ struct HTTPWork {
     var group: LineGroup? {
         guard let places = groups.last, let batch else { return nil }
         return LineGroup(batch: batch, places: places, lines: places.map { bytes[lines[$0]] })
+    }
+
+    /// Whether lines that the server bars must be rejected.
+    ///
+    /// If it bars a whole batch, its operator can mend that, and the lines wait without limit. If it accepts others of the
+    /// same batch, the barred lines may be at fault; they must not block all later ones for ever.
+    mutating func mustReject(barred isBarred: Bool, after limit: Duration) -> Bool {
+        guard isBarred, hasAccepted else { return false }
+        let since = barredSince ?? .now
+        barredSince = since
+        return since.duration(to: .now) >= limit
     }
 
     /// Settles the group, except some of its lines.
