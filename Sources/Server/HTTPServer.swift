@@ -10,7 +10,7 @@ import NIOSSL
 /// Serves HTTP on a TCP address and on a Unix socket, independently of the threads of a run.
 ///
 /// One thread serves the connections; handlers run on Swift's pool. Each of the two accepts at most 64 connections at a time;
-/// for a new one, it closes the oldest connection without an admitted request.
+/// for a new one, it closes the oldest connection without an admitted request, or without an unanswered one.
 package final class HTTPServer: Sendable {
     private let listeners: [Listener]
     private let refusals: Refusals

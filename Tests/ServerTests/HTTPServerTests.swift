@@ -294,6 +294,18 @@ import Testing
             var byte: UInt8 = 0
             return recv(descriptor, &byte, 1, 0) <= 0
         }
+
+        /// Reads up to the end of a text; false if the connection ends before, or after five seconds.
+        func receives(_ end: String) -> Bool {
+            var bytes: [UInt8] = []
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            while !bytes.suffix(end.utf8.count).elementsEqual(end.utf8) {
+                var byte: UInt8 = 0
+                guard poll(&entry, 1, 5000) == 1, recv(descriptor, &byte, 1, 0) == 1 else { return false }
+                bytes.append(byte)
+            }
+            return true
+        }
     }
 
     @Test func closesSilentConnectionsWhenFull() async throws {
@@ -354,6 +366,25 @@ import Testing
         var iterator = ended.makeAsyncIterator()
         await iterator.next()
         withExtendedLifetime(client) {}
+    }
+
+    /// Connections that wait for their next request make room for new ones, also where no token is needed.
+    @Test func idleConnectionsMakeRoom() async throws {
+        let server = try await HTTPServer(
+            Self.configuration(),
+            routes: [Self.health(), Echo()],
+            logger: QuietLog().logger
+        )
+        defer { server.stop() }
+        let port = try #require(server.port)
+        let idle = try (0..<ConnectionTable.limit).map { _ in
+            try SilentClient(port, sends: "GET /debug/echo HTTP/1.1\r\nHost: x\r\n\r\n")
+        }
+        for client in idle { #expect(client.receives("/debug/echo\n")) }
+        let probe = try? await ask("http://127.0.0.1:\(port)/healthz", [("Connection", "close")])
+        #expect(probe?.status == 200)
+        #expect(idle[0].isClosed(within: 5000))
+        #expect(idle[1...].allSatisfy { !$0.isClosed(within: 0) })
     }
 
     @Test func servesHTTPSAndRejectsWorldReadableKey() async throws {
@@ -418,6 +449,54 @@ import Testing
         #expect(connections.map { $0.isClosed.withLock { $0 } } == (0..<66).map { $0 == 1 })
         for connection in connections { table.admit(ObjectIdentifier(connection)) }
         #expect(!open(connections[65], table, from: nil))
+    }
+
+    @Test func closesOldestIdleConnectionWhenAllHadRequests() {
+        let table = ConnectionTable(perAddress: 16, logger: QuietLog().logger)
+        let connections = (0..<68).map { _ in Connection() }
+        for connection in connections[..<64] {
+            #expect(open(connection, table, from: nil))
+            table.admit(ObjectIdentifier(connection))
+        }
+        for number in [7, 5] { table.finish(ObjectIdentifier(connections[number])) }
+        // A refused request does not make a connection one that had a request: it goes before all idle ones.
+        #expect(open(connections[64], table, from: nil))
+        table.finish(ObjectIdentifier(connections[64]))
+        #expect(open(connections[65], table, from: nil))
+        table.admit(ObjectIdentifier(connections[65]))
+        #expect(open(connections[66], table, from: nil))
+        table.admit(ObjectIdentifier(connections[66]))
+        #expect(connections.indices.filter { connections[$0].isClosed.withLock { $0 } } == [5, 7, 64])
+        #expect(!open(connections[67], table, from: nil))
+    }
+
+    /// Other hosts that hold all of their places, even with requests, leave room for probes of this host.
+    @Test func keepsPlacesForThisHost() {
+        let table = ConnectionTable(perAddress: 48, logger: QuietLog().logger)
+        let connections = (0..<56).map { _ in Connection() }
+        for (number, connection) in connections.enumerated() {
+            #expect(open(connection, table, from: [10, 0, 0, number < 48 ? 1 : 2]))
+            table.admit(ObjectIdentifier(connection))
+        }
+        let (refused, later) = (Connection(), Connection())
+        #expect(!open(refused, table, from: [10, 0, 0, 3]))
+        let probes = (0..<8).map { _ in Connection() }
+        for probe in probes { #expect(open(probe, table, from: nil)) }
+        // A remote connection replaces a remote one only.
+        table.finish(ObjectIdentifier(connections[20]))
+        #expect(open(later, table, from: [10, 0, 0, 3]))
+        #expect(connections.indices.filter { connections[$0].isClosed.withLock { $0 } } == [20])
+        #expect(probes.allSatisfy { !$0.isClosed.withLock { $0 } })
+    }
+
+    @Test(
+        arguments: [
+            ("10.0.0.1", "10.0.0.1", nil), ("10.0.0.1", "10.0.0.2", [10, 0, 0, 1]), ("fe80::1", "fe80::1", nil),
+        ] as [(String, String, [UInt8]?)]
+    )
+    func clientAtCalledAddressIsThisHost(_ client: String, _ called: String, _ origin: [UInt8]?) throws {
+        let addresses = try (SocketAddress(ipAddress: client, port: 1), SocketAddress(ipAddress: called, port: 9464))
+        #expect(ConnectionTable.origin(of: addresses.0, calling: addresses.1) == origin)
     }
 
     @Test(

@@ -1,3 +1,4 @@
+import HummingbirdCore
 import Logging
 import NIOCore
 import Synchronization
@@ -5,17 +6,29 @@ import Synchronization
 /// The connections of a listening address.
 ///
 /// A client that sends nothing, or sends slowly, cannot exclude others: the number of connections of one remote address is
-/// limited. At the total limit, a new connection replaces the oldest one without an admitted request.
+/// limited. At the total limit, a new connection replaces the oldest one without an admitted request, or else the oldest one
+/// without an unanswered request. Some places are kept for this host, whose probes must always be answered.
 final class ConnectionTable: Sendable {
     /// The maximum number of simultaneous connections.
     static let limit = 64
+    /// The maximum number of simultaneous connections of all remote hosts.
+    static let remoteLimit = 56
     /// The number of further connections that are accepted while others are being closed for them.
     static let closing = 16
+
+    private enum Use {
+        /// No request was admitted.
+        case unknown
+        /// All admitted requests are answered.
+        case idle
+        /// An admitted request is not answered yet.
+        case busy
+    }
 
     private struct Entry {
         let id: ObjectIdentifier
         let origin: [UInt8]?
-        var isAdmitted = false
+        var use = Use.unknown
         let close: @Sendable () -> Void
     }
 
@@ -24,6 +37,15 @@ final class ConnectionTable: Sendable {
         var entries: [Entry] = []
         var closed = 0
         var warnedAt = 1
+
+        /// Returns the index of the connection that a new one replaces; nil if there is none.
+        func replaceable(remoteOnly: Bool) -> Int? {
+            for use in [Use.unknown, .idle] {
+                let index = entries.firstIndex { $0.use == use && (!remoteOnly || $0.origin != nil) }
+                if let index { return index }
+            }
+            return nil
+        }
     }
 
     private let state = Mutex(State())
@@ -51,11 +73,12 @@ final class ConnectionTable: Sendable {
             let known = origin.map { origin in state.entries.count { $0.origin == origin } } ?? 0
             guard known < perAddress else { return (false, nil, Self.countClosed(&state)) }
             var evicted: Entry?
-            if state.entries.count >= Self.limit {
-                guard let oldest = state.entries.firstIndex(where: { !$0.isAdmitted }) else {
+            let isRemoteFull = origin != nil && state.entries.count { $0.origin != nil } >= Self.remoteLimit
+            if isRemoteFull || state.entries.count >= Self.limit {
+                guard let index = state.replaceable(remoteOnly: isRemoteFull) else {
                     return (false, nil, Self.countClosed(&state))
                 }
-                evicted = state.entries.remove(at: oldest)
+                evicted = state.entries.remove(at: index)
             }
             state.entries.append(Entry(id: id, origin: origin, close: close))
             return (true, evicted, evicted == nil ? nil : Self.countClosed(&state))
@@ -63,7 +86,10 @@ final class ConnectionTable: Sendable {
         evicted?.close()
         if let warning {
             logger.warning(
-                "connections are closed for lack of room: \(Self.limit) are served at a time, \(perAddress) of one remote address",
+                """
+                connections are closed for lack of room: \(Self.limit) are served at a time, \(Self.remoteLimit) of other \
+                hosts, \(perAddress) of one of them
+                """,
                 metadata: ["closed": "\(warning)"]
             )
         }
@@ -77,11 +103,16 @@ final class ConnectionTable: Sendable {
         return state.closed
     }
 
-    /// Marks a connection as having an admitted request.
-    func admit(_ id: ObjectIdentifier) {
+    /// Marks a connection as having an admitted request that is not answered.
+    func admit(_ id: ObjectIdentifier) { set(.busy, of: id) }
+
+    /// Marks a connection as having no unanswered request; without effect if none was admitted.
+    func finish(_ id: ObjectIdentifier) { set(.idle, of: id) }
+
+    private func set(_ use: Use, of id: ObjectIdentifier) {
         state.withLock { state in
             guard let index = state.entries.firstIndex(where: { $0.id == id }) else { return }
-            state.entries[index].isAdmitted = true
+            if use == .busy || state.entries[index].use == .busy { state.entries[index].use = use }
         }
     }
 
@@ -99,8 +130,12 @@ final class ConnectionTable: Sendable {
     ///
     /// A host can use all addresses of a 64-bit prefix.
     ///
+    /// - Parameters:
+    ///   - address: the remote address.
+    ///   - local: the address that the client has called; a client with the same address is this host.
     /// - Returns: the bytes; nil for this host and for Unix sockets.
-    static func origin(of address: SocketAddress?) -> [UInt8]? {
+    static func origin(of address: SocketAddress?, calling local: SocketAddress? = nil) -> [UInt8]? {
+        if let address = address?.ipAddress, address == local?.ipAddress { return nil }
         switch address {
         case .v4(let address):
             let bytes = withUnsafeBytes(of: address.address.sin_addr.s_addr) { Array($0) }
@@ -121,9 +156,9 @@ struct ConnectionAdmission: Sendable {}
 
 /// Keeps a connection in its listener's table, and closes it if the headers of its first request are late.
 final class ConnectionGate: ChannelDuplexHandler, RemovableChannelHandler {
-    // All inbound data is passed on unchanged.
+    // All data is passed on unchanged.
     typealias InboundIn = Never
-    typealias OutboundIn = Never
+    typealias OutboundIn = HTTPConnectionStateHandler.OutboundIn
 
     private let connections: ConnectionTable
     private let refusals: Refusals
@@ -152,7 +187,7 @@ final class ConnectionGate: ChannelDuplexHandler, RemovableChannelHandler {
     private func open(_ channel: any Channel) {
         guard !isOpen else { return }
         isOpen = true
-        let origin = ConnectionTable.origin(of: channel.remoteAddress)
+        let origin = ConnectionTable.origin(of: channel.remoteAddress, calling: channel.localAddress)
         guard !connections.open(ObjectIdentifier(channel), from: origin, close: { channel.close(promise: nil) }) else {
             return
         }
@@ -170,6 +205,12 @@ final class ConnectionGate: ChannelDuplexHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         refusals.note(error, from: context.channel.remoteAddress?.ipAddress)
         context.fireErrorCaught(error)
+    }
+
+    /// Receives a part of a response.
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .end = unwrapOutboundIn(data) { connections.finish(ObjectIdentifier(context.channel)) }
+        context.write(data, promise: promise)
     }
 
     /// Receives events from the tasks that handle requests.
