@@ -62,17 +62,18 @@ package struct APIRoutes: RouteProvider {
     /// Adds the routes.
     package func addRoutes(to router: ServerRouter) {
         router.get("/api/v1/live") { request, context in
-            isTrusted(request, context) ? live(request) : Self.response(API.answer(Self.foreign))
+            if let error = refusal(of: request, context) { return Self.response(API.answer(error)) }
+            return live(request)
         }
         router.post("/api/v1/policy/preview") { request, context in
-            guard isTrusted(request, context) else { return Self.response(API.answer(Self.foreign)) }
+            if let error = refusal(of: request, context) { return Self.response(API.answer(error)) }
             guard !isOpen || context.isLocal else { return Self.response(API.answer(Self.tokenless)) }
             return await preview(request)
         }
         router.get("/api/v1/:name") { request, context in
             let name = context.parameters.get("name") ?? ""
-            guard isTrusted(request, context) else { return Self.response(API.answer(Self.foreign)) }
             do throws(APIError) {
+                if let error = refusal(of: request, context) { throw error }
                 guard let api else { throw Self.storeless }
                 guard !isOpen || context.isLocal else { throw Self.tokenless }
                 let asked = try asked(name, request)
@@ -125,11 +126,24 @@ package struct APIRoutes: RouteProvider {
         "this run keeps no store: start it with --store PATH; only /api/v1/live is answered"
     )
 
-    private func isTrusted(_ request: Request, _ context: ServerRequestContext) -> Bool {
-        guard isLoopbackOnly, !context.isLocal else { return true }
+    private static let crossSite = APIError(
+        403,
+        "foreign_site",
+        nil,
+        "a page of another site caused this request (Sec-Fetch-Site: cross-site)"
+    )
+
+    /// Returns the error for a request that a page of another site causes in the browser of a user of this host.
+    ///
+    /// Such a page cannot read responses, but it could keep the threads and streams of this API in use.
+    private func refusal(of request: Request, _ context: ServerRequestContext) -> APIError? {
+        if let site = HTTPFields.Element.Name("Sec-Fetch-Site"), request.headers[site] == "cross-site" {
+            return Self.crossSite
+        }
+        guard isLoopbackOnly, !context.isLocal else { return nil }
         let authority = request.head.authority ?? ""
         let host = authority.hasPrefix("[") ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
-        return ["127.0.0.1", "[::1]", "localhost"].contains(host)
+        return ["127.0.0.1", "[::1]", "localhost"].contains(host) ? nil : Self.foreign
     }
 
     func asked(_ name: String, _ request: Request) throws(APIError) -> APIRequest {

@@ -63,6 +63,23 @@ import Testing
         #expect(process.wait() == 0)
     }
 
+    /// A page of another site makes the browser ask in vain; a link to the page works.
+    @Test func rejectsRequestsOfOtherSites() throws {
+        let (process, url) = try serve()
+        let other = ["-H", "Sec-Fetch-Site: cross-site"]
+        for path in ["api/v1/status", "api/v1/live", "api/v1/records?format=csv"] {
+            let answer = try ask(url + path, other)
+            #expect(answer.hasSuffix("\n403") && answer.contains("foreign_site"), "\(path): \(answer)")
+        }
+        #expect(try ask("\(url)api/v1/policy/preview", ["-d", ""] + other).hasSuffix("\n403"))
+        #expect(try ask(url, other).hasSuffix("\n200"))
+        for site in ["same-origin", "none"] {
+            #expect(try ask("\(url)api/v1/status", ["-H", "Sec-Fetch-Site: \(site)"]).hasSuffix("\n200"), "\(site)")
+        }
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0)
+    }
+
     /// Requests for the head alone of streams and downloads leave all eight places free.
     @Test func headRequestsHoldNoStream() throws {
         let (process, url) = try serve()

@@ -79,7 +79,7 @@ async function failure(response) {
   const message =
     typeof error.message === "string" ? error.message : `The server answered with status ${response.status}.`;
   const detail = {parameter: error.parameter, offset: error.offset, length: error.length, status: response.status};
-  const needsToken = response.status === 401 || (response.status === 403 && error.code !== "foreign_host");
+  const needsToken = response.status === 401 || (response.status === 403 && !/^foreign_/.test(error.code));
   if (needsToken) return new RequestError("permission", message, detail);
   if (error.code === "bad_filter") return new RequestError("filter", message, detail);
   if (response.status === 404) return new RequestError("missing", message, detail);
