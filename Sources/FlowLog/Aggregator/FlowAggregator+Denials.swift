@@ -95,6 +95,7 @@ extension FlowAggregator {
                 share: share,
                 own: own
             )
+            tracked.process = ledger.processes.process(of: reported.flow)
             tracked.noteCounted(for: own, in: intervalNumber)
             flow = tracked
         case .waiting(let place, _):

@@ -9,9 +9,9 @@ extension FlowAggregator {
     mutating func keep(_ socket: FlowSocket, at place: UInt32) {
         let flow = deniedFlows[place]
         guard flow.isReported, (flow.localEnd == .near) == socket.isNear else { return }
-        if let own = flow.own, let process = socket.process {
-            let owner = FlowSocket(flowID: socket.flowID, isNear: socket.isNear, statistics: nil, process: process)
-            ledger.add(owner, to: own.flow, in: own.group)
+        if let process = socket.process {
+            deniedFlows[place].process = process
+            if let own = flow.own { addProcess(to: own, at: place) }
         }
         guard socket.hasNumbers else { return }
         guard owedSockets[flow.flowID] == nil else {

@@ -138,7 +138,17 @@ extension FlowAggregator {
     private mutating func begin(_ connection: ResolvedFlow, _ reason: DropReason?, at place: UInt32) -> LedgerFlow {
         let begun = ledger.begin(connection, as: deniedFlows[place].flowID, for: deniedFlows[place].share)
         if begun.isNew { compare(connection, reason: reason) }
+        if connection.reporter == deniedFlows[place].connection.reporter { addProcess(to: begun, at: place) }
         return begun
+    }
+
+    /// Assigns a flow of the reporting end to the process that owns the end's socket, if that is known.
+    mutating func addProcess(to flow: LedgerFlow, at place: UInt32) {
+        let denied = deniedFlows[place]
+        guard let process = denied.process else { return }
+        let isNear = denied.localEnd == .near
+        let owner = FlowSocket(flowID: denied.flowID, isNear: isNear, statistics: nil, process: process)
+        ledger.add(owner, to: flow.flow, in: flow.group)
     }
 
     /// Sets the verdict under which the datapath flow counts; a flow with another verdict ends.

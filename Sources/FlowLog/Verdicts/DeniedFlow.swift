@@ -27,13 +27,15 @@ struct DeniedFlow {
     private(set) var lastCounted = CountedFlows(interval: .max)
     /// The verdict with which the flow continues after a change of names.
     var resumedAction: FlowAction?
+    /// The record that denied packets of the initiator belong to.
+    private(set) var decider = Decider.own
+    /// The process that owns the reporting end's socket, if it is known; the socket may not report it again.
+    var process: FlowProcess?
 
     /// The policies' verdict on the connection; nil until the evaluation, and if it must be repeated.
     var evaluation: VerdictEvaluation? {
         didSet { isOwnCurrent = false }
     }
-    /// The record that denied packets of the initiator belong to.
-    private(set) var decider = Decider.own
 
     /// Denied packets of the initiator.
     var forward = DenialBalance()
