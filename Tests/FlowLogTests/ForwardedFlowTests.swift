@@ -159,4 +159,35 @@ import Testing
         #expect(records.reduce(.zero) { $0 + $1.forwarded.inbound } == half + half)
         #expect(Set(Self.hits(records)) == [Self.both])
     }
+
+    /// Policies change as long as the agent lives, and an evaluation gives a new trace for hits that are known.
+    @Test(arguments: [false, true]) func recordsAnyNumberOfDecisions(areDistinct: Bool) {
+        var fixture = Self.fixture(level: .podPrefix)
+        let (intervals, flows) = (70 as UInt64, 1000 as UInt16)
+        var totals: [UInt64] = []
+        for interval in 1...intervals {
+            if areDistinct {
+                fixture.aggregator.use(
+                    FakeEvaluator(
+                        generation: 1 + interval,
+                        transit: { connection in
+                            let name = "default.p\(interval)-\(connection.packets.sourcePort)"
+                            return PolicyTrace(action: .allow, transit: ["0|default|\(name)|allow|0"])
+                        },
+                        decide: { _ in (nil, nil) }
+                    )
+                )
+            }
+            fixture.batch { batch in
+                batch.births = (1...flows).map { Self.entering(UInt32($0), from: 20_000 + $0) }
+                batch.deltas = (1...flows).map {
+                    FlowDelta(flowID: UInt32($0), ingress: TrafficCounters(packets: 1, bytes: 60), egress: .zero)
+                }
+            }
+            fixture.batch { $0.ends = (1...flows).map { UInt32($0) } }
+            totals.append(fixture.flush(at: 100 + 100 * Int64(interval)).reduce(0) { $0 + $1.flows.total })
+        }
+        #expect(totals == Array(repeating: UInt64(flows), count: Int(intervals)))
+        #expect(fixture.aggregator.statistics.untracedForwards == 0)
+    }
 }

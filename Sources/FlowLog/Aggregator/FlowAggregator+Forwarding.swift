@@ -128,32 +128,73 @@ extension FlowAggregator {
     }
 }
 
+extension FlowAggregator {
+    /// Forgets traces that no conversation has, once half of the numbers are in use; called at the beginning of an interval.
+    mutating func forgetTraces() {
+        guard forwardTraces.count > ForwardTraces.limit / 2 else { return }
+        var used: Set<UInt32> = []
+        for place in 0..<waiting.limit { used.insert(waiting[place].transit) }
+        for place in 0..<held.limit { used.insert(held[place].conversation.transit) }
+        forwardTraces.forget(except: used)
+    }
+}
+
 /// The traces of forwarded connections, each stored once.
 ///
-/// A conversation keeps the number of its trace (4 bytes).
+/// A conversation keeps the number of its trace (4 bytes). Changed policies have new traces, also for the hits of former ones:
+/// traces with equal hits have one number.
 struct ForwardTraces {
+    private struct Hits: Hashable {
+        let action: FlowAction
+        let transit: [String]
+
+        init(_ trace: PolicyTrace) { (action, transit) = (trace.action, trace.transit) }
+    }
+
     /// The maximum number of traces; connections with further traces are not recorded.
     static let limit = 1 << 16
 
     /// The number of connections that are not recorded because there are too many traces.
     private(set) var refused: UInt64 = 0
-    private var traces: [PolicyTrace] = []
-    private var indices: [UInt64: UInt32] = [:]
+    private var traces: [PolicyTrace?] = []
+    private var indices: [Hits: UInt32] = [:]
+    /// Numbers that may be reused.
+    private var free: [UInt32] = []
+
+    /// The number of traces.
+    var count: Int { indices.count }
 
     /// Returns the number of a trace, from 1 on; nil if there are too many.
     mutating func index(of trace: PolicyTrace) -> UInt32? {
-        if let index = indices[trace.id] { return index }
-        guard traces.count < Self.limit else {
+        let hits = Hits(trace)
+        if let index = indices[hits] { return index }
+        guard count < Self.limit else {
             refused += 1
             return nil
         }
-        traces.append(trace)
-        indices[trace.id] = UInt32(traces.count)
-        return UInt32(traces.count)
+        let index: UInt32
+        if let former = free.popLast() {
+            index = former
+            traces[Int(index) - 1] = trace
+        } else {
+            traces.append(trace)
+            index = UInt32(traces.count)
+        }
+        indices[hits] = index
+        return index
     }
 
-    /// The trace with a number; nil for 0.
+    /// The trace with a number in use; nil for 0.
     subscript(index: UInt32) -> PolicyTrace? { index == 0 ? nil : traces[Int(index) - 1] }
+
+    /// Forgets traces whose numbers are not in use.
+    mutating func forget(except used: Set<UInt32>) {
+        for (hits, index) in indices.filter({ !used.contains($1) }) {
+            indices[hits] = nil
+            traces[Int(index) - 1] = nil
+            free.append(index)
+        }
+    }
 }
 
 extension PolicyTrace {

@@ -119,6 +119,7 @@ extension FlowAggregator {
         if deniedFlows.isSparse { moveDenied(to: deniedFlows.compact()) }
         if waiting.isSparse { moveWaiting(to: waiting.compact()) }
         if ledger.isSparse { moveFlows(to: ledger.compact()) }
+        forgetTraces()
     }
 
     private mutating func moveDenied(to places: [UInt32]) {
