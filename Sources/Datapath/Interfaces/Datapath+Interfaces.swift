@@ -208,7 +208,10 @@ extension Datapath {
         // Runs of those programs that have not ended yet end here.
         try fence.wait()
         drainWholeOverflow()
-        _ = try scan(gone: flowsEnd ? Set(leaving.map(\.interface.position)) : [], emit: emit)
+        let gone = flowsEnd ? Set(leaving.map(\.interface.position)) : []
+        // Reports of sockets and handshakes are of flows that have begun and not ended; the last scan does both at once.
+        if !gone.isEmpty, sockets != nil || handshakes != nil { _ = try scan(gone: [], emit: emit) }
+        _ = try scan(gone: gone, readsSockets: gone.isEmpty, emit: emit)
         for (index, interface) in leaving {
             let account = account(of: interface, index)
             past.addDrops(
