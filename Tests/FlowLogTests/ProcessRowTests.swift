@@ -131,4 +131,37 @@ struct ProcessRowTests {
         #expect(records.map { $0.processes?.nameCount ?? 0 } == [1, 1, 2, 0])
         #expect(records.map(\.flows.total) == [2, 1, 2, 1])
     }
+
+    /// The processes that one flow after the other reports, each with the number of its report.
+    static let changes: [[(flow: UInt32, process: UInt32)]] = [
+        [(1, 11), (1, 12)],
+        [(1, 11), (1, 12), (1, 13)],
+        [(1, 11), (1, 12), (1, 11)],
+        [(1, 11), (2, 11), (1, 12), (2, 13)],
+        [(1, 11), (2, 11), (2, 12), (1, 12), (1, 13)],
+        [(1, 11), (2, 12), (2, 13), (1, 13), (3, 14), (3, 13), (1, 14)],
+    ]
+
+    /// The statistics of a connection stay with it when its tuple or its process gets another name.
+    @Test(arguments: changes)
+    func statisticsFollowTheFlow(reports: [(flow: UInt32, process: UInt32)]) {
+        var fixture = Self.fixture(flows: 3)
+        fixture.batch { $0.deltas = (1...3).map { Self.delta($0, 1) } }
+        for report in reports {
+            var socket = Self.socket(report.flow, report.process, "name \(report.process)")
+            socket.statistics = TCPStatistics()
+            socket.statistics?.retransmissions = 1
+            socket.statistics?.rtt = TCPStatistics.Gauge(1000)
+            fixture.batch { $0.sockets = [socket] }
+        }
+        let records = fixture.flush()
+        let sum = records.reduce(0) { $0 + ($1.tcp?.retransmissions ?? 0) }
+        #expect(sum == reports.count)
+        #expect(records.reduce(0) { $0 + ($1.tcp?.rtt.count ?? 0) } == reports.count)
+        let last = Dictionary(reports.map { ($0.flow, $0.process) }) { $1 }
+        #expect(records.filter { $0.processes != nil }.count == Set(last.values).count, "records have flows")
+        #expect(records.filter { $0.processes == nil }.allSatisfy { $0.tcp == nil })
+        #expect(records.reduce(0) { $0 + $1.flows.total } == 3)
+        #expect(fixture.flush(at: 300).allSatisfy { $0.tcp == nil })
+    }
 }

@@ -8,6 +8,8 @@ struct ProcessRow {
     var next = ProcessRows.none
     /// The name.
     let name: ProcessName
+    /// The row that the last flow that left this one in the interval counts for; ``ProcessRows/none`` if none has left.
+    var successor = ProcessRows.none
     /// The flows' part of their group's report, without the processes.
     var part = GroupPart()
     /// A bit for each place whose process has kept flows; set at the end of an interval.
@@ -63,7 +65,7 @@ struct ProcessRow {
         if active & 1 == 0 { first = nil }
         for place in others.indices where active & 2 << UInt16(place) == 0 { others[place] = nil }
         part = GroupPart()
-        (kept, active) = (0, 0)
+        (kept, active, successor) = (0, 0, ProcessRows.none)
     }
 
     /// Returns the place of a process, and adds the process if there is room; else the last place.

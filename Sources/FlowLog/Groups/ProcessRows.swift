@@ -3,8 +3,8 @@ import FlowModel
 /// Divides groups by the processes that own the sockets of their flows.
 ///
 /// A group has one row for each process name. In an interval, a flow counts for one row with all of its traffic: the row of the
-/// process that was reported last. Flows without a known process count for no row. Nothing is stored unless processes are
-/// collected.
+/// process that was reported last. Flows without a known process count for no row. Statistics of sockets count for the row of
+/// their report, and go to that of a later process if no flow is left in it. Nothing is stored unless processes are collected.
 struct ProcessRows {
     /// The row of a flow, and the place of its process in it.
     private struct Flow {
@@ -29,6 +29,8 @@ struct ProcessRows {
     private var drops: [UInt32: FlowRecord.Drops] = [:]
     /// Socket statistics of flows whose process is not known yet.
     private var early: [UInt32: SocketSummary] = [:]
+    /// Rows that flows have left in the interval.
+    private var leftRows: [UInt32] = []
     /// The same statistics by group, at the end of an interval.
     private var unowned: [UInt32: SocketSummary] = [:]
     /// TCP flags of flows without a known process, by group, at the end of an interval.
@@ -91,7 +93,13 @@ struct ProcessRows {
         let row = row(of: process, in: group)
         flows[Int(flow)].row = row
         flows[Int(flow)].process = rows[row].place(of: process)
+        if known != Self.none, known != row, rows[known].group == group { leave(known, for: row) }
         if !early.isEmpty, let said = early.removeValue(forKey: flow) { rows[row].part.sockets.add(said) }
+    }
+
+    private mutating func leave(_ row: UInt32, for successor: UInt32) {
+        if rows[row].successor == Self.none { leftRows.append(row) }
+        rows[row].successor = successor
     }
 
     private mutating func row(of process: FlowProcess, in group: UInt32) -> UInt32 {
@@ -146,6 +154,19 @@ extension ProcessRows {
             rows[row].part.add(drops[number])
             rows[row].part.flags.formUnion(flags[number])
         }
+        passOnStatistics()
+    }
+
+    /// Moves the statistics of rows that all flows have left to the rows of these flows.
+    private mutating func passOnStatistics() {
+        for row in leftRows where rows[row].kept == 0 {
+            var heir = row
+            // Each step leads to a row that was left later, so that this ends.
+            while heir != Self.none, rows[heir].kept == 0 { heir = rows[heir].successor }
+            guard heir != Self.none else { continue }
+            rows[heir].part.sockets.add(rows[row].part.sockets)
+            rows[row].part.sockets = SocketSummary()
+        }
     }
 
     /// Emits the record of a group's report, divided among its processes.
@@ -194,6 +215,7 @@ extension ProcessRows {
         unowned.removeAll()
         unownedFlags.removeAll()
         drops.removeAll()
+        leftRows.removeAll()
         for flow in flows.indices { flows[flow].traffic = GroupTraffic() }
         for group in firstRows.indices where firstRows[group] != Self.none { beginInterval(of: group) }
     }
