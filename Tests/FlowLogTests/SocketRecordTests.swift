@@ -166,6 +166,38 @@ struct SocketRecordTests {
         #expect(fixture.flush(at: 300).allSatisfy { $0.lookups == nil })
     }
 
+    /// Lookups make flows of their own, some of which never begin; each scan begins those that it can.
+    @Test(arguments: [0, 400] as [UInt32]) func anyNumberOfFlowsHasLookups(neverBegun: UInt32) {
+        var fixture = AggregatorFixture(level: .podPrefix)
+        let (scans, flows) = (50 as UInt32, 600 as UInt32)
+        func port(_ flowID: UInt32) -> UInt16 { UInt16(2000 + flowID) }
+        for scan in 0..<scans {
+            let first = 1 + scan % 2 * flows
+            let begun = first..<first + flows
+            // Numbers that flows get in a later scan have other lookups then.
+            let lost = begun.upperBound..<begun.upperBound + neverBegun
+            fixture.aggregator.add(
+                (Array(begun) + lost).map {
+                    FlowLookup(
+                        flowID: $0,
+                        isNear: false,
+                        clientPort: port($0),
+                        latency: begun.contains($0) ? 100 : 9999
+                    )
+                }
+            )
+            fixture.batch { batch in
+                batch.births = begun.map {
+                    AggregatorFixture.birth($0, nearPort: 53, farPort: port($0), proto: .udp, marks: .firstEgress)
+                }
+            }
+            fixture.batch { $0.ends = Array(begun) }
+        }
+        let records = fixture.flush()
+        #expect(records.reduce(0) { $0 + ($1.lookups?.count ?? 0) } == UInt64(scans * flows))
+        #expect(records.allSatisfy { $0.lookups?.largest == 100 })
+    }
+
     /// A flow that waits for a name keeps as many processes as a record distinguishes.
     @Test func heldFlowKeepsProcesses() throws {
         var fixture = AggregatorFixture(dividesProcesses: true)

@@ -19,16 +19,17 @@ extension FlowAggregator {
         }
     }
 
-    /// Adds answered DNS queries to flows that began, or begin, in this interval.
+    /// Adds the answered DNS queries of a scan to their flows, which have begun or begin with that scan.
+    ///
+    /// Lookups of an earlier call whose flows have not begun are discarded: the scan did not find these flows.
     public mutating func add(_ lookups: [FlowLookup]) {
+        if !earlyLookups.isEmpty { earlyLookups.removeAll(keepingCapacity: true) }
         for lookup in lookups {
-            guard states[lookup.flowID] == .unused else {
+            if states[lookup.flowID] == .unused {
+                earlyLookups[lookup.flowID, default: []].append(lookup)
+            } else {
                 add(FlowSocket(lookup))
-                continue
             }
-            guard earlyLookupCount < Self.earlyLookupLimit else { continue }
-            earlyLookupCount += 1
-            earlyLookups[lookup.flowID, default: []].append(lookup)
         }
     }
 
@@ -44,9 +45,6 @@ extension FlowAggregator {
             }
         }
     }
-
-    /// The maximum number of lookups per interval that are kept for flows that have not begun.
-    private static let earlyLookupLimit = 1 << 14
 
     /// Adds socket statistics; statistics of the other end's socket are ignored.
     mutating func add(_ sockets: borrowing [FlowSocket]) {

@@ -32,10 +32,8 @@ public struct FlowAggregator: ~Copyable {
     /// The indices of denials in the current batch, by flow identifier.
     var denials: [UInt32: Int] = [:]
     var mismatches = VerdictMismatches()
-    /// DNS lookups of flows that are about to begin, by the datapath's identifier.
+    /// DNS lookups of flows that are about to begin, by the datapath's identifier: at most those of one scan.
     var earlyLookups: [UInt32: [FlowLookup]] = [:]
-    /// The number of such lookups in this interval.
-    var earlyLookupCount = 0
     /// Workloads that send packets with source addresses of other endpoints.
     var foreign = ForeignSenders()
     var settled = SettledWorld()
@@ -244,7 +242,6 @@ public struct FlowAggregator: ~Copyable {
         intervalNumber &+= 1
         logged.endInterval()
         earlyLookups.removeAll()
-        earlyLookupCount = 0
         for flow in renamed { begin(flow) }
         giveMemoryBack()
     }
