@@ -21,6 +21,8 @@ public struct FlowBatch: Sendable {
     public var dns: [DNSPacket] = []
     /// Identifiers of the flows that ended: closed, idle for too long, or on an interface that is gone.
     public var ends: [UInt32] = []
+    /// The kernel's indices of interfaces that are gone, or not watched any more; nothing of them follows.
+    public var goneInterfaces: [UInt32] = []
 
     /// Makes an empty batch.
     public init() {}
@@ -28,7 +30,7 @@ public struct FlowBatch: Sendable {
     /// Whether all lists are empty.
     public var isEmpty: Bool {
         births.isEmpty && deltas.isEmpty && drops.isEmpty && verdicts.isEmpty && sockets.isEmpty
-            && remainders.isEmpty && dns.isEmpty && ends.isEmpty && flags.isEmpty
+            && remainders.isEmpty && dns.isEmpty && ends.isEmpty && flags.isEmpty && goneInterfaces.isEmpty
     }
 
     /// Empties the lists and keeps their storage.
@@ -42,6 +44,7 @@ public struct FlowBatch: Sendable {
         remainders.removeAll(keepingCapacity: true)
         dns.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
+        goneInterfaces.removeAll(keepingCapacity: true)
     }
 }
 

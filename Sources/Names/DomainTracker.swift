@@ -94,6 +94,14 @@ package final class DomainTracker: DomainResolver {
         known.names(of: address, for: client)
     }
 
+    /// Forgets the clients behind interfaces that are gone; another client may get the index of one.
+    ///
+    /// Their names stay until the interval ends, for the records of their flows, or until another client gets a name.
+    package func forget(interfaces: [UInt32]) {
+        pending.forget(interfaces: Set(interfaces))
+        known.forget(Set(interfaces.map { .workload(interface: $0) }))
+    }
+
     /// Ends an interval at a time in CLOCK_MONOTONIC ns: removes expired names that no flow of the interval used.
     package func endInterval(now: UInt64) {
         pending.forget(before: now)

@@ -51,6 +51,8 @@ struct KnownNames {
 
     private var entries: [Place: Entry] = [:]
     private var shares: [DomainClient: Share] = [:]
+    /// Clients that are gone since the interval began.
+    private var gone: Set<DomainClient> = []
     /// The bytes of all names.
     private(set) var bytes = 0
     private var interval: UInt32 = 1
@@ -68,6 +70,7 @@ struct KnownNames {
         ttl: UInt32,
         now: UInt64
     ) {
+        if !gone.isEmpty, gone.remove(client) != nil { remove([client]) }
         let place = Place(client: client, address: address)
         let end = now + min(max(UInt64(ttl) * 1_000_000_000, Self.shortest), Self.longest)
         guard entries[place]?.extend(name, until: end) != true else {
@@ -118,10 +121,26 @@ struct KnownNames {
         return entry.names.map(\.name)
     }
 
+    /// Removes clients that are gone at the end of the interval, or before another one gets a name as the same client.
+    mutating func forget(_ clients: Set<DomainClient>) {
+        gone.formUnion(clients.filter { shares[$0] != nil })
+    }
+
+    private mutating func remove(_ clients: Set<DomainClient>) {
+        for (place, entry) in entries.filter({ clients.contains($0.key.client) }) {
+            entries[place] = nil
+            charge(place.client, addresses: -1, bytes: -entry.names.reduce(0) { $0 + $1.name.utf8.count })
+        }
+    }
+
     /// Removes expired names that no flow of the interval used, and begins the next interval.
     mutating func endInterval(now: UInt64) {
         let current = interval
         interval &+= 1
+        if !gone.isEmpty {
+            remove(gone)
+            gone = []
+        }
         let expired = entries.filter { $1.used != current && $1.names.contains { $0.end <= now } }
         for (place, entry) in expired {
             let names = entry.names.filter { $0.end > now }

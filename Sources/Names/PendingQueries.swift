@@ -92,6 +92,12 @@ struct PendingQueries {
         first = 0
     }
 
+    /// Removes the queries of interfaces that are gone.
+    mutating func forget(interfaces: Set<UInt32>) {
+        guard interfaces.contains(where: { counts[$0] != nil }) else { return }
+        for key in times.keys.filter({ interfaces.contains($0.interface) }) { remove(key) }
+    }
+
     private mutating func remove(_ key: Key) {
         guard times.removeValue(forKey: key) != nil, let count = counts[key.interface] else { return }
         counts[key.interface] = count > 1 ? count - 1 : nil

@@ -72,8 +72,9 @@ extension KernelTests {
             #expect(monitor.handshakes[tcp]?.near?.connect.count == 1)
             #expect(monitor.processes[udp]?.near?.count == 1)
             #expect(monitor.living.values.allSatisfy { $0.interfaceIndex != index })
+            #expect(monitor.goneInterfaces == [index])
             try monitor.stop()
-            #expect(monitor.contradictions.isEmpty)
+            #expect(monitor.contradictions.isEmpty && monitor.goneInterfaces == [index])
             #expect(monitor.accounts.allSatisfy { $0.isBalanced })
         }
 

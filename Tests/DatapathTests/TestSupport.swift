@@ -211,6 +211,8 @@ final class Monitor {
     private(set) var dns: [DNSPacket] = []
     /// Traffic in no flow, by the index of the interface.
     private(set) var remainders: [UInt32: FlowRemainder] = [:]
+    /// The indices of interfaces that are gone, in order.
+    private(set) var goneInterfaces: [UInt32] = []
     /// The number of births.
     private(set) var births = 0
     /// Contradictions to the contract of a batch.
@@ -325,6 +327,7 @@ final class Monitor {
 
     func take(_ batch: FlowBatch) {
         dns += batch.dns
+        goneInterfaces += batch.goneInterfaces
         for birth in batch.births {
             if living[birth.flowID] != nil { contradictions.append("\(birth.flowID) is born twice") }
             living[birth.flowID] = birth.key

@@ -138,6 +138,59 @@ struct DomainTrackerTests {
         #expect(isKnown())
     }
 
+    /// The next workload may get the index of an interface that is gone; names and questions of the former are not its own.
+    @Test func nameEndsWithItsInterface() {
+        let tracker = DomainTracker()
+        func domains() -> [String] { tracker.domains(of: Self.answer, for: Self.pod) }
+        Self.learn(tracker, ttl: 86_400)
+        tracker.process([Self.packet(DNSBytes.query("late.example"), isResponse: false)])
+        tracker.forget(interfaces: [5, 7])
+        // Records of the interval still have the names of its flows.
+        #expect(domains() == ["www.example.com"])
+        #expect(tracker.statistics.pending == 0)
+        tracker.endInterval(now: Self.second * 2)
+        #expect(domains() == [] && tracker.statistics.known == 0)
+        // Another workload.
+        Self.learn(tracker, ttl: 86_400, at: Self.second * 3)
+        tracker.endInterval(now: Self.second * 4)
+        #expect(domains() == ["www.example.com"])
+    }
+
+    /// Index and interval are the same: the next workload's first answer ends the names of the former.
+    @Test func nextWorkloadOfAnIndexHasItsOwnNames() {
+        let tracker = DomainTracker()
+        Self.learn(tracker, ttl: 86_400)
+        tracker.forget(interfaces: [5])
+        let other = DNSBytes.response("www.example.org", [192, 0, 2, 2])
+        tracker.process([
+            Self.packet(DNSBytes.query("www.example.org"), isResponse: false), Self.packet(other, isResponse: true),
+        ])
+        for _ in 0..<2 {
+            #expect(tracker.domains(of: Self.answer, for: Self.pod) == [])
+            #expect(tracker.domains(of: IPAddress(192, 0, 2, 2), for: Self.pod) == ["www.example.org"])
+            tracker.endInterval(now: Self.second * 2)
+        }
+    }
+
+    /// Clients that are gone leave their room to others: no more addresses and bytes than the limits.
+    @Test func goneClientsLeaveTheirRoom() {
+        var known = KnownNames()
+        for generation in 0..<4 as Range<UInt32> {
+            let clients = (0..<20).map { DomainClient.workload(interface: 100 * generation + $0) }
+            for client in clients {
+                for number in 0..<UInt32(KnownNames.clientLimit) {
+                    let address = IPAddress(ipv4: 0xc000_0000 | number)
+                    known.learn("a.example", of: address, for: client, ttl: 86_400, now: 0)
+                }
+            }
+            // Those that came when all room was taken have equal parts of it.
+            #expect(known.count > KnownNames.limit * 9 / 10 && known.count < KnownNames.limit * 5 / 4)
+            known.forget(Set(clients))
+            known.endInterval(now: 1)
+            #expect(known.count == 0 && known.bytes == 0)
+        }
+    }
+
     @Test func limitsPendingQueriesPerInterface() {
         let tracker = DomainTracker()
         // Many questions without an answer, each from another client's address.

@@ -202,6 +202,7 @@ struct Pipeline: ~Copyable {
             if let lookup = lookup.ofFlow { lookups.append(lookup) }
         }
         if !lookups.isEmpty { aggregator.add(lookups) }
+        if !batch.goneInterfaces.isEmpty { names?.forget(interfaces: batch.goneInterfaces) }
         guard plan.hasBegun else { return aggregator.process(batch) }
         let resolver = resolver
         for piece in batch.pieces() {

@@ -224,6 +224,9 @@ extension Datapath {
             if interface.isUpper { continue }
             onNotice(.detached(name: interface.name, index: index))
         }
+        var last = FlowBatch()
+        if flowsEnd { last.goneInterfaces = leaving.filter { !$0.interface.isUpper }.map(\.index) }
+        if !last.isEmpty { emit(last) }
     }
 
     /// Assigns a position of the interface table to an interface, and with it a share of the table.
