@@ -1,3 +1,5 @@
+import CWeir
+import FlowModel
 import Foundation
 import Testing
 
@@ -19,6 +21,26 @@ struct CgroupTreeTests {
         // The tree is read again after a second at the earliest.
         #expect(eventually { tree.container(of: second.number) == second.identifier })
         #expect(tree.container(of: first.number) == first.identifier)
+    }
+
+    /// A process that is looked up while the tree may not be read gets its container with a later report.
+    @Test func laterReportOfProcessHasItsContainer() throws {
+        let root = try #require(CgroupTree.rootPath)
+        let programs = ProcessPrograms(paths: false, arguments: false)
+        let (first, second) = (try Container(in: root), try Container(in: root))
+        defer { for container in [first, second] { container.remove() } }
+        /// A process that has ended.
+        func owner(_ number: UInt32, in container: Container) -> weir_socket_owner {
+            var owner = weir_socket_owner()
+            (owner.process, owner.start, owner.cgroup) = (0x7fff_0000 + number, 1, container.number)
+            return owner
+        }
+        #expect(programs.process(owner(1, in: first))?.container == first.identifier)
+        let third = try Container(in: root)
+        defer { third.remove() }
+        #expect(programs.process(owner(2, in: second))?.container == second.identifier)
+        #expect(programs.process(owner(3, in: third))?.id == 0x7fff_0003)
+        #expect(eventually { programs.process(owner(3, in: third))?.container == third.identifier })
     }
 }
 

@@ -65,6 +65,11 @@ struct CgroupTree {
         return containers[cgroup] ?? nil
     }
 
+    /// Whether the last answer about a cgroup is final; otherwise the tree was read too recently to have it.
+    func isLookedUp(_ cgroup: UInt64) -> Bool {
+        cgroup == 0 || containers.isEmpty || containers[cgroup] != nil
+    }
+
     private mutating func read() {
         // The kernel assigns increasing 64-bit numbers to cgroups, and reuses none.
         if containers.count > Self.limit / 2 { containers.removeAll(keepingCapacity: true) }

@@ -4,7 +4,8 @@ import Glibc
 
 /// Finds the programs that processes run, and their arguments (bpf/processes.bpf.c, `/proc`).
 ///
-/// A process is looked up once, when its first socket is reported. The path is the path of its executable; if the process has
+/// A process is looked up once, when its first socket is reported; again with the next report if the tree of cgroups could not
+/// be read for it. The path is the path of its executable; if the process has
 /// ended or is hidden, it is the path that was passed to exec(). The arguments come from exec(), or else from `/proc`.
 final class ProcessPrograms {
     /// The key of a process and its program; the name distinguishes the programs that a process executes one after another.
@@ -100,12 +101,15 @@ final class ProcessPrograms {
         let key = Key(owner)
         if let known = known[key] { return known }
         let name = unsafe withUnsafeBytes(of: owner.name) { bytes in unsafe ProcessName(bytes) }
+        let container = container(of: owner)
         let process = FlowProcess(
             id: owner.process,
             name: readsPaths ? ProcessName(name, path: path(of: owner)) : name,
             arguments: readsArguments ? argumentText(of: owner) : nil,
-            container: container(of: owner)
+            container: container
         )
+        // Its next report may find the container.
+        if container == nil, !containers.isLookedUp(owner.cgroup) { return process }
         if known.count == Self.limit { known.removeAll() }
         known[key] = process
         return process
