@@ -29,6 +29,16 @@ public struct FlowSocket: Sendable, Equatable {
         self.process = process
         self.handshake = handshake
     }
+
+    /// Adds a later report of the same socket; a process that it has replaces the former one.
+    public mutating func add(_ later: FlowSocket) {
+        if let more = later.statistics {
+            if statistics == nil { statistics = more } else { statistics?.add(more) }
+        }
+        if let process = later.process { self.process = process }
+        handshake.add(later.handshake)
+        lookups.add(later.lookups)
+    }
 }
 
 /// The durations of TCP handshakes, measured at an interface.

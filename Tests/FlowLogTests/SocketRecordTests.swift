@@ -48,6 +48,42 @@ struct SocketRecordTests {
         #expect(tcp.window.smallest == 4 && tcp.rtt.mean == 400)
     }
 
+    /// The reports of a flow that waits for a name add up, in any order, whatever each of them has.
+    @Test(arguments: [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [3, 1, 0, 4, 2], [2, 3, 4, 0, 1]], [false, true])
+    func heldFlowAddsUpReports(order: [Int], hasProcess: Bool) throws {
+        let process = hasProcess ? FlowProcess(id: 7, name: ProcessName(Array("curl".utf8))) : nil
+        func report(
+            _ statistics: TCPStatistics?,
+            _ handshake: HandshakeTimes? = nil,
+            lookups: UInt32? = nil
+        ) -> FlowSocket {
+            let lookups = lookups.map { TCPStatistics.Gauge($0) }
+            return FlowSocket(
+                flowID: 1,
+                isNear: false,
+                statistics: statistics,
+                process: process,
+                handshake: handshake,
+                lookups: lookups
+            )
+        }
+        let statistics = Self.socket(1, isNear: false, window: 10, rtt: 300).statistics
+        let reports = [
+            report(nil), report(statistics), report(statistics, HandshakeTimes(connect: 90, answer: 30)),
+            report(nil, lookups: 20), report(nil, lookups: 40),
+        ]
+        var fixture = AggregatorFixture(dividesProcesses: true)
+        let range = try #require(IPPrefix(IPAddress(10, 2, 0, 0), length: 16))
+        fixture.learn { $0.workloadRanges = [range] }
+        fixture.births(AggregatorFixture.birth(1, near: IPAddress(10, 2, 0, 5)))
+        for index in order { fixture.batch { $0.sockets = [reports[index]] } }
+        #expect(fixture.aggregator.statistics.heldFlows == 1)
+        let record = try #require(fixture.flush().first)
+        #expect(record.tcp?.retransmissions == 2 && record.tcp?.window.count == 2)
+        #expect(record.handshakes?.connect.mean == 90 && record.lookups?.mean == 30 && record.lookups?.count == 2)
+        #expect(record.processes?.id == process?.id)
+    }
+
     @Test func recordsHaveTheProcessesOfTheReportingEnd() throws {
         var fixture = AggregatorFixture(level: .podPrefix, dividesProcesses: true)
         fixture.births(AggregatorFixture.birth(1), AggregatorFixture.birth(2, nearPort: 40001))
@@ -198,7 +234,7 @@ struct SocketRecordTests {
         #expect(records.allSatisfy { $0.lookups?.largest == 100 })
     }
 
-    /// A flow that waits for a name keeps as many processes as a record distinguishes.
+    /// A flow that waits for a name keeps as many processes as a record distinguishes, and the statistics of all.
     @Test func heldFlowKeepsProcesses() throws {
         var fixture = AggregatorFixture(dividesProcesses: true)
         let range = try #require(IPPrefix(IPAddress(10, 2, 0, 0), length: 16))
@@ -207,11 +243,15 @@ struct SocketRecordTests {
         for id in 1...40 as ClosedRange<UInt32> {
             fixture.batch {
                 let process = FlowProcess(id: id, name: ProcessName(Array("sh".utf8)))
-                $0.sockets = [FlowSocket(flowID: 1, isNear: false, statistics: nil, process: process)]
+                var socket = Self.socket(1, isNear: false, window: 10, rtt: 300)
+                socket.process = process
+                $0.sockets = [socket]
             }
         }
-        let processes = try #require(fixture.flush().first?.processes)
-        #expect(processes.name?.text == "sh" && processes.id == UInt32(FlowProcesses.limit))
+        let record = try #require(fixture.flush().first)
+        #expect(record.tcp?.retransmissions == 40)
+        let processes = try #require(record.processes)
+        #expect(processes.name?.text == "sh" && processes.id == 40, "the last one has the socket")
     }
 
     /// A process's name ends at the first 0 and at the kernel's length, and is text in any case.

@@ -59,14 +59,4 @@ extension FlowSocket {
     fileprivate var hasNumbers: Bool {
         handshake != nil || lookups != nil || statistics.map { $0 != TCPStatistics() } == true
     }
-
-    /// Adds a later report of the same socket.
-    fileprivate mutating func add(_ later: FlowSocket) {
-        if let more = later.statistics {
-            if statistics == nil { statistics = more } else { statistics?.add(more) }
-        }
-        if let process = later.process { self.process = process }
-        handshake.add(later.handshake)
-        lookups.add(later.lookups)
-    }
 }

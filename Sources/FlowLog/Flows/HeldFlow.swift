@@ -28,18 +28,17 @@ struct HeldFlow {
         self.egress += egress
     }
 
-    /// Adds the report of a socket, or of a handshake.
+    /// Adds the report of a socket, of a handshake, or of lookups.
+    ///
+    /// Those of one end and one process are added up. Where an end has had more processes than are kept, they count for the
+    /// last one.
     mutating func add(_ socket: FlowSocket) {
-        let same = sockets.firstIndex {
-            $0.isNear == socket.isNear && $0.process == socket.process
-                && ($0.handshake == nil) == (socket.handshake == nil)
-                && ($0.lookups == nil) == (socket.lookups == nil)
-        }
-        if let same, let statistics = socket.statistics {
-            sockets[same].statistics?.add(statistics)
-        } else if let same, let lookups = socket.lookups {
-            sockets[same].lookups?.add(lookups)
-        } else if same == nil, sockets.count < FlowProcesses.limit {
+        let ofEnd = sockets.indices.filter { sockets[$0].isNear == socket.isNear }
+        if let same = ofEnd.first(where: { sockets[$0].process == socket.process }) {
+            sockets[same].add(socket)
+        } else if ofEnd.count == FlowProcesses.limit, let last = ofEnd.last {
+            sockets[last].add(socket)
+        } else {
             sockets.append(socket)
         }
     }
