@@ -12,22 +12,46 @@ struct DeniedSocketTests {
         var retransmissions: UInt64 = 0
     }
 
+    /// A connection, with the end that reports it.
+    private enum Connection: CaseIterable {
+        /// From elsewhere to the host.
+        case incoming
+        /// From a workload to the host, whose policies deny it before the workload's interface counts the packets.
+        case deniedByHost
+    }
+
     private static let packet = TrafficCounters(packets: 1, bytes: 60)
     private static let reason = DropReason(name: "NETFILTER_DROP", isDecision: true)
 
     /// The records of a connection's intervals, the last of which is the one of its end.
-    private static func records(_ intervals: [Interval], dividesProcesses: Bool) -> [[FlowRecord]] {
+    private static func records(
+        _ intervals: [Interval],
+        _ connection: Connection = .incoming,
+        dividesProcesses: Bool
+    ) -> [[FlowRecord]] {
         var fixture = AggregatorFixture(dividesProcesses: dividesProcesses)
+        let isCounted = connection == .incoming
+        var birth = AggregatorFixture.birth(1)
+        if connection == .deniedByHost {
+            birth = AggregatorFixture.birth(1, near: AggregatorFixture.workload, role: .workload)
+            fixture.learn { $0.localWorkloads = [AggregatorFixture.workload] }
+            let (allow, deny) = (["0|d|d.a|allow|0"], ["0|d|d.b|deny|-1"])
+            fixture.aggregator.use(
+                FakeEvaluator(generation: 1) { _ in (PolicyTrace(enforced: allow), PolicyTrace(enforced: deny)) }
+            )
+        }
         let isDeniedFromTheStart = intervals.first.map { $0.denied && !$0.allowed } == true
-        if !isDeniedFromTheStart { fixture.births(AggregatorFixture.birth(1)) }
+        if !isDeniedFromTheStart { fixture.births(birth) }
         var records: [[FlowRecord]] = []
         for (number, interval) in intervals.enumerated() {
             if interval.allowed { fixture.delta(1, ingress: 100, egress: 200) }
             if interval.denied {
                 fixture.batch {
-                    if number == 0, isDeniedFromTheStart { $0.births = [AggregatorFixture.birth(1)] }
-                    $0.deltas = [FlowDelta(flowID: 1, ingress: packet, egress: .zero)]
-                    $0.drops = [FlowDrop(flowID: 1, deniedIngress: packet, decision: reason)]
+                    if number == 0, isDeniedFromTheStart { $0.births = [birth] }
+                    if isCounted { $0.deltas = [FlowDelta(flowID: 1, ingress: packet, egress: .zero)] }
+                    $0.drops = [
+                        FlowDrop(flowID: 1, deniedIngress: packet, isIngressCounted: isCounted, decision: reason)
+                    ]
                 }
             }
             if interval.retransmissions > 0 {
@@ -36,7 +60,7 @@ struct DeniedSocketTests {
                 statistics.retransmissions = interval.retransmissions
                 let process = FlowProcess(id: 7, name: ProcessName(Array("curl".utf8)))
                 fixture.batch {
-                    $0.sockets = [FlowSocket(flowID: 1, isNear: false, statistics: statistics, process: process)]
+                    $0.sockets = [FlowSocket(flowID: 1, isNear: !isCounted, statistics: statistics, process: process)]
                 }
             }
             if number == intervals.count - 1 { fixture.ends(1) }
@@ -82,6 +106,20 @@ struct DeniedSocketTests {
         #expect(records.last?.map(\.flows) == [FlowCounts(1, 0, 0)], "it began in the first record, and ended with it")
     }
 
+    /// The packets of a connection are in the record of the end that denied them, and its statistics in one of its own end.
+    @Test(arguments: [false, true])
+    func otherEndsDenialHasNone(dividesProcesses: Bool) {
+        let intervals = [
+            Interval(denied: true, retransmissions: 1), Interval(denied: true, retransmissions: 2), Interval(),
+        ]
+        let records = Self.records(intervals, .deniedByHost, dividesProcesses: dividesProcesses)
+        #expect(records.map { $0.map(\.reporter) } == [[.destination], [.destination], [.source]])
+        #expect(records.joined().allSatisfy { $0.action == .deny })
+        #expect(records.map(Self.sum) == [0, 0, 3])
+        #expect(records[2].allSatisfy { $0.inbound == .zero && $0.outbound == .zero && $0.drops == nil })
+        #expect(records[2].map(\.flows) == [FlowCounts(1, 1, 1)])
+    }
+
     /// A run ends while a denied connection lives.
     @Test func lastIntervalHasTheRemainder() {
         var fixture = AggregatorFixture()
@@ -101,25 +139,29 @@ struct DeniedSocketTests {
     }
 
     /// For any order of denials the sum equals the kernel's, and the records equal those without statistics.
-    @Test(arguments: 0..<60 as Range<UInt64>)
-    func sumsAreTheKernels(seed: UInt64) {
+    @Test(arguments: 0..<60 as Range<UInt64>, Connection.allCases)
+    private func sumsAreTheKernels(seed: UInt64, connection: Connection) {
         var random = SplitMix64(seed: seed)
-        let dividesProcesses = seed % 2 == 0
+        let (dividesProcesses, isEverAllowed) = (seed % 2 == 0, seed % 3 > 0)
         let intervals = (0..<8).map { _ in
             Interval(
-                allowed: Bool.random(using: &random),
+                allowed: isEverAllowed && Bool.random(using: &random),
                 denied: Bool.random(using: &random),
                 retransmissions: Bool.random(using: &random) ? UInt64.random(in: 1...9, using: &random) : 0
             )
         }
-        let records = Self.records(intervals, dividesProcesses: dividesProcesses)
-        #expect(Self.sum(Array(records.joined())) == intervals.reduce(0) { $0 + $1.retransmissions })
+        let records = Self.records(intervals, connection, dividesProcesses: dividesProcesses)
+        let ofOwnEnd = records.joined().filter { ($0.reporter == .source) == (connection == .deniedByHost) }
+        #expect(Self.sum(ofOwnEnd) == intervals.reduce(0) { $0 + $1.retransmissions })
+        #expect(Self.sum(Array(records.joined())) == Self.sum(ofOwnEnd))
         let silent = intervals.map { Interval(allowed: $0.allowed, denied: $0.denied) }
-        let others = Self.records(silent, dividesProcesses: false)
+        let others = Self.records(silent, connection, dividesProcesses: false)
         for (number, (with, without)) in zip(records, others).enumerated() {
-            let (with, without) = (Self.traffic(with), Self.traffic(without))
             let isEnd = number == intervals.count - 1
-            #expect(with == without || isEnd && without.isEmpty && with.count == 1, "interval \(number)")
+            let added = with.filter { $0.action == .deny && $0.inbound == .zero && $0.outbound == .zero }
+            #expect(added.count <= (isEnd ? 1 : 0) && added.allSatisfy { Self.sum([$0]) > 0 }, "interval \(number)")
+            let rest = with.filter { $0.action != .deny || $0.inbound != .zero || $0.outbound != .zero }
+            #expect(Self.traffic(rest) == Self.traffic(without), "interval \(number)")
         }
     }
 }

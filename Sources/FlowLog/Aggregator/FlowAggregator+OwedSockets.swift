@@ -40,17 +40,20 @@ extension FlowAggregator {
         guard !owedSockets.isEmpty, let socket = owedSockets[flow.flowID] else { return }
         // An allowed flow has a record in each interval.
         let own = flow.own.flatMap { $0.action == .allow || isLast ? $0.flow : nil }
-        guard let chosen = flow.counted(in: intervalNumber) ?? own else {
-            if isLast { forgetOwedSocket(of: flow) }
-            return
-        }
-        forgetOwedSocket(of: flow)
+        guard let chosen = flow.counted(in: intervalNumber) ?? own ?? (isLast ? beginDenied(flow) : nil) else { return }
+        owedSockets[flow.flowID] = nil
+        release(DetailCost.owed, from: flow.share)
         ledger.add(socket, to: chosen)
     }
 
-    private mutating func forgetOwedSocket(of flow: DeniedFlow) {
-        owedSockets[flow.flowID] = nil
-        release(DetailCost.owed, from: flow.share)
+    /// Records a connection as denied for its own end, without packets.
+    ///
+    /// Its packets were denied before they were counted for this end, and are in the record of the other end.
+    private mutating func beginDenied(_ flow: DeniedFlow) -> UInt32 {
+        let connection = flow.withVerdict(.deny, by: flow.connection.reporter)
+        let begun = ledger.begin(connection, as: flow.flowID, for: flow.share)
+        ledger.end(begun.flow)
+        return begun.flow
     }
 }
 
