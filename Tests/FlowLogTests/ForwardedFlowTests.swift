@@ -109,6 +109,29 @@ import Testing
         #expect(Self.hits(fixture.flush()) == [Self.both])
     }
 
+    /// A connection of addresses that may belong to workloads is held back, and its flows end before their names are decided.
+    @Test(arguments: [[[1, 2]], [[1], [2]], [[2], [1]]] as [[[UInt32]]])
+    func heldConnectionThatEndsGetsOneRecord(ends: [[UInt32]]) throws {
+        var fixture = Self.fixture()
+        let ranges = ["192.0.2.0/24", "198.51.100.0/24"].compactMap { IPPrefix($0) }
+        fixture.learn { $0.workloadRanges = ranges }
+        fixture.births(Self.entering(1), Self.leaving(2))
+        #expect(fixture.aggregator.statistics.heldFlows == 2)
+        fixture.delta(1, ingress: 100, egress: 200)
+        fixture.delta(2, ingress: 200, egress: 100)
+        for ends in ends { fixture.batch { $0.ends = ends } }
+        // Another connection gets the identifier of the first one's entrance.
+        fixture.births(Self.entering(1, from: 40_001), Self.leaving(3, from: 40_001))
+        fixture.delta(1, ingress: 10, egress: 20)
+        let records = fixture.flush()
+        #expect(Self.hits(records) == [Self.both, Self.both])
+        #expect(records.map(\.flows) == [FlowCounts(1, 1, 1), FlowCounts(1, 1, 0)])
+        #expect(records.map(\.forwarded.inbound.bytes) == [100, 10])
+        fixture.ends(1, 3)
+        #expect(fixture.flushCounts() == [FlowCounts(1, 0, 1)])
+        #expect(fixture.flush(at: 900).isEmpty && fixture.aggregator.statistics.heldFlows == 0)
+    }
+
     /// The destination is a service's address at the entrance, and the server's at the exit.
     @Test func translatedConnectionGetsOneRecord() throws {
         var fixture = Self.fixture()

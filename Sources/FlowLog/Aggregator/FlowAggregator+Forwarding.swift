@@ -88,6 +88,25 @@ extension FlowAggregator {
         hostInterface != nil && evaluator != nil && conversation.role == .host
     }
 
+    /// Whether a flow that has ended is to end with the interval: one that is held back, and that this host may forward.
+    ///
+    /// Only the running flow of the other interface is found when it is settled, and a scan may end the one before the other.
+    mutating func endsWithInterval(_ flowID: UInt32) -> Bool {
+        guard hostInterface != nil, case .held(let place, _) = states[flowID],
+            mayBeForwarded(held[place].conversation)
+        else { return false }
+        heldEnds.insert(flowID)
+        return true
+    }
+
+    /// Decides how to report the held flows that may be those of the other interface, because the identifier of the one flow is
+    /// used again.
+    mutating func settleOtherInterface(of conversation: Conversation) {
+        for place in 0..<held.limit where held[place].conversation.mayBeOtherInterface(of: conversation) {
+            if case .held(place, _) = states[held[place].flowID] { settleHeld(at: place) }
+        }
+    }
+
     /// Returns the end that a flow is reported for; with the interface, it determines whether packets enter or leave.
     private func reportedEnd(of flowID: UInt32) -> InterfaceEnd? {
         switch states[flowID] {
@@ -136,6 +155,16 @@ extension FlowAggregator {
         for place in 0..<waiting.limit { used.insert(waiting[place].transit) }
         for place in 0..<held.limit { used.insert(held[place].conversation.transit) }
         forwardTraces.forget(except: used)
+    }
+}
+
+extension Conversation {
+    /// Whether both may be one connection at two interfaces: at least one end is the same, behind address translation or not.
+    fileprivate func mayBeOtherInterface(of other: Conversation) -> Bool {
+        guard proto == other.proto else { return false }
+        let isNear = near == other.far && (nearPort == other.farPort || proto.isICMP)
+        let isFar = far == other.near && (farPort == other.nearPort || proto.isICMP)
+        return isNear || isFar
     }
 }
 

@@ -25,6 +25,8 @@ public struct FlowAggregator: ~Copyable {
     var waiting = Slab<Conversation>()
     /// Flows that will be reported, but whose names are not known yet.
     var held = Slab<HeldFlow>()
+    /// Flows that were held back when they ended, and end when the interval does: the datapath's identifiers.
+    var heldEnds: Set<UInt32> = []
     /// Flows with denied packets.
     var deniedFlows = Slab<DeniedFlow>()
     /// The places in ``deniedFlows`` that change in the current batch.
@@ -163,7 +165,7 @@ public struct FlowAggregator: ~Copyable {
         addFailures(batch.drops)
         add(batch.sockets)
         takeIn(batch.remainders)
-        for index in batch.ends.indices { end(batch.ends[index]) }
+        for index in batch.ends.indices where !endsWithInterval(batch.ends[index]) { end(batch.ends[index]) }
         foreign.end(batch.ends)
     }
 
@@ -275,8 +277,11 @@ extension FlowAggregator {
     }
 
     mutating func end(_ flowID: UInt32) {
+        let isLate = !heldEnds.isEmpty && heldEnds.remove(flowID) != nil
         if case .held(let place, _) = states[flowID] {
+            let conversation = held[place].conversation
             settleHeld(at: place)
+            if isLate { settleOtherInterface(of: conversation) }
             settleListed()
         }
         switch states[flowID] {
@@ -404,7 +409,7 @@ extension FlowAggregator {
 
     /// Decides how to report all flows that are held back, in the order of their numbers.
     private mutating func settleHeld() {
-        guard held.count > 0 else { return }
+        guard held.count > 0 || !heldEnds.isEmpty else { return }
         let candidates = (0..<held.limit).map { (place: $0, flowID: held[$0].flowID) }
         for (place, flowID) in candidates.sorted(by: { $0.flowID < $1.flowID }) {
             if case .held(place, _) = states[flowID] { settleHeld(at: place) }
@@ -412,5 +417,6 @@ extension FlowAggregator {
         settleListed()
         // Frees the memory: so many flows may never be held back again.
         held = Slab()
+        for flowID in heldEnds.sorted() { end(flowID) }
     }
 }
