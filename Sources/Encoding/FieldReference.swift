@@ -62,10 +62,11 @@ public enum FieldReference {
         minimum round-trip times may come from [handshakes](#handshake-times). Congestion window, round-trip times and
         segment size are samples: every five seconds and before each flush while a connection sends or receives, and at its
         end; the mean is over these samples and over all connections of the record. Retransmissions, losses and timeouts are
-        exact: the counts of the sockets in the interval. They concern the packets that the reporting endpoint sent; those of
-        the other end are in its own record. A connection with denied packets has two records: the statistics are in that of
-        its allowed packets, else in that of its denied ones; of an interval without any of its packets, they are in a later
-        record, at the latest in one at its end.
+        exact: the counts of the sockets in the interval. A SYN-ACK that was sent again counts as a retransmission, but not
+        as a timeout: there is no socket yet. They concern the packets that the reporting endpoint sent; those of the other
+        end are in its own record. A connection with denied packets has two records: the statistics are in that of its
+        allowed packets, else in that of its denied ones; of an interval without any of its packets, they are in a later
+        record, at the latest in one at its end, which has no packets if they are all in the record of another end.
 
         """
 
