@@ -161,9 +161,9 @@ extension ProcessRows {
     private mutating func passOnStatistics() {
         for row in leftRows where rows[row].kept == 0 {
             var heir = row
-            // Each step leads to a row that was left later, so that this ends.
-            while heir != Self.none, rows[heir].kept == 0 { heir = rows[heir].successor }
-            guard heir != Self.none else { continue }
+            // Rows whose flows have left for each other, and then the group, have none.
+            for _ in 0..<Self.limit where heir != Self.none && rows[heir].kept == 0 { heir = rows[heir].successor }
+            guard heir != Self.none, rows[heir].kept != 0 else { continue }
             rows[heir].part.sockets.add(rows[row].part.sockets)
             rows[row].part.sockets = SocketSummary()
         }
