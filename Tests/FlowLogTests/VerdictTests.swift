@@ -89,6 +89,41 @@ import Testing
         #expect(fixture.flushCounts() == [FlowCounts(1, 1, 0)])
     }
 
+    // MARK: Numbers of flows
+
+    /// A denied flow that is not tried in an interval counts for no record, at any level, and neither does its process.
+    @Test(arguments: [.none, .sourcePort] as [AggregationLevel], [false, true])
+    func silentDeniedFlowsAreNotCounted(level: AggregationLevel, dividesProcesses: Bool) {
+        var fixture = AggregatorFixture(dividesProcesses: dividesProcesses)
+        fixture.learn { $0.localWorkloads = [Self.client] }
+        fixture.aggregator.use(Self.policies(1, egress: Self.deny))
+        fixture.aggregator.setLevels(allowed: level, denied: level)
+        _ = fixture.flush()
+        var counts: [FlowCounts] = []
+        for (number, tried) in ([[0], [1], [0, 2], []] as [[UInt32]]).enumerated() {
+            fixture.batch { batch in
+                let new = tried.filter { $0 == number }
+                batch.births = new.map { Self.call($0, port: 40_000 + UInt16($0)) }
+                batch.deltas = tried.map { Self.delta($0, ingress: 1) }
+                batch.drops = tried.map { Self.drop($0, ingress: 1) }
+                batch.sockets = new.map {
+                    let process = FlowProcess(id: $0, name: ProcessName(Array("p\($0)".utf8)))
+                    return FlowSocket(flowID: $0, isNear: true, statistics: nil, process: process)
+                }
+            }
+            let records = fixture.flush(at: 300 + 100 * Int64(number))
+            #expect(records.allSatisfy { $0.action == .deny && $0.outbound.packets == $0.flows.total }, "\(records)")
+            counts.append(
+                records.reduce(into: FlowCounts(0, 0, 0)) { sum, record in
+                    sum.total += record.flows.total
+                    sum.started += record.flows.started
+                    sum.completed += record.flows.completed
+                }
+            )
+        }
+        #expect(counts == [FlowCounts(1, 1, 1), FlowCounts(1, 1, 1), FlowCounts(2, 1, 1), FlowCounts(0, 0, 0)])
+    }
+
     // MARK: Disagreements
 
     @Test func reportsMismatchOncePerConnection() {

@@ -108,6 +108,7 @@ extension FlowAggregator {
         }
         let running = deniedFlows[place].otherEnd ?? begin(connection, reason, at: place)
         deniedFlows[place].otherEnd = running
+        ledger.noteTry(of: running.flow)
         let isInbound = reporter == .destination
         ledger.add(
             inbound: isInbound ? denied : .zero,
@@ -187,6 +188,7 @@ extension FlowAggregator {
         let reporter = deniedFlows[place].connection.reporter
         let begun = begin(deniedFlows[place].withVerdict(action, by: reporter), reason, at: place)
         deniedFlows[place].noteCounted(for: begun, in: intervalNumber)
+        ledger.noteTry(of: begun.flow)
         let isSource = reporter == .source
         ledger.add(
             inbound: isSource ? answers : sent,
@@ -209,6 +211,7 @@ extension FlowAggregator {
     private mutating func add(sent: TrafficCounters, _ answers: TrafficCounters, at place: UInt32) {
         guard let own = deniedFlows[place].own else { return }
         if sent.packets + answers.packets > 0 { deniedFlows[place].noteCounted(for: own, in: intervalNumber) }
+        if sent != .zero || answers != .zero { ledger.noteTry(of: own.flow) }
         let isSource = deniedFlows[place].connection.reporter == .source
         ledger.add(inbound: isSource ? answers : sent, outbound: isSource ? sent : answers, to: own.flow, in: own.group)
     }
@@ -251,6 +254,7 @@ extension FlowAggregator {
             case .denied(let place):
                 guard let own = deniedFlows[place].own else { continue }
                 (localEnd, flow, group) = (deniedFlows[place].localEnd, own.flow, own.group)
+                ledger.noteTry(of: flow)
             case .folded(let folded):
                 let isNear = folded.localEnd == .near
                 remainders[folded.place].drop(

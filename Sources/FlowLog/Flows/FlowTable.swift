@@ -60,13 +60,15 @@ struct Flow {
         /// The flow ended, but the end is not counted: it was reported in an earlier interval, or was not an end.
         static let uncounted = Counted(rawValue: 4)
         /// All of these events.
-        static let events: Counted = [.started, .completed, .uncounted]
+        static let events: Counted = [.started, .completed, .uncounted, .tried]
         /// The initiator is a guess.
         static let guessed = Counted(rawValue: 8)
         /// An end of the flow has been reported.
         static let wasCompleted = Counted(rawValue: 16)
         /// The flow answers packets that another endpoint sent with its destination's address.
         static let unsolicited = Counted(rawValue: 32)
+        /// The flow is denied, and began or had packets in the interval: an event.
+        static let tried = Counted(rawValue: 64)
     }
 
     /// The uncertainties of how the flow began.

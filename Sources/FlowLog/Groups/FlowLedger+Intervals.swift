@@ -32,6 +32,7 @@ extension FlowLedger {
         forgetEndedFlows()
         for flow in postponed where flows.count(.started, of: flow) {
             groups.count(in: flows[flow].group) { $0.started += 1 }
+            noteTry(of: flow)
         }
         folding.beginInterval()
     }

@@ -60,6 +60,14 @@ extension FlowLedger {
         let group = flows[flow].group
         add(socket, to: flow, in: group)
         groups.requireRecord(of: group)
+        noteTry(of: flow)
+    }
+
+    /// Counts a denied flow as active in the interval; does nothing for an allowed one.
+    mutating func noteTry(of flow: UInt32) {
+        let group = flows[flow].group
+        guard groups[group].action == .deny, flows.count(.tried, of: flow) else { return }
+        groups.count(in: group) { $0.tried += 1 }
     }
 }
 
@@ -104,6 +112,7 @@ extension FlowLedger {
                 if isNew { counts.started += 1 }
                 if isTakenBack { counts.completed -= 1 }
             }
+            if isNew { noteTry(of: flow) }
         }
         return LedgerFlow(flow: flow, group: group, action: resolved.action, isNew: isNew)
     }

@@ -38,7 +38,7 @@ struct GroupPart {
         traffic.outbound += carried.outbound
         let isStarted = flow.counted.contains(.started)
         let isCompleted = isDenied ? isStarted : flow.counted.contains(.completed)
-        counts.total += 1
+        if !isDenied || flow.counted.contains(.tried) { counts.total += 1 }
         if isStarted { counts.started += 1 }
         if isCompleted { counts.completed += 1 }
     }

@@ -79,6 +79,8 @@ struct GroupCounts {
     var started: UInt32 = 0
     /// Flows that ended in the interval.
     var completed: UInt32 = 0
+    /// Denied flows that began or had packets in the interval.
+    var tried: UInt32 = 0
 }
 
 /// The report of a group for an interval.
@@ -216,17 +218,20 @@ struct GroupTable {
     mutating func move(_ counted: Flow.Counted, from former: UInt32, to group: UInt32) -> Bool {
         let started: UInt32 = counted.contains(.started) ? 1 : 0
         let completed: UInt32 = counted.contains(.completed) ? 1 : 0
+        let tried: UInt32 = counted.contains(.tried) ? 1 : 0
         count(in: group) { counts in
             counts.live += 1
             counts.total += 1
             counts.started += started
             counts.completed += completed
+            counts.tried += tried
         }
         count(in: former) { counts in
             counts.live -= 1
             counts.total -= 1
             counts.started -= started
             counts.completed -= completed
+            counts.tried -= tried
         }
         guard counts[Int(former)].total == 0 else { return false }
         add(inbound: traffic[Int(former)].inbound, outbound: traffic[Int(former)].outbound, to: group)
@@ -256,8 +261,11 @@ struct GroupTable {
     mutating func endInterval(of group: UInt32) -> GroupReport? {
         let position = Int(group)
         guard counts[position].total > 0 else { return nil }
-        // A denied flow ends as soon as it has begun.
-        if keys[group].action == .deny { counts[position].completed = counts[position].started }
+        // A denied flow ends as soon as it has begun, and is active only while it is tried.
+        if keys[group].action == .deny {
+            counts[position].completed = counts[position].started
+            counts[position].total = counts[position].tried
+        }
         let report = GroupReport(
             key: keys[group],
             traffic: traffic[position],

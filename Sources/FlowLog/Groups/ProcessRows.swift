@@ -148,9 +148,10 @@ extension ProcessRows {
             }
             let (row, process) = (flows[Int(number)].row, UInt16(1) << flows[Int(number)].process)
             let isActive = flow.datapathFlows > 0
-            rows[row].kept |= process
+            let isDenied = isDenied(flow.group)
+            if !isDenied || flow.counted.contains(.tried) { rows[row].kept |= process }
             if isActive { rows[row].active |= process }
-            rows[row].part.add(flow, flows[Int(number)].traffic, isDenied: isDenied(flow.group))
+            rows[row].part.add(flow, flows[Int(number)].traffic, isDenied: isDenied)
             rows[row].part.add(drops[number])
             rows[row].part.flags.formUnion(flags[number])
         }
