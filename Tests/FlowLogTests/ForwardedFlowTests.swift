@@ -132,6 +132,23 @@ import Testing
         #expect(fixture.flush(at: 900).isEmpty && fixture.aggregator.statistics.heldFlows == 0)
     }
 
+    /// Identifiers are used again more often than held flows are looked through.
+    @Test func shortConnectionsWithSameIdentifiersGetOneRecordEach() {
+        var fixture = Self.fixture()
+        let ranges = ["192.0.2.0/24", "198.51.100.0/24"].compactMap { IPPrefix($0) }
+        fixture.learn { $0.workloadRanges = ranges }
+        for port in 40_000..<40_100 as Range<UInt16> {
+            fixture.births(Self.entering(1, from: port), Self.leaving(2, from: port))
+            fixture.delta(1, ingress: 100, egress: 200)
+            fixture.delta(2, ingress: 200, egress: 100)
+            fixture.batch { $0.ends = [1, 2] }
+        }
+        let records = fixture.flush()
+        #expect(Self.hits(records) == Array(repeating: Self.both, count: 100))
+        #expect(records.allSatisfy { $0.forwarded.inbound.bytes == 100 && $0.flows == FlowCounts(1, 1, 1) })
+        #expect(fixture.aggregator.statistics.heldFlows == 0)
+    }
+
     /// The destination is a service's address at the entrance, and the server's at the exit.
     @Test func translatedConnectionGetsOneRecord() throws {
         var fixture = Self.fixture()

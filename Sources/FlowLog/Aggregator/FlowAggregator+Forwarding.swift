@@ -101,11 +101,17 @@ extension FlowAggregator {
 
     /// Decides how to report the held flows that may be those of the other interface, because the identifier of the one flow is
     /// used again.
+    ///
+    /// Each time looks at all held flows; after some times in an interval all are settled.
     mutating func settleOtherInterface(of conversation: Conversation) {
+        earlySettlements += 1
+        guard earlySettlements <= Self.earlySettlementLimit else { return settleHeld() }
         for place in 0..<held.limit where held[place].conversation.mayBeOtherInterface(of: conversation) {
             if case .held(place, _) = states[held[place].flowID] { settleHeld(at: place) }
         }
     }
+
+    private static let earlySettlementLimit = 32
 
     /// Returns the end that a flow is reported for; with the interface, it determines whether packets enter or leave.
     private func reportedEnd(of flowID: UInt32) -> InterfaceEnd? {

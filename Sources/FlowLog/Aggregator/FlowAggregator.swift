@@ -27,6 +27,8 @@ public struct FlowAggregator: ~Copyable {
     var held = Slab<HeldFlow>()
     /// Flows that were held back when they ended, and end when the interval does: the datapath's identifiers.
     var heldEnds: Set<UInt32> = []
+    /// How often identifiers of these were used again in this interval.
+    var earlySettlements = 0
     /// Flows with denied packets.
     var deniedFlows = Slab<DeniedFlow>()
     /// The places in ``deniedFlows`` that change in the current batch.
@@ -244,6 +246,7 @@ public struct FlowAggregator: ~Copyable {
         intervalNumber &+= 1
         logged.endInterval()
         earlyLookups.removeAll()
+        earlySettlements = 0
         for flow in renamed { begin(flow) }
         giveMemoryBack()
     }
@@ -408,7 +411,7 @@ extension FlowAggregator {
     }
 
     /// Decides how to report all flows that are held back, in the order of their numbers.
-    private mutating func settleHeld() {
+    mutating func settleHeld() {
         guard held.count > 0 || !heldEnds.isEmpty else { return }
         let candidates = (0..<held.limit).map { (place: $0, flowID: held[$0].flowID) }
         for (place, flowID) in candidates.sorted(by: { $0.flowID < $1.flowID }) {
