@@ -12,7 +12,7 @@ package enum TimePoint {
         if let span = span(text) { return now - span }
         if let seconds = Int64(text), seconds >= 0, seconds <= 1 << 40 { return seconds }
         guard text.utf8.count <= 40, let date = try? Date(text, strategy: .iso8601) else { return nil }
-        return Int64(date.timeIntervalSince1970)
+        return Int64(min(max(date.timeIntervalSince1970, 0), 0x1p40))
     }
 
     /// Parses a span of time with a unit, at most ten thousand days.

@@ -28,8 +28,6 @@ struct RecordSplitter {
 
     private static let emptyKeys = StoreFields.key.map { Array($0.description.emptyJSON.utf8) }
     private static let emptyDetails = StoreFields.detail.map { Array($0.description.emptyJSON.utf8) }
-    /// The maximum time that is stored, Unix seconds: minutes have 32 bits.
-    private static let maximumTime: UInt64 = 1 << 37
 
     /// Creates a splitter without a record.
     init() {
@@ -105,7 +103,7 @@ struct RecordSplitter {
     }
 
     private mutating func takeTimes(start: UInt64, end: UInt64) throws(RecordError) {
-        guard end <= Self.maximumTime else { throw RecordError(offset: 0, reason: "end_time is no Unix time") }
+        guard end <= BlockID.latest else { throw RecordError(offset: 0, reason: "end_time is no Unix time") }
         (self.start, self.end) = (Int64(min(start, end)), Int64(end))
     }
 

@@ -22,7 +22,7 @@ struct StoreAccess {
     /// Returns the blocks of a span that begin in a range of time, in order.
     func blocks(_ span: BlockID.Span, from start: Int64, before end: Int64) throws -> [Block] {
         guard start < end else { return [] }
-        let first = BlockID(span: span, start: max(0, start)).rowID
+        let first = BlockID(span: span, start: min(max(0, start), BlockID.latest)).rowID
         let last = BlockID.end(of: span, before: end)
         let rows = try Row.fetchCursor(
             db.cachedStatement(sql: "SELECT id, rows, records FROM block WHERE id >= ? AND id < ? ORDER BY id"),

@@ -28,6 +28,8 @@ struct BlockID: Hashable, Comparable {
     /// The number of the block among the blocks of one minute.
     var part: Int64 = 0
 
+    /// The latest time that is stored, Unix seconds: minutes have 32 bits in a row id.
+    static let latest: Int64 = 1 << 37
     /// The maximum number of parts of a minute.
     static let maximumParts: Int64 = 256
 
@@ -41,8 +43,9 @@ struct BlockID: Hashable, Comparable {
 
     /// Returns the upper limit (exclusive) of the row ids of all blocks of a span that begin before a time.
     static func end(of span: Span, before end: Int64) -> Int64 {
-        let minute = min(max(0, (end + 59) / 60), 0xffff_ffff)
-        return (span.rawValue << 32 | minute) << 8
+        // Bounded before the sum: the time may be any number of a request.
+        let minute = (min(max(0, end), 2 * latest) + 59) / 60
+        return (span.rawValue << 32 | min(minute, 0xffff_ffff)) << 8
     }
 
     /// Decodes a row id; nil if it is not a block's.

@@ -17,8 +17,7 @@ package struct StoredRecordID: Sendable, Hashable, Comparable, CustomStringConve
     package init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, let end = Int64(parts[0]), let block = Int64(parts[1]), let row = Int(parts[2]),
-            end >= 0,
-            block >= 0, row >= 0
+            0...BlockID.latest ~= end, block >= 0, row >= 0
         else { return nil }
         (self.end, self.block, self.row) = (end, block, row)
     }

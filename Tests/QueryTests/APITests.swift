@@ -163,6 +163,41 @@ import Testing
         #expect((error["message"] as? String)?.isEmpty == false)
     }
 
+    /// The largest numbers that a request can have get an answer.
+    @Test(arguments: [
+        ("explain", "id=9223372036854775807-0-0"), ("explain", "id=9223372036854775807-9223372036854775807-1"),
+        ("explain", "id=137438953472-0-0"), ("explain", "id=137438953473-0-0"), ("explain", "id=0-0-0"),
+        ("records", "cursor=9223372036854775807-0-0&since=1h"), ("records", "since=1099511627775"),
+        ("records", "since=1099511627775&until=1099511627776&cursor=1-9223372036854775807-9223372036854775807"),
+        ("records", "since=99999999999999-01-01T00:00:00Z&until=99999999999999999999-01-01T00:00:00Z"),
+        ("records", "since=0000-01-01T00:00:00Z"), ("records", "since=10000d&until=9000d"),
+        ("query", "since=0&until=1099511627776&interval=10000d"), ("query", "since=0&until=1099511627776&interval=1m"),
+        ("query", "since=1&filter=bytes_in%20%3E%3D%2018446744073709551615"),
+        ("overview", "since=0&until=1099511627776"), ("timeline", "since=0&until=1099511627776"),
+        ("timeline", "since=0000-01-01T00:00:00Z&until=9999-01-01T00:00:00Z"), ("findings", "since=1099511627775"),
+        ("graph", "since=0&until=1099511627776&limit=9223372036854775807"),
+    ])
+    func answersExtremeNumbers(_ name: String, _ query: String) throws {
+        #expect(try [200, 400, 404].contains(ask(name, query).status))
+    }
+
+    /// Records with the largest counters and times are summed without an overflow.
+    @Test(arguments: [
+        ("records", "since=0"), ("overview", "since=1h"), ("graph", "since=1h"), ("policies", "since=1h"),
+        ("findings", "since=1h"), ("explain", "since=1h"), ("timeline", "since=1h"), ("status", ""),
+        ("query", "since=0&until=1099511627776&interval=10000d&sum=bytes,packets,connections,flows,dropped_packets"),
+    ])
+    func sumsLargestCounters(_ name: String, _ query: String) throws {
+        var fields: [FlowField: String] = [.startTime: "0", .action: "\"deny\""]
+        for field in StoreFields.counters { fields[field] = "18446744073709551615" }
+        for end in [now - 5, now - 4, 1 << 37] {
+            fields[.endTime] = "\(end)"
+            add(fields)
+            add(fields)
+        }
+        #expect(try ask(name, query).status == 200)
+    }
+
     /// An answer has exactly the members in the OpenAPI document.
     @Test(arguments: [
         ("records", "since=1h"), ("query", "since=1h&interval=auto"), ("overview", "since=1h"), ("graph", "since=1h"),
