@@ -90,10 +90,9 @@ struct StoreMaintenance {
         let blocks = try access.blocks(.minute, from: minute, before: minute + 60)
         guard blocks.count > 1, blocks.reduce(0, { $0 + $1.rows }) <= Self.largestMinute else { return }
         var rows = BlockRows()
-        for block in blocks {
-            rows.append(try access.rows(block))
-            try access.delete(block.id)
-        }
+        // All parts are read before one is deleted: if one is damaged, the others stay.
+        for block in blocks { rows.append(try access.rows(block)) }
+        for block in blocks { try access.delete(block.id) }
         try access.write(rows.sorted(), as: BlockID(span: .minute, start: minute))
     }
 

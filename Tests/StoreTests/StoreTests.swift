@@ -271,6 +271,24 @@ import Testing
         #expect(writer.statistics.stored == 71)
     }
 
+    /// A minute with a damaged part keeps its other parts, whichever part is damaged.
+    @Test(arguments: [0, 1, 2]) func damagedPartOfMinuteLeavesOthers(_ part: Int64) throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let writer = try StoreWriter(path: path)
+        let minute: Int64 = 1_764_338_400
+        for second in [10, 20, 30] as [Int64] {
+            writer.take(line("a", end: minute + second))
+            #expect(writer.commit() == nil)
+        }
+        let block = (minute / 60) << 8 | part
+        try writer.execute("UPDATE col SET packed = x'01ffffffff0f' WHERE id = \(block << 6)")
+        writer.take(line("a", end: minute + 70))
+        #expect(writer.commit() == nil)
+        try writer.execute("DELETE FROM col WHERE id >> 6 = \(block); DELETE FROM block WHERE id = \(block)")
+        #expect(try count(path) == 3)
+    }
+
     private func count(_ path: String, after since: Int64 = 0, upTo until: Int64 = 1 << 36) throws -> Int {
         try StoreReader(path: path).read { snapshot in
             var records = 0
