@@ -60,6 +60,11 @@ struct BlockRows {
         column += other.isEmpty ? [UInt64](repeating: 0, count: added) : other
     }
 
+    /// Replaces the numbers of flow keys.
+    mutating func renumberKeys(_ number: (Int) -> Int) {
+        for row in keys.indices { keys[row] = Int32(number(Int(keys[row]))) }
+    }
+
     /// Returns the rows ordered by key, then time; equal numbers next to each other compress well.
     func sorted() -> BlockRows {
         let order = keys.indices.map { UInt64(UInt32(bitPattern: keys[$0])) << 32 | UInt64($0) }.sorted()

@@ -5,7 +5,6 @@ import Glibc
 ///
 /// The cache contains the texts of ``LineParts`` and their meaning. A full cache is cleared. If lines rarely repeat, such as
 /// those of single connections, the cache is not used for a while.
-/// repeat, as those of single connections, it pauses for a while.
 struct KnownLines {
     /// The properties that lines with the same texts share.
     struct Meaning {

@@ -57,6 +57,9 @@ struct RecordSplitter {
         bytes.withUnsafeBufferPointer { known.add(meaning, of: parts, UnsafeBufferPointer(rebasing: $0[range])) }
     }
 
+    /// Forgets the known lines, and with them the numbers of their flow keys.
+    mutating func forgetLines() { known = KnownLines() }
+
     /// Splits a line by the known lines; returns false if none has the same texts.
     private mutating func recognise(_ line: UnsafeBufferPointer<UInt8>) throws(RecordError) -> Bool {
         guard known.isAwake(), parts.find(in: line) else { return false }

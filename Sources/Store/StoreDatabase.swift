@@ -15,17 +15,20 @@ enum StoreDatabase {
         let lock = try lock(path)
         do {
             if let queue = try open(path) { return (queue, lock, nil) }
-        } catch let error as DatabaseError where isDamage(error) {
-            // The file is set aside below.
-        } catch StoreError.corrupt {
+        } catch let error where isDamage(error) {
             // The file is set aside below.
         } catch {
             close(lock)
             throw error
         }
         let aside = try setAside(path)
+        return (try create(path), lock, aside)
+    }
+
+    /// Creates a new file in place of one that was set aside.
+    static func create(_ path: String) throws -> DatabaseQueue {
         guard let queue = try open(path) else { throw StoreError.unavailable("\(path) cannot be created again") }
-        return (queue, lock, aside)
+        return queue
     }
 
     /// Opens the file for reading.
@@ -57,9 +60,11 @@ enum StoreDatabase {
         return queue
     }
 
-    /// Whether SQLite reports that the file is damaged or not a database.
-    static func isDamage(_ error: DatabaseError) -> Bool {
-        error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
+    /// Whether SQLite reports that the file is damaged or not a database, or the store that its tables are.
+    static func isDamage(_ error: any Error) -> Bool {
+        if case StoreError.corrupt = error { return true }
+        guard let error = error as? DatabaseError else { return false }
+        return error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
     }
 
     /// Opens and prepares the file; nil if it is a database of another program.
@@ -120,7 +125,10 @@ enum StoreDatabase {
         throw StoreError.unavailable("\(path) is no regular file; choose another path")
     }
 
-    private static func setAside(_ path: String) throws -> String {
+    /// Renames an unusable file to `PATH.aside-TIME`.
+    ///
+    /// - Returns: the new path.
+    static func setAside(_ path: String) throws -> String {
         let aside = "\(path).aside-\(time(nil))"
         for suffix in ["", "-wal", "-shm"] where access(path + suffix, F_OK) == 0 {
             guard rename(path + suffix, aside + suffix) == 0 else {

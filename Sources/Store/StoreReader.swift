@@ -1,12 +1,24 @@
 import FlowModel
 import GRDB
+import Glibc
 import Records
 import Synchronization
 
 /// Reads the store while or after it is written; may be called from any thread, one at a time.
 package final class StoreReader: Sendable {
-    private let queue: any DatabaseReader
-    private let keys = Mutex<[StoredKey]>([])
+    /// An open file, and what was read of it.
+    private final class Source: Sendable {
+        let queue: any DatabaseReader
+        /// The identity of the file; nil for a store in memory.
+        let file: FileIdentity?
+        let keys = Mutex<[StoredKey]>([])
+
+        init(_ queue: any DatabaseReader, _ file: FileIdentity?) {
+            (self.queue, self.file) = (queue, file)
+        }
+    }
+
+    private let source: Mutex<Source>
     /// The path of the file; nil for a store in memory.
     package let path: String?
 
@@ -14,22 +26,35 @@ package final class StoreReader: Sendable {
     ///
     /// - Throws: `StoreError` if it cannot be read.
     package init(path: String) throws {
-        queue = try StoreDatabase.openForReading(path)
+        let file = FileIdentity(path)
+        source = Mutex(Source(try StoreDatabase.openForReading(path), file))
         self.path = path
     }
 
     /// Reads the store of a writer in this process.
     package init(of writer: StoreWriter) {
-        queue = writer.queue
+        source = Mutex(Source(writer.queue, nil))
         path = nil
+    }
+
+    /// Returns the open file, or the one at the path if a writer has set the open one aside since.
+    private func current() -> Source {
+        source.withLock { source in
+            guard let path, let file = FileIdentity(path), file != source.file else { return source }
+            // The writer may be just creating its tables.
+            guard let queue = try? StoreDatabase.openForReading(path) else { return source }
+            source = Source(queue, file)
+            return source
+        }
     }
 
     /// Calls a body with a consistent snapshot of the store.
     package func read<Result>(_ body: (StoreSnapshot) throws -> Result) throws -> Result {
+        let source = current()
         do {
-            return try queue.read { db in
+            return try source.queue.read { db in
                 let access = StoreAccess(db)
-                return try body(StoreSnapshot(access: access, keys: try keys(access)))
+                return try body(StoreSnapshot(access: access, keys: try keys(access, source)))
             }
         } catch let error as DatabaseError {
             throw StoreDatabase.isDamage(error)
@@ -39,14 +64,27 @@ package final class StoreReader: Sendable {
     }
 
     /// Returns all flow keys; reads only those that were added since the last call.
-    private func keys(_ access: StoreAccess) throws -> [StoredKey] {
-        try keys.withLock { known in
+    private func keys(_ access: StoreAccess, _ source: Source) throws -> [StoredKey] {
+        try source.keys.withLock { known in
             try access.keys(from: known.count) { number, json in
                 guard number == known.count else { throw StoreError.corrupt("flow key \(known.count) is missing") }
                 known.append(try StoredKey(json: json))
             }
             return known
         }
+    }
+}
+
+/// The identity of a file: another file at the same path has another one.
+private struct FileIdentity: Equatable {
+    let device: UInt
+    let inode: UInt
+
+    /// Returns the identity of the file at a path; nil if there is none.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        (device, inode) = (UInt(status.st_dev), UInt(status.st_ino))
     }
 }
 

@@ -50,10 +50,14 @@ package struct StoreStatistics: Sendable, Hashable {
 package final class StoreWriter {
     /// The outcome of records so far.
     package private(set) var statistics = StoreStatistics()
-    /// The path to which an unusable file was moved.
-    package let setAside: String?
+    /// The path to which an unusable file was moved, at the start or since.
+    package private(set) var setAside: String?
     /// The database queue, which readers of this process use for a store in memory.
-    let queue: DatabaseQueue
+    private(set) var queue: DatabaseQueue
+    /// The path of the file; nil in memory.
+    private let path: String?
+    /// Whether ``queue`` is that of a file that was set aside, because no new one could be created yet.
+    private var isWithoutFile = false
     private let lock: Int32
     private let limits: StoreLimits
     private var splitter = RecordSplitter()
@@ -75,16 +79,17 @@ package final class StoreWriter {
     /// - Throws: `StoreError` if that fails.
     package convenience init(path: String, limits: StoreLimits = StoreLimits()) throws {
         let (queue, lock, setAside) = try StoreDatabase.openForWriting(path)
-        try self.init(queue, lock: lock, limits, setAside: setAside)
+        try self.init(queue, path, lock: lock, limits, setAside: setAside)
     }
 
     /// Creates a store in memory.
     package static func inMemory(_ limits: StoreLimits = .none) throws -> StoreWriter {
-        try StoreWriter(StoreDatabase.inMemory(), lock: -1, limits, setAside: nil)
+        try StoreWriter(StoreDatabase.inMemory(), nil, lock: -1, limits, setAside: nil)
     }
 
-    private init(_ queue: DatabaseQueue, lock: Int32, _ limits: StoreLimits, setAside: String?) throws {
-        (self.queue, self.lock, self.limits, self.setAside) = (queue, lock, limits, setAside)
+    private init(_ queue: DatabaseQueue, _ path: String?, lock: Int32, _ limits: StoreLimits, setAside: String?) throws
+    {
+        (self.queue, self.path, self.lock, self.limits, self.setAside) = (queue, path, lock, limits, setAside)
         try queue.read { db in
             let access = StoreAccess(db)
             try access.keys(from: 0) { number, json in
@@ -140,23 +145,70 @@ package final class StoreWriter {
     @discardableResult
     package func commit() -> StoreError? {
         guard pendingRows > 0 else { return nil }
-        let (rows, count, before) = (pending, pendingRows, maintenance)
-        pending = [:]
-        pendingRows = 0
-        do {
-            try queue.write { db in
-                let access = StoreAccess(db)
-                for number in newKeys { try access.write(key: keys.bytes(of: number), number: number) }
-                try maintenance.add(rows, access)
-                try maintenance.finish(access, limits)
-            }
+        defer { (pending, pendingRows) = ([:], 0) }
+        let failure = inTransaction { access in
+            for number in newKeys { try access.write(key: keys.bytes(of: number), number: number) }
+            try maintenance.add(pending, access)
+            try maintenance.finish(access, limits)
+        }
+        if failure == nil {
             newKeys = []
-            statistics.stored += count
+            statistics.stored += pendingRows
+        } else {
+            statistics.failed += pendingRows
+        }
+        return failure
+    }
+
+    /// Calls a body in one transaction; sets a file aside that turns out to be damaged, and calls it again with a new file.
+    ///
+    /// - Returns: the error if nothing was written.
+    private func inTransaction(_ body: (StoreAccess) throws -> Void) -> StoreError? {
+        do {
+            do {
+                try attempt(body)
+            } catch let error where path != nil && StoreDatabase.isDamage(error) {
+                try setFileAside()
+                try attempt(body)
+            }
             return nil
         } catch {
-            maintenance = before
-            statistics.failed += count
             return error as? StoreError ?? .unavailable("\(error)")
+        }
+    }
+
+    private func attempt(_ body: (StoreAccess) throws -> Void) throws {
+        if isWithoutFile, let path {
+            queue = try StoreDatabase.create(path)
+            isWithoutFile = false
+        }
+        let before = maintenance
+        do {
+            try queue.write { try body(StoreAccess($0)) }
+        } catch {
+            maintenance = before
+            changes.reset()
+            throw error
+        }
+    }
+
+    /// Renames the damaged file; the flow keys of records that are not written yet are those of the next one.
+    private func setFileAside() throws {
+        guard let path else { return }
+        setAside = try StoreDatabase.setAside(path)
+        isWithoutFile = true
+        try? queue.close()
+        (maintenance, changes) = (StoreMaintenance(), ChangeTable())
+        let old = keys
+        (keys, newKeys) = (ByteTable(), [])
+        splitter.forgetLines()
+        for minute in pending.keys {
+            pending[minute]?.renumberKeys { key in
+                // The table has no limit here, so there is always a number.
+                guard let new = keys.number(of: old.bytes(of: key)) else { return 0 }
+                if new.isNew { newKeys.append(new.number) }
+                return new.number
+            }
         }
     }
 
@@ -165,13 +217,7 @@ package final class StoreWriter {
     /// - Parameter added: the changes.
     /// - Returns: the error if they could not be written.
     package func add(_ added: [ChangeRecord]) -> StoreError? {
-        do {
-            try queue.write { db in try changes.add(added, StoreAccess(db), limits) }
-            return nil
-        } catch {
-            changes.reset()
-            return error as? StoreError ?? .unavailable("\(error)")
-        }
+        inTransaction { try changes.add(added, $0, limits) }
     }
 
     /// Sets the verdicts that a change changed; no effect if the change is not stored.
@@ -182,12 +228,7 @@ package final class StoreWriter {
     ///   - receivedAt: the time of reception, as in the change's record.
     /// - Returns: the error if they could not be written.
     package func set(_ verdicts: [VerdictChange], auditID: String, receivedAt: Double?) -> StoreError? {
-        do {
-            try queue.write { try StoreAccess($0).set(verdicts: verdicts, auditID: auditID, receivedAt: receivedAt) }
-            return nil
-        } catch {
-            return error as? StoreError ?? .unavailable("\(error)")
-        }
+        inTransaction { try $0.set(verdicts: verdicts, auditID: auditID, receivedAt: receivedAt) }
     }
 
     /// Executes SQL on the writer's connection, for tests and maintenance tools.

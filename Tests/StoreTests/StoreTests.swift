@@ -289,6 +289,60 @@ import Testing
         #expect(try count(path) == 3)
     }
 
+    /// The pages of the file that are damaged, by what they are.
+    enum DamagedPages: CaseIterable {
+        /// The root of `col`, which each block needs.
+        case root
+        /// The leaves of `col`: a block that is summed or deleted.
+        case leaves
+    }
+
+    /// Overwrites pages of a closed file, whose first eleven pages have the roots of its tables.
+    private func damage(_ path: String, _ pages: DamagedPages) throws {
+        let size = 8192
+        var content = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        var damaged = 0
+        for page in 4..<content.count / size where pages == .root ? page == 4 : page > 10 {
+            let bytes = content[page * size..<(page + 1) * size]
+            // 13 is the leaf of a table; those with names are flow keys, which are read at the start.
+            let isLeaf = bytes.first == 13 && !bytes.contains(Array("source_name".utf8))
+            guard pages == .root || isLeaf else { continue }
+            for byte in bytes.indices { content[byte] = 0xa5 }
+            damaged += 1
+        }
+        #expect(damaged > 0)
+        try Data(content).write(to: URL(fileURLWithPath: path))
+    }
+
+    /// A damaged page that a run finds while it writes is no reason to store nothing more.
+    @Test(arguments: DamagedPages.allCases) func damagedPagesAreSetAsideWhileWriting(_ pages: DamagedPages) throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let lines = generatedLines(keys: 20, flushes: 400, from: 1_764_338_400, detail: true)
+        func write(_ flushes: Range<Int>, to writer: StoreWriter) {
+            for flush in flushes {
+                for line in lines[flush * 20..<(flush + 1) * 20] { writer.take(Array((line + "\n").utf8)) }
+                #expect(writer.commit() == nil)
+            }
+        }
+        try write(0..<200, to: StoreWriter(path: path))
+        try damage(path, pages)
+        let writer = try StoreWriter(path: path)
+        #expect(writer.setAside == nil)
+        let reader = try StoreReader(path: path)
+        write(200..<400, to: writer)
+        let aside = try #require(writer.setAside)
+        #expect(access(aside, F_OK) == 0)
+        #expect(writer.statistics.stored == 200 * 20)
+        #expect(writer.statistics.failed == 0)
+        // Readers that were open before read the new file.
+        let records = try reader.read { try $0.extent().records }
+        #expect(try records == count(path))
+        // Without the records that were in the old file before it was found damaged.
+        #expect(records > 0 && records <= 200 * 20)
+        #expect(pages == .leaves || records == 200 * 20)
+    }
+
     private func count(_ path: String, after since: Int64 = 0, upTo until: Int64 = 1 << 36) throws -> Int {
         try StoreReader(path: path).read { snapshot in
             var records = 0

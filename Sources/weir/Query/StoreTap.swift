@@ -76,11 +76,18 @@ enum StoreTap {
         private let tally: StoreMetrics.Tally
         private var isFailing = false
         private var losesChanges = false
+        private var loggedAside: String?
 
         init(_ path: String, _ limits: StoreLimits, _ tally: StoreMetrics.Tally, _ logger: Logger) throws {
             self.tally = tally
             writer = try StoreWriter(path: path, limits: limits)
-            guard let aside = writer.setAside else { return }
+            noteAside(path, logger)
+        }
+
+        /// Logs once that the file was set aside.
+        private mutating func noteAside(_ path: String, _ logger: Logger) {
+            guard let aside = writer.setAside, aside != loggedAside else { return }
+            loggedAside = aside
             logger.warning(
                 "the store could not be used and was set aside",
                 metadata: ["path": "\(path)", "to": "\(aside)"]
@@ -126,6 +133,7 @@ enum StoreTap {
                 logger.notice("changes of audit logs are stored again", metadata: ["store": "\(path)"])
             }
             losesChanges = error != nil
+            noteAside(path, logger)
             publish()
             return error == nil
         }
@@ -142,6 +150,7 @@ enum StoreTap {
 
         private mutating func commit(_ path: String, _ logger: Logger) {
             defer { publish() }
+            defer { noteAside(path, logger) }
             if let error = writer.commit() {
                 if !isFailing { logger.error("records are not stored: \(error)", metadata: ["store": "\(path)"]) }
                 isFailing = true
