@@ -48,6 +48,15 @@ struct StoreAccess {
         return (low.start, high.start)
     }
 
+    /// Returns the beginning of the last minute with records that begins at a time at the latest.
+    func lastMinute(upTo end: Int64) throws -> Int64? {
+        try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT max(id) FROM block WHERE id >= 0 AND id < ?"),
+            arguments: [BlockID.end(of: .minute, before: end + 1)]
+        )
+        .flatMap { BlockID(rowID: $0)?.start }
+    }
+
     /// Reads some columns of a block's rows; key and times are always read.
     func rows(_ block: Block, columns: [Int]? = nil) throws -> BlockRows {
         var blobs: [Int: [UInt8]] = [:]

@@ -5,11 +5,13 @@ import Glibc
 /// A block of sums exists only while it matches its records. When records are added to a bucket, its sums are deleted, and made
 /// again when the bucket is complete.
 struct StoreMaintenance {
-    /// The start of the newest minute, Unix seconds.
-    private(set) var newest: Int64 = 0
+    /// The start of the newest minute that is not in the future, Unix seconds.
+    private var newest: Int64 = 0
     /// The time before which records are rejected, Unix seconds: only sums of those times remain.
     private(set) var floor: Int64 = 0
-    /// The current time for ages: a record with a time in the future must not expire all others.
+    /// The current time for ages and for what is complete: that of the newest records, unless the clock was set back.
+    ///
+    /// A record with a time in the future must neither expire others nor complete their buckets.
     var present: Int64 {
         let now = Int64(time(nil))
         return newest > now + Self.tolerance ? now : newest
@@ -26,24 +28,29 @@ struct StoreMaintenance {
     /// Finds the unfinished work of an earlier run.
     mutating func begin(_ access: StoreAccess) throws {
         guard let bounds = try access.bounds(.minute) else { return }
-        newest = bounds.last
-        let sums = try access.bounds(.fiveMinutes)?.first ?? .max
-        if try min(sums, access.bounds(.hour)?.first ?? .max) < bounds.first / 3600 * 3600 { floor = bounds.first }
+        let latest = Int64(time(nil)) + Self.tolerance
+        newest = bounds.last <= latest ? bounds.last : try access.lastMinute(upTo: latest) ?? 0
+        let (sums, hours) = (try access.bounds(.fiveMinutes), try access.bounds(.hour))
+        if min(sums?.first ?? .max, hours?.first ?? .max) < bounds.first / 3600 * 3600 {
+            // The first records may be those of the future.
+            floor = min(bounds.first, max((sums?.last ?? 0) + 300, (hours?.last ?? 0) + 3600))
+        }
         let from = max(bounds.first, newest - 2 * 3600)
         let fives = Set(try access.blocks(.fiveMinutes, from: from - 3600, before: .max / 4).map(\.id.start))
-        let hours = Set(try access.blocks(.hour, from: from - 3600, before: .max / 4).map(\.id.start))
-        for block in try access.blocks(.minute, from: from, before: newest + 60) {
+        let known = Set(try access.blocks(.hour, from: from - 3600, before: .max / 4).map(\.id.start))
+        for block in try access.blocks(.minute, from: from, before: .max / 4) {
             let (five, hour) = (Self.bucket(block.id.start, 300), Self.bucket(block.id.start, 3600))
             if block.id.part > 0 { openMinutes.insert(block.id.start) }
             if !fives.contains(five) { openFives.insert(five) }
-            if !hours.contains(hour) { openHours.insert(hour) }
+            if !known.contains(hour) { openHours.insert(hour) }
         }
     }
 
     /// Writes rows as blocks of their minutes.
     mutating func add(_ minutes: [Int64: BlockRows], _ access: StoreAccess) throws {
+        let latest = Int64(time(nil)) + Self.tolerance
         for (start, rows) in minutes.sorted(by: { $0.key < $1.key }) {
-            newest = max(newest, start)
+            if start <= latest { newest = max(newest, start) }
             let known = try access.blocks(.minute, from: start, before: start + 60)
             var id = BlockID(span: .minute, start: start, part: (known.last?.id.part ?? -1) + 1)
             guard id.part < BlockID.maximumParts else { throw StoreError.unavailable("too many blocks in a minute") }
@@ -57,16 +64,17 @@ struct StoreMaintenance {
 
     /// Performs the work that is due after rows were added.
     mutating func finish(_ access: StoreAccess, _ limits: StoreLimits) throws {
-        for minute in openMinutes where minute < newest {
+        let present = present
+        for minute in openMinutes where minute < present {
             try Self.passingOverDamage { try join(minute, access) }
             openMinutes.remove(minute)
         }
-        for five in openFives.sorted() where five + 300 <= newest {
+        for five in openFives.sorted() where five + 300 <= present {
             let blocks = try access.blocks(.minute, from: five, before: five + 300)
             try Self.passingOverDamage { try sum(blocks, access, as: BlockID(span: .fiveMinutes, start: five)) }
             openFives.remove(five)
         }
-        for hour in openHours.sorted() where hour + 3600 <= newest {
+        for hour in openHours.sorted() where hour + 3600 <= present {
             let blocks = try access.blocks(.fiveMinutes, from: hour, before: hour + 3600)
             try Self.passingOverDamage { try sum(blocks, access, as: BlockID(span: .hour, start: hour)) }
             openHours.remove(hour)
@@ -116,7 +124,7 @@ struct StoreMaintenance {
         var used = try access.usedBytes()
         guard used > limits.bytes else { return try access.giveBack(pages: 256) }
         while used > limits.bytes, try removeOldest(access) { used = try access.usedBytes() }
-        floor = max(floor, try access.bounds(.minute)?.first ?? newest)
+        floor = max(floor, min(try access.bounds(.minute)?.first ?? present, present))
         try access.giveBack(pages: 4096)
     }
 
@@ -125,8 +133,8 @@ struct StoreMaintenance {
     /// - Returns: false if nothing old enough is left.
     private func removeOldest(_ access: StoreAccess) throws -> Bool {
         for (span, step) in [(BlockID.Span.minute, Int64(600)), (.fiveMinutes, 86_400), (.hour, 86_400)] {
-            guard let bounds = try access.bounds(span), bounds.first < newest - 60 else { continue }
-            try access.delete(span, before: min(bounds.first + step, newest - 60))
+            guard let bounds = try access.bounds(span), bounds.first < present - 60 else { continue }
+            try access.delete(span, before: min(bounds.first + step, present - 60))
             return true
         }
         return false

@@ -377,6 +377,72 @@ import Testing
         #expect(try count(path, after: now - 60, upTo: now + 3600) == 3)
     }
 
+    /// A record of the future changes nothing for others: their sums are made once, and none is too old after a restart.
+    @Test func futureRecordLeavesOthersAsTheyAre() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let future = Int64(Date().timeIntervalSince1970) + 20 * 365 * 86_400
+        func sums(_ reader: StoreReader, after since: Int64, upTo until: Int64) throws -> Int {
+            try reader.read { snapshot in
+                var sums = 0
+                try snapshot.scan(after: since, upTo: until, ScanNeeds(takesSums: true, counters: [0])) {
+                    if !$0.records.isEmpty { sums += 1 }
+                }
+                return sums
+            }
+        }
+        // Two hours ago until five minutes ago, with a stop in the middle of a bucket.
+        let from = Int64(Date().timeIntervalSince1970) / 3600 * 3600 - 2 * 3600
+        let until = Int64(Date().timeIntervalSince1970) - 300
+        let stop = (from + 3600 + 600) + 150
+        var end = from + 30
+        for limit in [stop, until] {
+            let writer = try StoreWriter(path: path)
+            #expect(writer.setAside == nil)
+            writer.take(line("a", end: future))
+            #expect(writer.commit() == nil)
+            while end <= limit {
+                writer.take(line("a", end: end))
+                #expect(writer.commit() == nil)
+                end += 30
+            }
+            let reader = try StoreReader(path: path)
+            // The bucket at hand has no sum: it would be made again at each flush.
+            let last = end - 30 - 1
+            #expect(try sums(reader, after: last / 300 * 300, upTo: last / 300 * 300 + 300) == 0)
+            #expect(writer.statistics.tooOld == 0)
+        }
+        // All complete buckets have one, those that were open at the stop too.
+        let reader = try StoreReader(path: path)
+        for bucket in stride(from: from, to: (end - 30 - 1) / 300 * 300, by: 300) {
+            #expect(try sums(reader, after: bucket, upTo: bucket + 300) == 1, "\(bucket)")
+        }
+        #expect(try sums(reader, after: from, upTo: from + 3600) == 1)
+    }
+
+    /// Where only sums and a record of the future are left, new records are not too old.
+    @Test func futureRecordExpiresNoOthersAfterRestart() throws {
+        let folder = Folder()
+        let path = folder.path + "/flows.db"
+        let now = Int64(Date().timeIntervalSince1970)
+        var limits = StoreLimits()
+        limits.recordAge = 86_400
+        try {
+            let writer = try StoreWriter(path: path, limits: .none)
+            for minute in 0..<130 { writer.take(line("a", end: now - 3 * 86_400 + Int64(minute) * 60)) }
+            #expect(writer.commit() == nil)
+        }()
+        try {
+            let writer = try StoreWriter(path: path, limits: limits)
+            writer.take(line("a", end: now + 20 * 365 * 86_400))
+            #expect(writer.commit() == nil)
+        }()
+        let writer = try StoreWriter(path: path, limits: limits)
+        writer.take(line("a", end: now))
+        #expect(writer.commit() == nil)
+        #expect(writer.statistics.tooOld == 0 && writer.statistics.stored == 1)
+    }
+
     /// On a full disk, the writer counts lost records, keeps stored ones, and continues once there is room.
     @Test func fullDiskLosesOnlyUnwrittenRecords() throws {
         let folder = Folder()
