@@ -16,9 +16,17 @@ package struct ReadRecord: Sendable {
         let line = Array(bytes)
         var places = RecordPlaces()
         try places.find(in: line.span, 0..<line.count)
+        places.forgetOrder()
         self.bytes = line
         self.places = places
     }
+
+    private init() {
+        (bytes, places) = ([], RecordPlaces())
+    }
+
+    /// A record without fields.
+    package static let empty = ReadRecord()
 
     /// Returns the JSON value of a field; its empty value if the line does not have the field.
     package func json(_ field: FlowField) -> String {

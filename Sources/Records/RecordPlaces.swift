@@ -25,6 +25,9 @@ package struct RecordPlaces: Sendable {
         return start < 0 ? nil : start..<Int(ends[field.rawValue])
     }
 
+    /// Forgets the order of the fields of the last record, which only the next one needs.
+    mutating func forgetOrder() { followers = Self.formatOrder }
+
     /// Finds the fields of a JSON object; members may be in any order, and the last of several equal members counts.
     ///
     /// - Parameters:

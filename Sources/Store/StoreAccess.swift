@@ -57,6 +57,9 @@ struct StoreAccess {
         .flatMap { BlockID(rowID: $0)?.start }
     }
 
+    /// The numbers of rows that a block may have.
+    private static let rowCounts = 0...2_000_000
+
     /// Reads some columns of a block's rows; key and times are always read.
     func rows(_ block: Block, columns: [Int]? = nil) throws -> BlockRows {
         var blobs: [Int: [UInt8]] = [:]
@@ -77,7 +80,7 @@ struct StoreAccess {
                 blobs[Int(number & 63)] = [UInt8](data)
             }
         }
-        guard (0...2_000_000).contains(block.rows) else { throw StoreError.corrupt("a block has \(block.rows) rows") }
+        guard Self.rowCounts.contains(block.rows) else { throw StoreError.corrupt("a block has \(block.rows) rows") }
         return try BlockRows(blobs, count: block.rows, start: block.id.start)
     }
 
@@ -100,16 +103,10 @@ struct StoreAccess {
 
     /// Deletes all blocks of a span that begin before a time.
     ///
-    /// - Returns: the number of deleted records.
-    @discardableResult
-    func delete(_ span: BlockID.Span, before end: Int64) throws -> Int {
-        let (first, last) = (span.rawValue << 40, BlockID.end(of: span, before: end))
-        let records = try Int.fetchOne(
-            db.cachedStatement(sql: "SELECT sum(records) FROM block WHERE id >= ? AND id < ?"),
-            arguments: [first, last]
-        )
-        try delete(first, last)
-        return records ?? 0
+    /// - Returns: whether there were any.
+    func delete(_ span: BlockID.Span, before end: Int64) throws -> Bool {
+        try delete(span.rawValue << 40, BlockID.end(of: span, before: end))
+        return db.changesCount > 0
     }
 
     private func delete(_ first: Int64, _ end: Int64) throws {
@@ -126,13 +123,87 @@ struct StoreAccess {
             .execute(arguments: [number, StoredKey.json(key)])
     }
 
-    /// Reads the flow keys from a number on, in order, as JSON objects.
-    func keys(from number: Int, _ body: (Int, String) throws -> Void) throws {
+    /// Reads the flow keys of a range of numbers, in order, as JSON objects.
+    func keys(from number: Int, before end: Int = .max, _ body: (Int, String) throws -> Void) throws {
         let cursor = try Row.fetchCursor(
-            db.cachedStatement(sql: "SELECT id, fields FROM flow_key WHERE id >= ? ORDER BY id"),
-            arguments: [number]
+            db.cachedStatement(sql: "SELECT id, fields FROM flow_key WHERE id >= ? AND id < ? ORDER BY id"),
+            arguments: [number, end]
         )
         while let row = try cursor.next() { try body(row[0], row[1]) }
+    }
+
+    /// Deletes a flow key.
+    func deleteKey(_ number: Int) throws {
+        try db.cachedStatement(sql: "DELETE FROM flow_key WHERE id = ?").execute(arguments: [number])
+    }
+
+    /// Returns the blocks that refer to each number of a flow key; a damaged block refers to none: it cannot be read.
+    func keyUses(below end: Int) throws -> [KeyUse] {
+        var uses = [KeyUse](repeating: .none, count: end)
+        let oldest = try bounds(.minute)?.first ?? .max
+        let cursor = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT block.id, block.rows, col.packed
+                FROM block JOIN col ON col.id = block.id * 64 + \(StoreColumn.key)
+                """
+        )
+        while let row = try cursor.next() {
+            let (rowID, count, data): (Int64, Int, Data) = (row[0], row[1], row[2])
+            guard let id = BlockID(rowID: rowID), Self.rowCounts.contains(count),
+                let numbers = try? ColumnCodec.unpack([UInt8](data), count: count, isAscending: true)
+            else { continue }
+            let use = id.start / 3600 * 3600 + 3600 <= oldest && id.span != .minute ? KeyUse(hourOf: id.start) : .many
+            for number in numbers where number < end { uses[Int(number)].add(use) }
+        }
+        return uses
+    }
+
+    /// Gives rows of an hour's sums a common flow key.
+    ///
+    /// - Parameters:
+    ///   - hour: the beginning of the hour.
+    ///   - common: the number of the common key.
+    ///   - isWanted: whether a number is to be replaced.
+    /// - Returns: false if sums are damaged; then none is changed.
+    /// - Throws: errors of the database.
+    func fold(hour: Int64, into common: Int, _ isWanted: (Int) -> Bool) throws -> Bool {
+        var folded: [(BlockID, BlockRows)] = []
+        for span in [BlockID.Span.fiveMinutes, .hour] {
+            for block in try blocks(span, from: hour, before: hour + 3600) {
+                do {
+                    var rows = try rows(block)
+                    rows.renumberKeys { isWanted($0) ? common : $0 }
+                    var sums = RollUp()
+                    sums.add(rows)
+                    folded.append((block.id, sums.rows))
+                } catch StoreError.corrupt {
+                    return false
+                }
+            }
+        }
+        for (id, rows) in folded { try write(rows, as: id) }
+        return true
+    }
+
+    /// Returns the state of the numbers of flow keys.
+    func keyState() throws -> KeyState {
+        let isKept = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 >= 3
+        // Earlier versions number keys without holes, and delete none.
+        let numbered = "(SELECT coalesce(max(id), -1) + 1 AS keys FROM flow_key)"
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: isKept ? "SELECT sweeps, next, keys FROM key_state" : "SELECT 0, keys, keys FROM \(numbered)"
+            )
+        )
+        guard let row else { throw StoreError.corrupt("the number of flow keys is missing") }
+        return KeyState(sweeps: row[0], next: row[1], count: row[2])
+    }
+
+    /// Writes the state of the numbers of flow keys.
+    func set(keyState state: KeyState) throws {
+        try db.cachedStatement(sql: "UPDATE key_state SET sweeps = ?, next = ?, keys = ?")
+            .execute(arguments: [state.sweeps, state.next, state.count])
     }
 
     // MARK: Size

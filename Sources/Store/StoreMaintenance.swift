@@ -21,6 +21,8 @@ struct StoreMaintenance {
     private var openMinutes: Set<Int64> = []
     private var openFives: Set<Int64> = []
     private var openHours: Set<Int64> = []
+    /// Whether blocks were deleted since the last sweep of flow keys, so that there may be keys without a block.
+    private(set) var hasDeleted = true
 
     /// The maximum number of rows of a minute for which its blocks are joined.
     private static let largestMinute = 400_000
@@ -62,8 +64,8 @@ struct StoreMaintenance {
         }
     }
 
-    /// Performs the work that is due after rows were added.
-    mutating func finish(_ access: StoreAccess, _ limits: StoreLimits) throws {
+    /// Joins and sums what is complete after rows were added.
+    mutating func finish(_ access: StoreAccess) throws {
         let present = present
         for minute in openMinutes where minute < present {
             try Self.passingOverDamage { try join(minute, access) }
@@ -79,7 +81,6 @@ struct StoreMaintenance {
             try Self.passingOverDamage { try sum(blocks, access, as: BlockID(span: .hour, start: hour)) }
             openHours.remove(hour)
         }
-        try limit(access, limits)
     }
 
     /// Ignores damage: a block that cannot be read stays as it is, without sums, and must not prevent new records.
@@ -113,13 +114,20 @@ struct StoreMaintenance {
         try access.write(sums.rows, as: id)
     }
 
-    /// Removes expired data, and the oldest data beyond the size limit.
-    private mutating func limit(_ access: StoreAccess, _ limits: StoreLimits) throws {
+    /// Removes expired data.
+    mutating func expire(_ access: StoreAccess, _ limits: StoreLimits) throws {
         for (span, age) in [
             (BlockID.Span.minute, limits.recordAge), (.fiveMinutes, limits.fiveMinuteAge), (.hour, limits.hourAge),
         ] where present > age {
-            try access.delete(span, before: present - age)
+            if try access.delete(span, before: present - age) { hasDeleted = true }
         }
+    }
+
+    /// Notes that flow keys without a block were deleted.
+    mutating func noteSweep() { hasDeleted = false }
+
+    /// Removes the oldest data beyond the size limit.
+    mutating func limit(_ access: StoreAccess, _ limits: StoreLimits) throws {
         guard limits.bytes != .max else { return }
         var used = try access.usedBytes()
         guard used > limits.bytes else { return try access.giveBack(pages: 256) }
@@ -131,10 +139,10 @@ struct StoreMaintenance {
     /// Deletes ten minutes of records; without records, a day of sums.
     ///
     /// - Returns: false if nothing old enough is left.
-    private func removeOldest(_ access: StoreAccess) throws -> Bool {
+    private mutating func removeOldest(_ access: StoreAccess) throws -> Bool {
         for (span, step) in [(BlockID.Span.minute, Int64(600)), (.fiveMinutes, 86_400), (.hour, 86_400)] {
             guard let bounds = try access.bounds(span), bounds.first < present - 60 else { continue }
-            try access.delete(span, before: min(bounds.first + step, present - 60))
+            if try access.delete(span, before: min(bounds.first + step, present - 60)) { hasDeleted = true }
             return true
         }
         return false

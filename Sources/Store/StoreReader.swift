@@ -11,11 +11,17 @@ package final class StoreReader: Sendable {
         let queue: any DatabaseReader
         /// The identity of the file; nil for a store in memory.
         let file: FileIdentity?
-        let keys = Mutex<[StoredKey]>([])
+        let keys = Mutex(Keys())
 
         init(_ queue: any DatabaseReader, _ file: FileIdentity?) {
             (self.queue, self.file) = (queue, file)
         }
+    }
+
+    /// The flow keys that were read, and the state of their numbers then.
+    private struct Keys {
+        var byNumber: [StoredKey] = []
+        var state: KeyState?
     }
 
     private let source: Mutex<Source>
@@ -54,7 +60,8 @@ package final class StoreReader: Sendable {
         do {
             return try source.queue.read { db in
                 let access = StoreAccess(db)
-                return try body(StoreSnapshot(access: access, keys: try keys(access, source)))
+                let keys = try keys(access, source)
+                return try body(StoreSnapshot(access: access, keys: keys.byNumber, keyCount: keys.count))
             }
         } catch let error as DatabaseError {
             throw StoreDatabase.isDamage(error)
@@ -63,14 +70,33 @@ package final class StoreReader: Sendable {
         }
     }
 
-    /// Returns all flow keys; reads only those that were added since the last call.
-    private func keys(_ access: StoreAccess, _ source: Source) throws -> [StoredKey] {
-        try source.keys.withLock { known in
-            try access.keys(from: known.count) { number, json in
-                guard number == known.count else { throw StoreError.corrupt("flow key \(known.count) is missing") }
-                known.append(try StoredKey(json: json))
+    /// Returns all flow keys by their numbers; reads only those that were added since the last call.
+    ///
+    /// After unused keys were deleted, all are read: a number may have another key.
+    private func keys(_ access: StoreAccess, _ source: Source) throws -> (byNumber: [StoredKey], count: Int) {
+        let state = try access.keyState()
+        return try source.keys.withLock { known in
+            if known.state == state { return (known.byNumber, state.count) }
+            if known.state?.sweeps != state.sweeps { known = Keys() }
+            var (keys, count) = (known.byNumber, known.state?.count ?? 0)
+            let range = known.state.map { $0.next..<max($0.next, state.next) } ?? 0..<Int.max
+            // If a key cannot be read, the next call begins anew.
+            known = Keys()
+            try access.keys(from: range.lowerBound, before: range.upperBound) { number, json in
+                guard 0..<KeyTable.numberLimit ~= number else {
+                    throw StoreError.corrupt("flow key \(number) has no such number")
+                }
+                while keys.count <= number { keys.append(.none) }
+                // Numbers between those that were given out may have older keys, which are known.
+                guard keys[number].isNone else { return }
+                keys[number] = try StoredKey(json: json)
+                count += 1
             }
-            return known
+            guard count == state.count else {
+                throw StoreError.corrupt("there are \(count) of \(state.count) flow keys")
+            }
+            known = Keys(byNumber: keys, state: state)
+            return (keys, count)
         }
     }
 }
@@ -91,8 +117,10 @@ private struct FileIdentity: Equatable {
 /// A consistent snapshot of the store.
 package struct StoreSnapshot {
     let access: StoreAccess
-    /// All flow keys, by their numbers.
+    /// All flow keys, by their numbers; a number without one has ``StoredKey/none``.
     package let keys: [StoredKey]
+    /// The number of flow keys.
+    let keyCount: Int
 
     /// The amount of stored data.
     package struct Extent: Sendable {
@@ -125,8 +153,19 @@ package struct StoreSnapshot {
             oldestRecord: minutes?.first,
             oldest: firsts.min(),
             newest: minutes.map { $0.last + 60 },
-            keys: keys.count
+            keys: keyCount
         )
+    }
+
+    /// Throws if the flow key of a row is missing.
+    func checkKeys(of rows: BlockRows) throws {
+        var last: Int32 = -1
+        for key in rows.keys where key != last {
+            guard Int(key) < keys.count, !keys[Int(key)].isNone else {
+                throw StoreError.corrupt("a record has no flow key")
+            }
+            last = key
+        }
     }
 
     /// Returns the minutes of a range that have records, Unix seconds, ascending.

@@ -81,9 +81,7 @@ extension StoreSnapshot {
         var blocks: [Int64: ScanRows] = [:]
         for block in minute {
             let rows = try access.rows(block)
-            if let last = rows.keys.max(), Int(last) >= keys.count {
-                throw StoreError.corrupt("a record has no flow key")
-            }
+            try checkKeys(of: rows)
             let scan = ScanRows(rows, bucket: nil)
             blocks[block.id.rowID] = scan
             for row in 0..<rows.count where rows.ends[row] > since && rows.ends[row] <= until {

@@ -122,9 +122,7 @@ extension StoreSnapshot {
             }).sorted { ($0.id.start, $0.id.rowID) < ($1.id.start, $1.id.rowID) }
         for block in all {
             let rows = try access.rows(block, columns: columns)
-            if let last = rows.keys.max(), Int(last) >= keys.count {
-                throw StoreError.corrupt("a record has no flow key")
-            }
+            try checkKeys(of: rows)
             let isSum = block.id.span != .minute
             let isWhole = isSum || (block.id.start >= since && block.id.start + 60 <= until)
             let wanted = isWhole ? rows : rows.filter { $0 > since && $0 <= until }

@@ -4,7 +4,7 @@ import GRDB
 /// The tables of the store; `docs/store.md` documents them for users.
 enum StoreSchema {
     /// The version of the tables (`PRAGMA user_version`).
-    static let version = 2
+    static let version = 3
     /// The identifier of Weir's files (`PRAGMA application_id`): "weir" in ASCII.
     static let applicationID = 0x7765_6972
 
@@ -46,6 +46,7 @@ enum StoreSchema {
         try check(db)
         let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         if found < 2 { try addChanges(db) }
+        if found < 3 { try addKeyState(db) }
     }
 
     /// Checks that the version of the tables is supported.
@@ -75,6 +76,20 @@ enum StoreSchema {
                 arguments: [StoreColumn.counters + index, field.description.name]
             )
         }
+    }
+
+    /// Migrates version 2 to 3, which deletes unused flow keys and gives their numbers to new ones.
+    private static func addKeyState(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                CREATE TABLE IF NOT EXISTS key_state(sweeps INTEGER NOT NULL, next INTEGER NOT NULL,
+                    keys INTEGER NOT NULL);
+                DELETE FROM key_state;
+                INSERT INTO key_state SELECT 0, keys, keys
+                    FROM (SELECT coalesce(max(id), -1) + 1 AS keys FROM flow_key);
+                PRAGMA user_version = 3;
+                """
+        )
     }
 
     /// Migrates version 1 to 2, which adds changes of the cluster.

@@ -7,6 +7,8 @@ package import Records
 package struct StoreLimits: Sendable {
     /// The maximum number of used bytes of the file; the oldest data is deleted first, records before sums.
     package var bytes = 1 << 30
+    /// The maximum number of flow keys; records of further ones are stored with a key of empty values.
+    package var keys = 500_000
     /// The retention time of single records, seconds.
     package var recordAge: Int64 = 7 * 86_400
     /// The retention time of five-minute sums, seconds.
@@ -61,16 +63,13 @@ package final class StoreWriter {
     private let lock: Int32
     private let limits: StoreLimits
     private var splitter = RecordSplitter()
-    private var keys = ByteTable()
-    private var newKeys: [Int] = []
+    private var keys = KeyTable()
     private var pending: [Int64: BlockRows] = [:]
     private var pendingRows = 0
     /// The blocks of minutes to join, and the buckets to sum.
     private var maintenance = StoreMaintenance()
     private var changes = ChangeTable()
 
-    /// The maximum number of flow keys; further records are stored with a key of empty values.
-    private static let keyLimit = 500_000
     /// The maximum number of rows before they are written.
     private static let batchRows = 200_000
 
@@ -92,10 +91,7 @@ package final class StoreWriter {
         (self.queue, self.path, self.lock, self.limits, self.setAside) = (queue, path, lock, limits, setAside)
         try queue.read { db in
             let access = StoreAccess(db)
-            try access.keys(from: 0) { number, json in
-                let known = keys.number(of: try StoredKey(json: json).bytes)
-                guard known?.number == number else { throw StoreError.corrupt("flow key \(number) is there twice") }
-            }
+            keys = try KeyTable(access)
             try maintenance.begin(access)
         }
     }
@@ -146,18 +142,32 @@ package final class StoreWriter {
     package func commit() -> StoreError? {
         guard pendingRows > 0 else { return nil }
         defer { (pending, pendingRows) = ([:], 0) }
+        var swept: KeyTable?
         let failure = inTransaction { access in
-            for number in newKeys { try access.write(key: keys.bytes(of: number), number: number) }
+            swept = nil
+            try keys.write(access)
             try maintenance.add(pending, access)
-            try maintenance.finish(access, limits)
+            try maintenance.finish(access)
+            try maintenance.expire(access, limits)
+            if maintenance.hasDeleted, keys.isSweepDue(at: maintenance.present, limits) {
+                swept = try keys.swept(access, at: maintenance.present, limits)
+                maintenance.noteSweep()
+            }
+            try maintenance.limit(access, limits)
         }
-        if failure == nil {
-            newKeys = []
-            statistics.stored += pendingRows
-        } else {
+        guard failure == nil else {
             statistics.failed += pendingRows
+            return failure
         }
-        return failure
+        statistics.stored += pendingRows
+        if let swept {
+            keys = swept
+            // Their meanings have the numbers of keys that are deleted.
+            splitter.forgetLines()
+        } else {
+            keys.noteWritten()
+        }
+        return nil
     }
 
     /// Calls a body in one transaction; sets a file aside that turns out to be damaged, and calls it again with a new file.
@@ -199,16 +209,12 @@ package final class StoreWriter {
         isWithoutFile = true
         try? queue.close()
         (maintenance, changes) = (StoreMaintenance(), ChangeTable())
-        let old = keys
-        (keys, newKeys) = (ByteTable(), [])
+        let key = keys.bytesByNumber()
+        keys = KeyTable()
         splitter.forgetLines()
         for minute in pending.keys {
-            pending[minute]?.renumberKeys { key in
-                // The table has no limit here, so there is always a number.
-                guard let new = keys.number(of: old.bytes(of: key)) else { return 0 }
-                if new.isNew { newKeys.append(new.number) }
-                return new.number
-            }
+            // The old table was within the limits, so there is always a number.
+            pending[minute]?.renumberKeys { keys.number(of: key($0), limit: .max) ?? 0 }
         }
     }
 
@@ -237,22 +243,14 @@ package final class StoreWriter {
     }
 
     private func keyNumber(_ bytes: [UInt8], _ range: Range<Int>) -> Int {
-        if let known = keys.number(of: splitter.key, limit: Self.keyLimit) {
-            if known.isNew { newKeys.append(known.number) }
-            splitter.remember(known.number, bytes, range)
-            return known.number
+        if let known = keys.number(of: splitter.key, limits) {
+            splitter.remember(known, bytes, range)
+            return known
         }
         statistics.withoutKey += 1
         // All such records share one key, which is created on first use.
-        guard let unknown = keys.number(of: Self.unknownKey) else { return 0 }
-        if unknown.isNew { newKeys.append(unknown.number) }
-        return unknown.number
+        return keys.number(of: KeyTable.common, limit: .max) ?? 0
     }
-
-    private static let unknownKey: [UInt8] = {
-        let values = StoreFields.key.map { Array($0.description.emptyJSON.utf8) }
-        return Array(values.joined(separator: CollectionOfOne(StoreFields.separator)))
-    }()
 
     private static func newline(in lines: [UInt8], from start: Int) -> Int {
         lines.withUnsafeBytes { bytes in

@@ -8,6 +8,16 @@ package struct StoredKey: Sendable {
     /// The key as a record without other values.
     package let record: ReadRecord
 
+    /// The key of a number that has none.
+    static let none = StoredKey()
+
+    /// Whether it is that of a number that has none.
+    var isNone: Bool { bytes.isEmpty }
+
+    private init() {
+        (bytes, record) = ([], .empty)
+    }
+
     /// Decodes the JSON object in the database.
     init(json: String) throws(StoreError) {
         do throws(RecordError) {
