@@ -19,6 +19,8 @@ struct StoreMaintenance {
     /// The maximum time by which a record may be ahead of the clock, seconds.
     private static let tolerance: Int64 = 300
     private var openMinutes: Set<Int64> = []
+    /// The minutes that got records in the present transaction.
+    private var touched: Set<Int64> = []
     private var openFives: Set<Int64> = []
     private var openHours: Set<Int64> = []
     /// Whether blocks were deleted since the last sweep of flow keys, so that there may be keys without a block.
@@ -51,6 +53,7 @@ struct StoreMaintenance {
     /// Writes rows as blocks of their minutes.
     mutating func add(_ minutes: [Int64: BlockRows], _ access: StoreAccess) throws {
         let latest = Int64(time(nil)) + Self.tolerance
+        touched = Set(minutes.keys)
         for (start, rows) in minutes.sorted(by: { $0.key < $1.key }) {
             if start <= latest { newest = max(newest, start) }
             let known = try access.blocks(.minute, from: start, before: start + 60)
@@ -67,7 +70,8 @@ struct StoreMaintenance {
     /// Joins and sums what is complete after rows were added.
     mutating func finish(_ access: StoreAccess) throws {
         let present = present
-        for minute in openMinutes where minute < present {
+        // Live readers recognise new records by their blocks, so these are joined one transaction later at the earliest.
+        for minute in openMinutes where minute < present && !touched.contains(minute) {
             try Self.passingOverDamage { try join(minute, access) }
             openMinutes.remove(minute)
         }

@@ -80,12 +80,10 @@ extension StoreSnapshot {
         var ids: [StoredRecordID] = []
         var blocks: [Int64: ScanRows] = [:]
         for block in minute {
-            let rows = try access.rows(block)
-            try checkKeys(of: rows)
-            let scan = ScanRows(rows, bucket: nil)
-            blocks[block.id.rowID] = scan
+            let rows = try scan(block)
+            blocks[block.id.rowID] = rows
             for row in 0..<rows.count where rows.ends[row] > since && rows.ends[row] <= until {
-                guard try isWanted(scan, row) else { continue }
+                guard try isWanted(rows, row) else { continue }
                 ids.append(StoredRecordID(end: rows.ends[row], block: block.id.rowID, row: row))
             }
         }
@@ -93,11 +91,23 @@ extension StoreSnapshot {
         for id in ids {
             if let cursor, newestFirst ? id >= cursor : id <= cursor { continue }
             guard let rows = blocks[id.block] else { continue }
-            let line = rows.line(id.row, keys[Int(rows.keys[id.row])])
-            guard let record = try? ReadRecord(line) else { throw StoreError.corrupt("a record cannot be read back") }
-            guard try body(id, record) else { return false }
+            guard try body(id, try record(id, rows)) else { return false }
         }
         return true
+    }
+
+    /// Reads all rows of a block.
+    func scan(_ block: StoreAccess.Block) throws -> ScanRows {
+        let rows = try access.rows(block)
+        try checkKeys(of: rows)
+        return ScanRows(rows, bucket: nil)
+    }
+
+    /// Returns the record of a row.
+    func record(_ id: StoredRecordID, _ rows: ScanRows) throws -> ReadRecord {
+        let line = rows.line(id.row, keys[Int(rows.keys[id.row])])
+        guard let record = try? ReadRecord(line) else { throw StoreError.corrupt("a record cannot be read back") }
+        return record
     }
 
     /// Returns the record with an id; nil if it no longer exists.

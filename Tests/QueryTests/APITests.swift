@@ -230,6 +230,31 @@ import Testing
         #expect(try live.next().isEmpty)
     }
 
+    /// What is stored is shown, once, whatever its time is: seconds after the bank's beginning, whose newest record has 2000.
+    @Test(arguments: [
+        // A record of the future.
+        [10_000_000_000, 2010, 2020],
+        // The clock was set back by an hour, into a minute with records, and by less than a minute.
+        [2010, 2020, -1590, -1580, -1570, -1500], [2010, 1500, 1510, 1520, 2020, 1580, 1590],
+        [2050, 2010, 2020, 2060, 2070],
+        // Several commits of one interval.
+        [2010, 2010, 2010, 2010], [2000, 2000],
+    ])
+    func liveReturnsRecordsInOrderOfStoring(_ times: [Int64]) throws {
+        var live = try LiveRecords(api.reader, APIRequest(name: "live", parameters: [:], now: now))
+        for (number, time) in times.enumerated() {
+            add([.endTime: "\(bankStart + time)", .numFlows: "\(1000 + number)"])
+            let lines = String(decoding: try live.next(), as: UTF8.self)
+            #expect(lines.split(separator: "\n").count == 1)
+            #expect(lines.contains("\"end_time\":\(bankStart + time),"))
+            #expect(lines.contains("\"num_flows\":\(1000 + number),"))
+            #expect(try live.next().isEmpty)
+        }
+        // Several at once.
+        for time in times { add([.endTime: "\(bankStart + time)"]) }
+        #expect(try live.next().split(separator: 0x0a).count == times.count)
+    }
+
     @Test func returnsValuesWithPrefix() throws {
         let (_, body) = try ask("values", "since=1h&field=dest_service_name&prefix=d")
         #expect(body["values"] as? [String] == ["database"])
