@@ -129,11 +129,11 @@ extension BlockRows {
             guard let key = Int32(exactly: number) else { throw .corrupt("a flow key has no such number") }
             keys.append(key)
         }
-        ends = try ColumnCodec.unpack(endBlob, count: count).map { start &+ Int64(truncatingIfNeeded: $0) }
+        ends = try Self.times(endBlob, count).map { start + $0 }
         starts = ends
         if let blob = columns[StoreColumn.duration] {
-            let durations = try ColumnCodec.unpack(blob, count: count)
-            for row in starts.indices { starts[row] = ends[row] &- Int64(truncatingIfNeeded: durations[row]) }
+            let durations = try Self.times(blob, count)
+            for row in starts.indices { starts[row] = ends[row] - durations[row] }
         }
         if let blob = columns[StoreColumn.records] { records = try ColumnCodec.unpack(blob, count: count) }
         for index in counters.indices {
@@ -149,5 +149,12 @@ extension BlockRows {
             total += length
         }
         guard total == UInt64(details.count) else { throw .corrupt("details do not have the length of their block") }
+    }
+
+    /// Decodes a column of times, which are not later than any that is stored.
+    private static func times(_ blob: [UInt8], _ count: Int) throws(StoreError) -> [Int64] {
+        let values = try ColumnCodec.unpack(blob, count: count)
+        guard values.allSatisfy({ $0 <= BlockID.latest }) else { throw .corrupt("a record has no Unix time") }
+        return values.map { Int64($0) }
     }
 }

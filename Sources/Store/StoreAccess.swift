@@ -31,7 +31,9 @@ struct StoreAccess {
         var blocks: [Block] = []
         while let row = try rows.next() {
             guard let id = BlockID(rowID: row[0]) else { throw StoreError.corrupt("a block has no valid number") }
-            blocks.append(Block(id: id, rows: row[1], records: row[2]))
+            let (rows, records): (Int, Int) = (row[1], row[2])
+            // Bounded, so that sums of damaged numbers do not overflow.
+            blocks.append(Block(id: id, rows: min(max(rows, -1), 1 << 32), records: min(max(records, 0), 1 << 32)))
         }
         return blocks
     }
