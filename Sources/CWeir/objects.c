@@ -17,6 +17,10 @@ static const unsigned char sockets[] __attribute__((aligned(8))) = {
 #embed "sockets.bpf.o"
 };
 
+static const unsigned char socket_pass[] __attribute__((aligned(8))) = {
+#embed "socket_pass.bpf.o"
+};
+
 static const unsigned char dns[] __attribute__((aligned(8))) = {
 #embed "dns.bpf.o"
 };
@@ -47,6 +51,11 @@ struct weir_object weir_object_conntrack(void)
 struct weir_object weir_object_sockets(void)
 {
 	return (struct weir_object){ sockets, sizeof(sockets) };
+}
+
+struct weir_object weir_object_socket_pass(void)
+{
+	return (struct weir_object){ socket_pass, sizeof(socket_pass) };
 }
 
 struct weir_object weir_object_dns(void)

@@ -74,11 +74,7 @@ extension KernelTests {
             func gauges() throws -> TCPStatistics? { try monitor.sockets(on: a.interface, port: port)?.near }
             for _ in 0..<3 {
                 try connection.send(100)
-                let hasArrived = try eventually {
-                    try a.namespace.command(["ss", "-Htn", "sport = :\(port)"]).split(separator: " ").dropFirst(2).first
-                        == "0"
-                }
-                #expect(hasArrived)
+                #expect(try eventually { try a.namespace.unsent(by: port) == 0 })
                 try monitor.perform { datapath in
                     datapath.sampleSockets()
                     // Nothing has happened since.
@@ -97,6 +93,33 @@ extension KernelTests {
             #expect(try gauges()?.window.count == 3)
             connection.close()
             try monitor.stop()
+        }
+
+        /// Both programs of a pass read the same.
+        @Test func passesAgree() throws {
+            let node = try SocketNode()
+            let readers = try node.lab.node.run {
+                [try SocketReader(usesFasterPass: true), try SocketReader(usesFasterPass: false)]
+            }
+            let connection = try node.connection(port: 7046)
+            let a = try node.lab.pod("a")
+            try connection.send(1000)
+            #expect(try eventually { try a.namespace.unsent(by: connection.clientPort) == 0 })
+            let reports = readers.map { reader in
+                var found: [[UInt32]] = []
+                reader.read { report in
+                    guard report.of.local_port == connection.clientPort.bigEndian else { return }
+                    let (values, samples) = (report.gauges.values, report.gauges.samples)
+                    found.append(
+                        [values.0.sum, values.1.sum, values.2.sum, values.3.sum, UInt32(samples.0), UInt32(samples.1)]
+                            + [report.of.remote.3, report.retransmissions, report.lost, report.timeouts]
+                    )
+                }
+                return found
+            }
+            #expect(reports[0] == reports[1] && reports[0].count == 1, "\(reports)")
+            #expect(reports[0].first?.prefix(6).allSatisfy { $0 > 0 } == true)
+            connection.close()
         }
 
         /// Presets the count of a pod's sockets: the pod is refused more, others are not, and no count is lost.
@@ -152,6 +175,13 @@ extension KernelTests {
             #expect(try monitor.perform { $0.losses.missedSockets } == 0)
             try monitor.stop()
         }
+    }
+}
+
+extension NetworkNamespace {
+    /// The bytes of the TCP socket with a local port that are not acknowledged.
+    fileprivate func unsent(by port: UInt16) throws -> Int? {
+        try command(["ss", "-Htn", "sport = :\(port)"]).split(separator: " ").dropFirst(2).first.flatMap { Int($0) }
     }
 }
 

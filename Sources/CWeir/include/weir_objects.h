@@ -24,6 +24,9 @@ struct weir_object weir_object_conntrack(void);
 /* bpf/sockets.bpf.c: reads the statistics of TCP sockets. */
 struct weir_object weir_object_sockets(void);
 
+/* bpf/socket_pass.bpf.c: looks at all TCP sockets, where the kernel can do so by plain loads. */
+struct weir_object weir_object_socket_pass(void);
+
 /* bpf/dns.bpf.c: counts packets with DNS messages, and copies the messages. */
 struct weir_object weir_object_dns(void);
 

@@ -11,6 +11,8 @@ package enum EmbeddedObject {
     case conntrack
     /// The programs that read sockets (bpf/sockets.bpf.c).
     case sockets
+    /// The program that looks at all sockets by plain loads (bpf/socket_pass.bpf.c).
+    case socketPass
     /// The programs for packets with DNS messages (bpf/dns.bpf.c).
     case dns
     /// The programs that store the programs of processes (bpf/processes.bpf.c).
@@ -24,6 +26,7 @@ package enum EmbeddedObject {
         case .bench: unsafe weir_object_bench()
         case .conntrack: unsafe weir_object_conntrack()
         case .sockets: unsafe weir_object_sockets()
+        case .socketPass: unsafe weir_object_socket_pass()
         case .dns: unsafe weir_object_dns()
         case .processes: unsafe weir_object_processes()
         case .datagrams: unsafe weir_object_datagrams()

@@ -37,32 +37,41 @@ package final class SocketReader {
     /// The maximum number of program runs in one pass; each run may fill half of the ring.
     private static let runLimit = 64
 
+    /// The flow counter's interfaces, in whose shares sockets count.
+    private struct Surroundings {
+        /// The configuration of the flow counter.
+        let configuration: weir_config
+        /// The descriptor of its map of accounts.
+        let accounts: Int32
+
+        func prepare(_ object: borrowing ProgramObject) throws(DatapathError) {
+            try object.setConstant(configuration, named: "config")
+            try object.share(accounts, as: "accounts")
+        }
+    }
+
     /// Loads the programs for all interfaces, attaches them, and finds the existing sockets.
     ///
+    /// - Parameter usesFasterPass: whether sockets are read by plain loads where the kernel can.
     /// - Throws: ``DatapathError`` if the kernel rejects a program other than the iterator over files.
-    package convenience init() throws(DatapathError) {
-        try self.init(Self.load())
+    package convenience init(usesFasterPass: Bool = true) throws(DatapathError) {
+        try self.init(nil, usesFasterPass: usesFasterPass)
     }
 
     /// The same beside a flow counter, whose interfaces have shares, and roles that decide which sockets report.
     package convenience init(beside counter: borrowing KernelPrograms) throws(DatapathError) {
-        let (configuration, accounts) = try (counter.configuration, counter.map("accounts"))
-        let object = try Self.load { object throws(DatapathError) in
-            try object.setConstant(configuration, named: "config")
-            try object.share(accounts, as: "accounts")
-        }
-        try self.init(object)
+        try self.init(Surroundings(configuration: counter.configuration, accounts: counter.map("accounts")))
     }
 
-    private init(_ object: borrowing ProgramObject) throws(DatapathError) {
+    private init(_ surroundings: Surroundings?, usesFasterPass: Bool = true) throws(DatapathError) {
+        let object = try Self.load(beside: surroundings)
         owners = try Self.copy(object.map("socket_owners"))
         let map = try object.map("socket_reports")
         reports = try Self.copy(map)
-        let typed = try? object.program(Self.typedPass)
-        if let typed {
-            passProgram = try Self.copy(typed)
+        if usesFasterPass, let faster = try? Self.loadFasterPass(of: object, beside: surroundings) {
+            passProgram = faster
         } else {
-            passProgram = try Self.copy(object.program(Self.untypedPass))
+            passProgram = try Self.copy(object.program(Self.passName))
         }
         events = FileDescriptor(owning: try checked("wait for the ring of sockets", weir_ring_watch(map)))
         lossMap = try Self.copy(object.map("socket_losses"))
@@ -73,11 +82,11 @@ package final class SocketReader {
             count: Int(WEIR_SOCKET_SHARES)
         )
         try checked("open the ring of sockets", unsafe weir_ring_open(map, Int(WEIR_SOCKET_RING), &ring))
+        divide(among: [])
         for name in Self.tracepoints {
             let link = bpf_raw_tracepoint_open(nil, try object.program(name))
             links.append(SharedDescriptor(owning: try checked("attach \(name)", link)))
         }
-        divide(among: [])
         ownersUnavailable = ownerFailure(of: SOCK_STREAM)
         do throws(DatapathError) {
             try TaskIterator.run(object.program("weir_socket_seed"))
@@ -122,27 +131,22 @@ package final class SocketReader {
         return result == 0 && listen(socket.number, 1) == 0
     }
 
-    /// The program of a pass that needs a function of Linux 6.2, and the one that does not.
-    private static let (typedPass, untypedPass) = ("weir_socket_pass_typed", "weir_socket_pass")
+    private static let passName = "weir_socket_pass"
 
     /// Loads the programs; nothing is attached.
     ///
-    /// Before Linux 6.1 the sleepable program of the pass can use only preallocated maps; the whole map of sockets is then
-    /// allocated at once.
-    ///
-    /// - Parameter prepare: configures more before that.
     /// - Returns: the loaded object.
     /// - Throws: the kernel's reason to refuse it.
-    static func load(
-        _ prepare: (borrowing ProgramObject) throws(DatapathError) -> Void = { _ throws(DatapathError) in }
-    ) throws(DatapathError) -> ProgramObject {
+    static func load() throws(DatapathError) -> ProgramObject { try load(beside: nil) }
+
+    /// The same; before Linux 6.1 the sleepable program of the pass can use only preallocated maps, and the whole map of sockets
+    /// is allocated at once.
+    private static func load(beside surroundings: Surroundings?) throws(DatapathError) -> ProgramObject {
         do throws(DatapathError) {
-            return try load(growing: true, typed: true, prepare)
+            return try load(growing: true, beside: surroundings)
         } catch {
-            for growing in [true, false] {
-                if let object = try? load(growing: growing, typed: false, prepare) { return object }
-            }
-            throw error
+            guard let object = try? load(growing: false, beside: surroundings) else { throw error }
+            return object
         }
     }
 
@@ -163,20 +167,44 @@ package final class SocketReader {
 
     private static func load(
         growing: Bool,
-        typed: Bool,
-        _ prepare: (borrowing ProgramObject) throws(DatapathError) -> Void
+        beside surroundings: Surroundings?
     ) throws(DatapathError) -> ProgramObject {
         let object = try ProgramObject(.sockets)
         if !growing { try object.setFlags(0, of: "sockets") }
-        try object.leaveOut(typed ? untypedPass : typedPass)
+        try prepare(object, beside: surroundings)
+        try object.load()
+        return object
+    }
+
+    /// Loads the program of a pass that needs Linux 6.2, beside the other programs.
+    ///
+    /// - Returns: its descriptor.
+    private static func loadFasterPass(
+        of sockets: borrowing ProgramObject,
+        beside surroundings: Surroundings?
+    ) throws(DatapathError) -> FileDescriptor {
+        let object = try ProgramObject(.socketPass)
+        for map in sharedMaps where object.has(map) { try object.share(sockets.map(map), as: map) }
+        try prepare(object, beside: surroundings)
+        try object.load()
+        return try copy(object.program(passName))
+    }
+
+    private static func prepare(
+        _ object: borrowing ProgramObject,
+        beside surroundings: Surroundings?
+    ) throws(DatapathError) {
         for map in unusedMaps where object.has(map) { try object.leaveOut(map: map) }
         var configuration = weir_socket_config()
         configuration.netns = try HomeNamespace.number()
         try object.setConstant(configuration, named: "socket_config")
-        try prepare(object)
-        try object.load()
-        return object
+        try surroundings?.prepare(object)
     }
+
+    private static let sharedMaps = [
+        "sockets", "socket_groups", "socket_shares", "socket_use", "socket_owners", "socket_losses", "socket_reports",
+        "accounts",
+    ]
 
     /// Maps of the flow counter's headers that no program here uses.
     private static let unusedMaps = ["interfaces", "table_use"]

@@ -1,13 +1,12 @@
 // Loads the programs of an object, configured as the agent does it, and prints for each the figures of the kernel's
 // verifier: a line of the name, the verified instructions and the stack depth of it and its functions.
 //
-//   verify OBJECT [without PROGRAM] [filled MAP]
+//   verify OBJECT [MAP]
 //
-// without: this program is not loaded; filled: all entries of this map are allocated at once.
+// All entries of the map are allocated at once.
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,27 +63,9 @@ static void configure(struct weir_config *config, struct weir_drop_config *drops
 		drops->kind[reason] = WEIR_DROP_TROUBLE;
 }
 
-// Takes the rest of the arguments; whether they are right.
-static bool follow(struct bpf_object *object, char **arguments)
-{
-	for (; arguments[0] && arguments[1]; arguments += 2) {
-		struct bpf_program *program =
-			bpf_object__find_program_by_name(object, arguments[1]);
-		struct bpf_map *map = bpf_object__find_map_by_name(object, arguments[1]);
-
-		if (!strcmp(arguments[0], "without") && program)
-			bpf_program__set_autoload(program, false);
-		else if (!strcmp(arguments[0], "filled") && map)
-			bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
-		else
-			return false;
-	}
-	return !arguments[0];
-}
-
 int main(int count, char **arguments)
 {
-	if (count < 2)
+	if (count < 2 || count > 3)
 		return 2;
 	libbpf_set_print(quiet);
 	struct bpf_object *object = bpf_object__open_file(arguments[1], NULL);
@@ -95,10 +76,14 @@ int main(int count, char **arguments)
 	struct weir_config *config = constant(object, "config");
 	struct weir_drop_config *drops = constant(object, "drop_config");
 	struct weir_socket_config *sockets = constant(object, "socket_config");
-	if (!config || (!drops && !sockets) || !follow(object, arguments + 2)) {
-		fprintf(stderr, "%s: no such constants, programs or maps\n", arguments[1]);
+	struct bpf_map *map = count == 3 ? bpf_object__find_map_by_name(object, arguments[2]) :
+					   NULL;
+	if (!config || (!drops && !sockets) || (count == 3 && !map)) {
+		fprintf(stderr, "%s: no such constants or map\n", arguments[1]);
 		return 1;
 	}
+	if (map)
+		bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
 	if (sockets)
 		sockets->netns = 0xf0000000;
 	configure(config, drops);
@@ -112,9 +97,6 @@ int main(int count, char **arguments)
 	bpf_object__for_each_program(program, object)
 	{
 		size_t size;
-
-		if (!bpf_program__autoload(program))
-			continue;
 		const char *log = bpf_program__log_buf(program, &size);
 		const char *processed = strstr(log, "processed "), *stack = strstr(log, "stack depth ");
 		printf("%s %d %.*s\n", bpf_program__name(program), processed ? atoi(processed + 10) : -1,
