@@ -2,9 +2,9 @@
 /*
  * The sockets that are kept, and the share of each interface in them and in the ring of reports.
  *
- * An entry is found by the address of its socket. For a pass over all sockets, addresses are also in
- * groups of 64, with one bit for each that is in use: walking the buckets of the hash map takes 0.8 ms,
- * however few sockets there are.
+ * An entry is found by the address of its socket, in a hash map. A pass over all sockets finds their
+ * addresses in groups of 64, with one bit for each place in use: to walk the buckets of the hash map
+ * would take 0.8 ms, however few sockets there are.
  */
 #ifndef WEIR_SOCKET_TABLE_H
 #define WEIR_SOCKET_TABLE_H
@@ -31,7 +31,7 @@ struct socket_state {
 	__u32 oldest; /* the first byte that was not acknowledged when it was looked at last */
 	__u32 pass; /* the last one that has looked at it */
 	__u32 place; /* in the groups; SOCKET_NO_PLACE: passes do not find it */
-	__u16 share; /* that it counts for */
+	__u16 share; /* the index of the share that it counts for */
 	__u8 backoff; /* the socket's gauge of timeouts when it was looked at last */
 	__u8 has_news; /* it was active since its last report */
 };
@@ -82,9 +82,10 @@ static __always_inline __u32 socket_position(const struct weir_socket *socket,
 }
 
 /*
- * Whether a socket reports: a workload's socket at the interface of a workload, the host's at one of the
- * host. The other end of a connection between them has records of its own. An interface that is not
- * watched yet may be soon.
+ * Whether the reports of a socket are used: those of a workload's sockets at the interface of a workload,
+ * and those of the host's at an interface of the host. A connection between the host and a workload is
+ * reported by the workload's end. Sockets at an interface that is not watched report too: the agent may
+ * be about to watch it.
  */
 static __always_inline bool socket_reports_here(const struct weir_socket *socket)
 {
@@ -95,7 +96,7 @@ static __always_inline bool socket_reports_here(const struct weir_socket *socket
 	return !account || is_host == !(account->flags & WEIR_INTERFACE_IS_WORKLOAD);
 }
 
-/* Subtracts one, unless the agent has begun the share anew meanwhile. */
+/* Counts one socket less; a share that the agent has cleared meanwhile stays 0. */
 static __always_inline void socket_share_leave(__u32 position, struct socket_use *use)
 {
 	struct weir_socket_share *share = socket_share(position);
@@ -106,7 +107,7 @@ static __always_inline void socket_share_leave(__u32 position, struct socket_use
 		__sync_fetch_and_sub(&use->kept, 1);
 }
 
-/* Takes a place in the share of an interface; false if it has none left. */
+/* Counts one socket more of an interface; false if it has used up its share. */
 static __always_inline bool socket_share_enter(__u32 position, struct socket_use *use)
 {
 	struct weir_socket_share *share = socket_share(position);

@@ -118,8 +118,9 @@ static __always_inline void report_last(struct sock *sk, struct tcp_sock *tp,
 }
 
 /*
- * A socket without an entry has failed to connect, or had no share: all of it is new, unless it is older
- * than the programs; then it has no owner in its storage.
+ * Reports the end of a connection. Without an entry it has failed, or its interface had used up its
+ * share; then nothing of it was reported before, and the report has everything since it began. Sockets
+ * that are older than the programs have no owner in their storage, and without an entry no report.
  */
 static __always_inline void end(struct sock *sk, struct tcp_sock *tp, bool was_established)
 {

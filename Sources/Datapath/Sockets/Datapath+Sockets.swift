@@ -7,8 +7,7 @@ extension Datapath {
     func readSockets() {
         guard !collects.isDisjoint(with: [.tcp, .process]), sockets == nil else { return }
         do throws(DatapathError) {
-            let reader = try SocketReader(beside: programs)
-            reader.divide(among: positions)
+            let reader = try SocketReader(beside: programs, positions: positions)
             sockets = reader
             if collects.contains(.process) {
                 let (paths, arguments) = (collects.contains(.processPath), collects.contains(.processArguments))

@@ -43,6 +43,8 @@ package final class SocketReader {
         let configuration: weir_config
         /// The descriptor of its map of accounts.
         let accounts: Int32
+        /// The positions of its interfaces.
+        let positions: Set<Int>
 
         func prepare(_ object: borrowing ProgramObject) throws(DatapathError) {
             try object.setConstant(configuration, named: "config")
@@ -59,8 +61,14 @@ package final class SocketReader {
     }
 
     /// The same beside a flow counter, whose interfaces have shares, and roles that decide which sockets report.
-    package convenience init(beside counter: borrowing KernelPrograms) throws(DatapathError) {
-        try self.init(Surroundings(configuration: counter.configuration, accounts: counter.map("accounts")))
+    ///
+    /// - Parameters:
+    ///   - counter: the flow counter.
+    ///   - positions: the positions of its interfaces.
+    /// - Throws: as ``init(usesFasterPass:)``.
+    convenience init(beside counter: borrowing KernelPrograms, positions: Set<Int>) throws(DatapathError) {
+        let (configuration, accounts) = try (counter.configuration, counter.map("accounts"))
+        try self.init(Surroundings(configuration: configuration, accounts: accounts, positions: positions))
     }
 
     private init(_ surroundings: Surroundings?, usesFasterPass: Bool = true) throws(DatapathError) {
@@ -82,7 +90,7 @@ package final class SocketReader {
             count: Int(WEIR_SOCKET_SHARES)
         )
         try checked("open the ring of sockets", unsafe weir_ring_open(map, Int(WEIR_SOCKET_RING), &ring))
-        divide(among: [])
+        divide(among: surroundings?.positions ?? [])
         for name in Self.tracepoints {
             let link = bpf_raw_tracepoint_open(nil, try object.program(name))
             links.append(SharedDescriptor(owning: try checked("attach \(name)", link)))
