@@ -47,7 +47,7 @@ package struct FlowScan {
         var records: UInt64 = 0
         do {
             try forEach(ScanNeeds(takesSums: true, counters: [])) { rows, row in
-                records += rows.records.isEmpty ? 1 : rows.records[row]
+                records &+= rows.records.isEmpty ? 1 : rows.records[row]
             }
         } catch QueryError.tooSlow {
             return (records, false)

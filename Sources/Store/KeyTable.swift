@@ -217,7 +217,9 @@ struct KeyTable {
         for (hour, places) in placesOfHour.sorted(by: { $0.value.count > $1.value.count }) {
             guard places.count >= Self.fewOfHour, count > limits.keys / 2 || bytes > limits.keyBytes / 2 else { return }
             let use = KeyUse(hourOf: hour)
-            guard try access.fold(hour: hour, into: common, { uses[$0] == use }) else { continue }
+            guard try access.fold(hour: hour, into: common, { uses.indices.contains($0) && uses[$0] == use }) else {
+                continue
+            }
             for place in places {
                 uses[Int(numbers[place])] = .none
                 bytes -= size(place)

@@ -109,7 +109,7 @@ struct StoreAccess {
     /// Writes a block; replaces an existing one.
     func write(_ rows: BlockRows, as id: BlockID) throws {
         try delete(id)
-        let records = rows.records.isEmpty ? rows.count : rows.records.reduce(0) { $0 + Int(clamping: $1) }
+        let records = rows.records.isEmpty ? rows.count : rows.records.reduce(0) { $0 &+ Int(clamping: $1) }
         try db.cachedStatement(sql: "INSERT INTO block(id, span_seconds, start, rows, records) VALUES (?, ?, ?, ?, ?)")
             .execute(arguments: [id.rowID, id.span.seconds, id.start, rows.count, records])
         let insert = try db.cachedStatement(sql: "INSERT INTO col(id, packed) VALUES (?, ?)")
