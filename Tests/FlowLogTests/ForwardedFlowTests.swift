@@ -132,6 +132,25 @@ import Testing
         #expect(fixture.flush(at: 900).isEmpty && fixture.aggregator.statistics.heldFlows == 0)
     }
 
+    /// A flow that ended before its identifier was used again has its own flags.
+    @Test func reusedIdentifierKeepsFlags() {
+        var fixture = Self.fixture()
+        let ranges = ["192.0.2.0/24", "198.51.100.0/24"].compactMap { IPPrefix($0) }
+        fixture.learn { $0.workloadRanges = ranges }
+        let (fin, rst) = (TCPFlags(rawValue: 1), TCPFlags(rawValue: 4))
+        for (port, flags) in [(40_000, fin), (40_001, rst)] as [(UInt16, TCPFlags)] {
+            fixture.births(Self.entering(1, from: port), Self.leaving(2, from: port))
+            fixture.batch { $0.flags = [FlowFlags(flowID: 1, flags: flags), FlowFlags(flowID: 2, flags: flags)] }
+            fixture.delta(1, ingress: 100, egress: 200)
+            fixture.delta(2, ingress: 200, egress: 100)
+            fixture.batch { $0.ends = [1, 2] }
+        }
+        let flags = fixture.flush().map(\.tcpFlags)
+        #expect(flags.count == 2)
+        #expect(flags.first?.contains(fin) == true && flags.first?.contains(rst) == false)
+        #expect(flags.last?.contains(rst) == true && flags.last?.contains(fin) == false)
+    }
+
     /// Identifiers are used again more often than held flows are looked through.
     @Test func shortConnectionsWithSameIdentifiersGetOneRecordEach() {
         var fixture = Self.fixture()

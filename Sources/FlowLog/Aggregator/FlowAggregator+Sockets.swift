@@ -25,7 +25,7 @@ extension FlowAggregator {
     public mutating func add(_ lookups: [FlowLookup]) {
         if !earlyLookups.isEmpty { earlyLookups.removeAll(keepingCapacity: true) }
         for lookup in lookups {
-            if states[lookup.flowID] == .unused {
+            if states[lookup.flowID] == .unused || heldEnds.contains(lookup.flowID) {
                 earlyLookups[lookup.flowID, default: []].append(lookup)
             } else {
                 add(FlowSocket(lookup))

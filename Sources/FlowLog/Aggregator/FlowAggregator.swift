@@ -152,6 +152,10 @@ public struct FlowAggregator: ~Copyable {
         if !batch.births.isEmpty { forged.note(batch.births) }
         forged.note(batch.remainders)
         settleAwaited()
+        // Flows whose identifiers are used again end with their own flags.
+        for index in batch.births.indices where heldEnds.contains(batch.births[index].flowID) {
+            end(batch.births[index].flowID)
+        }
         for index in batch.births.indices {
             ledger.beginFlags(TCPFlags(batch.births[index]), of: batch.births[index].flowID)
         }
