@@ -23,18 +23,7 @@ SHARED_ARRAY_MAP(dns_shares, struct weir_ring_share, WEIR_MAX_INTERFACES);
 
 ARRAY_MAP(dns_asked, struct weir_dns_asked, WEIR_MAX_INTERFACES);
 
-#define ANY_PORT 0
-
-static __always_inline bool is_recent(__u32 known, __u16 time)
-{
-	return known && (__u16)(time - known) <= WEIR_DNS_PATIENCE;
-}
-
-/*
- * Stores the port of a query; returns whether the port of a response is one of these. Where the queries
- * of two ports with the same low bits are open, responses to any such port pass: the agent compares all
- * of it.
- */
+/* Stores the port of a query; returns whether the port of a response is stored and recent. */
 static __always_inline bool is_asked(const struct weir_dns_message *message, __u32 position,
 				     bool is_query)
 {
@@ -45,14 +34,21 @@ static __always_inline bool is_asked(const struct weir_dns_message *message, __u
 
 	if (!asked)
 		return false;
-	known = &asked->port[port & (WEIR_DNS_PORTS - 1)];
+	known = asked->port[port & (WEIR_DNS_PORTS - 1)];
 	if (is_query) {
-		if (*known >> 16 != port && is_recent(*known, time))
-			port = ANY_PORT;
+		if (*known >> 16 != port) {
+			UNROLLED
+			for (int i = WEIR_DNS_PORTS_ALIKE - 1; i > 0; i--)
+				known[i] = known[i - 1];
+		}
 		*known = (__u32)port << 16 | time;
 		return true;
 	}
-	return is_recent(*known, time) && (*known >> 16 == port || *known >> 16 == ANY_PORT);
+	UNROLLED
+	for (int i = 0; i < WEIR_DNS_PORTS_ALIKE; i++)
+		if (known[i] >> 16 == port && (__u16)(time - known[i]) <= WEIR_DNS_PATIENCE)
+			return true;
+	return false;
 }
 
 /* Copies a message into a record with room for a number of bytes of payload, at an offset of the packet. */

@@ -53,8 +53,9 @@ __noinline int visit_socket(__u64 key, struct weir_socket_pass *pass)
 	cookie = state->cookie;
 	activity = activity_of(tp, SOCKET_IS_TYPED);
 	if (cookie_of(tp, SOCKET_IS_TYPED) != cookie) {
-		/* Its end was not seen. */
-		if (*(volatile __u64 *)&state->cookie == cookie)
+		/* Its end was not seen. Meanwhile the entry may have become that of the next socket. */
+		state = socket_entry(key);
+		if (state && state->cookie == cookie)
 			socket_leave(key, state);
 		return 0;
 	}

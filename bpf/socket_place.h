@@ -55,7 +55,7 @@ static __always_inline void keep_addresses(struct sock *sk, struct weir_socket *
 
 /* Whether a socket's packets leave through an interface of this host. */
 enum placement {
-	PLACE_UNKNOWN, /* it has no route at the moment */
+	PLACE_UNKNOWN, /* it has no route at the moment, or one that is dead (blackhole_netdev) */
 	PLACE_ELSEWHERE, /* over a loopback interface, or within other namespaces */
 	PLACE_FOUND, /* interface and addresses are set */
 };
@@ -64,7 +64,7 @@ enum placement {
 static __always_inline enum placement place(struct sock *sk, struct weir_socket *socket)
 {
 	struct net_device *device, *peer;
-	__u32 flags = 0;
+	__u32 ifindex, flags = 0;
 
 	if (socket->ifindex)
 		return PLACE_FOUND;
@@ -79,9 +79,12 @@ static __always_inline enum placement place(struct sock *sk, struct weir_socket 
 			return PLACE_ELSEWHERE;
 		device = peer;
 	}
+	ifindex = BPF_CORE_READ(device, ifindex);
+	if (!ifindex)
+		return PLACE_UNKNOWN;
 	keep_addresses(sk, socket);
 	socket->flags |= flags;
-	socket->ifindex = BPF_CORE_READ(device, ifindex);
+	socket->ifindex = ifindex;
 	return PLACE_FOUND;
 }
 

@@ -84,25 +84,32 @@ static __always_inline __u32 socket_position(const struct weir_socket *socket,
 /*
  * Whether the reports of a socket are used: those of a workload's sockets at the interface of a workload,
  * and those of the host's at an interface of the host. A connection between the host and a workload is
- * reported by the workload's end. Sockets at an interface that is not watched report too: the agent may
- * be about to watch it.
+ * reported by the workload's end. Sockets at an interface that is not watched (no account) report too:
+ * the agent may be about to watch it.
  */
-static __always_inline bool socket_reports_here(const struct weir_socket *socket)
+static __always_inline bool socket_reports_at(const struct weir_socket *socket,
+					      const struct weir_account *account)
 {
 	bool is_host = socket->flags & WEIR_SOCKET_IS_HOST;
-	struct weir_account *account;
 
-	socket_position(socket, &account);
 	return !account || is_host == !(account->flags & WEIR_INTERFACE_IS_WORKLOAD);
 }
 
-/* Counts one socket less; a share that the agent has cleared meanwhile stays 0. */
+static __always_inline bool socket_reports_here(const struct weir_socket *socket)
+{
+	struct weir_account *account;
+
+	socket_position(socket, &account);
+	return socket_reports_at(socket, account);
+}
+
+/* Counts one socket less. The agent may clear a share meanwhile: then the count would fall below 0. */
 static __always_inline void socket_share_leave(__u32 position, struct socket_use *use)
 {
 	struct weir_socket_share *share = socket_share(position);
 
-	if (share && *(volatile __u32 *)&share->kept.bytes)
-		__sync_fetch_and_sub(&share->kept.bytes, 1);
+	if (share && (__s32)__sync_fetch_and_sub(&share->kept.bytes, 1) <= 0)
+		__sync_fetch_and_add(&share->kept.bytes, 1);
 	if (use)
 		__sync_fetch_and_sub(&use->kept, 1);
 }
@@ -227,7 +234,21 @@ static __always_inline void socket_leave(__u64 key, const struct socket_state *s
 	socket_share_leave(share, socket_use_now());
 }
 
-/* Makes an entry for a socket that has none; false if its interface has used up its share. */
+/* The entry of a socket with a cookie; one that an earlier socket has left at its address is removed. */
+static __always_inline struct socket_state *socket_entry_of(__u64 key, __u64 cookie)
+{
+	struct socket_state *state = socket_entry(key);
+
+	if (!state || state->cookie == cookie)
+		return state;
+	socket_leave(key, state);
+	return NULL;
+}
+
+/*
+ * Makes an entry for a socket that has none; false if its interface has used up its share. A socket whose
+ * reports are not used needs none.
+ */
 static __always_inline bool socket_enter(__u64 key, struct socket_state *state)
 {
 	struct socket_use *use = socket_use_now();
@@ -236,6 +257,8 @@ static __always_inline bool socket_enter(__u64 key, struct socket_state *state)
 	if (!use)
 		return false;
 	state->share = socket_position(&state->socket, &account);
+	if (!socket_reports_at(&state->socket, account))
+		return true;
 	if (!socket_share_enter(state->share, use)) {
 		count_loss();
 		return false;

@@ -49,17 +49,23 @@ static __always_inline bool post_last(const struct weir_socket_report *report)
 /*
  * connect() and listen(): the process itself runs. Accepted sockets get the owner with the socket. Where
  * the kernel has no memory for it in the socket, an entry keeps it until the connection is established.
+ *
+ * The kernel resets no count of lost segments when a socket connects again, or listens then.
  */
 static __always_inline void keep_owner(struct sock *sk, bool connects)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct weir_socket_owner *owner = place_of_owner(sk);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u32 lost = tp ? tp->lost : 0;
 	struct socket_state state = {};
 
 	if (owner) {
 		own(owner, task);
+		owner->lost = lost;
 	} else if (connects) {
 		own(&state.socket.owner, task);
+		state.lost = lost;
 		state.cookie = bpf_get_socket_cookie(sk);
 		socket_enter((__u64)sk, &state);
 	}
@@ -70,26 +76,27 @@ static __always_inline void begin(struct sock *sk, struct socket_state *state)
 {
 	struct weir_socket_owner *owner = bpf_sk_storage_get(&socket_owners, sk, NULL, 0);
 
-	if (owner)
+	if (owner) {
 		state->socket.owner = *owner;
+		state->lost = owner->lost;
+	}
 	state->cookie = bpf_get_socket_cookie(sk);
 }
 
 /* Enters a socket whose connection is being established, or a SYN of which was lost. */
 static __always_inline void enter(struct sock *sk, __u32 flags)
 {
-	struct socket_state *former = socket_entry((__u64)sk);
 	struct socket_state state = { .socket.flags = flags };
+	struct socket_state *former;
 
 	begin(sk, &state);
-	if (former && former->cookie == state.cookie) {
+	former = socket_entry_of((__u64)sk, state.cookie);
+	if (former) {
 		former->socket.flags |= flags;
 		if (place(sk, &former->socket) == PLACE_ELSEWHERE)
 			socket_leave((__u64)sk, former);
 		return;
 	}
-	if (former)
-		socket_leave((__u64)sk, former);
 	if (place(sk, &state.socket) != PLACE_ELSEWHERE)
 		socket_enter((__u64)sk, &state);
 }
@@ -119,20 +126,22 @@ static __always_inline void report_last(struct sock *sk, struct tcp_sock *tp,
 
 /*
  * Reports the end of a connection. Without an entry it has failed, or its interface had used up its
- * share; then nothing of it was reported before, and the report has everything since it began. Sockets
- * that are older than the programs have no owner in their storage, and without an entry no report.
+ * share; then nothing of it was reported before, and the report has everything since it began, except
+ * timeouts that were not the last in a row. Sockets that are older than the programs have no owner in
+ * their storage, and without an entry no report.
  */
 static __always_inline void end(struct sock *sk, struct tcp_sock *tp, bool was_established)
 {
-	struct socket_state *state = socket_entry((__u64)sk);
 	struct socket_state unkept = {};
+	struct socket_state *state;
 
+	begin(sk, &unkept);
+	state = socket_entry_of((__u64)sk, unkept.cookie);
 	if (state) {
 		report_last(sk, tp, state);
 		socket_leave((__u64)sk, state);
 		return;
 	}
-	begin(sk, &unkept);
 	if (!unkept.socket.owner.process)
 		return;
 	if (was_established)
@@ -171,7 +180,7 @@ int weir_socket_retransmit(unsigned long long *ctx)
 
 	if (!tp)
 		return 0;
-	state = socket_entry((__u64)sk);
+	state = socket_entry_of((__u64)sk, bpf_get_socket_cookie(sk));
 	if (!state && sk->__sk_common.skc_state == TCP_SYN_SENT) {
 		enter(sk, 0);
 		state = socket_entry((__u64)sk);

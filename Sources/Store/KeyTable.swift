@@ -37,8 +37,8 @@ struct KeyUse: Hashable {
 /// The flow keys of a writer and their numbers.
 ///
 /// Keys that no block refers to any more are deleted in a sweep, and their numbers are given to new keys. A sweep reads the
-/// numbers in all blocks, so there is one only when there are many keys, and at most one in an hour. If too many keys are left,
-/// those that only the sums of one hour have get a common key there: the sums of a flood would keep its keys for two years.
+/// numbers in all blocks, so there is one only when there are many keys, and at most one in an hour of a run. If too many keys
+/// are left, those that only the sums of one hour have get a common key there: the sums of a flood would keep its keys for two years.
 struct KeyTable {
     private var table = ByteTable()
     /// The number of each key, in the order of ``table``.

@@ -156,6 +156,56 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// Sockets of the host to a pod, which do not report, take no place of the pod's.
+        @Test func hostTakesNoPlaceOfPod() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor()
+            let b = try node.lab.pod("b")
+            let place = HeldConnection.Place(b.ipv4, 7047)
+            let call = try HeldConnection(.tcp, from: node.lab.node, to: place, answeredIn: b.namespace, at: place)
+            try call.send(1000)
+            try monitor.scan()
+            #expect(try monitor.sockets(on: b.interface, port: 7047)?.near != nil)
+            #expect(try monitor.kept(of: b.interface) == 1)
+            call.close()
+            #expect(try eventually { try monitor.kept(of: b.interface) == 0 })
+            try monitor.stop()
+        }
+
+        /// The kernel does not reset a socket's count of lost segments between its connections.
+        @Test func connectingAgainRepeatsNoLosses() throws {
+            let node = try SocketNode()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            try node.lab.node.nft(
+                """
+                table ip weirloss {
+                    chain forward {
+                        type filter hook forward priority 0
+                        tcp dport 7048 limit rate 1/hour burst 1 packets drop
+                    }
+                }
+                """
+            )
+            let monitor = try node.monitor()
+            // Nobody listens: each connection is refused, the first one after its second SYN.
+            let connects = """
+                import socket
+                caller = socket.socket()
+                print([caller.connect_ex(("\(b.ipv4)", 7048)) for _ in range(3)])
+                """
+            let results = try a.namespace.command(["python3", "-c", connects])
+            #expect(results == "[111, 111, 111]\n")
+            #expect(try a.namespace.retransmissions() == 1)
+            let isReported = try eventually {
+                try monitor.scan()
+                return monitor.sockets.values.contains { $0.near?.lost ?? 0 > 0 }
+            }
+            #expect(isReported)
+            try monitor.stop()
+            #expect(monitor.sockets.values.reduce(0) { $0 + ($1.near?.lost ?? 0) } == 1)
+            #expect(monitor.sockets.values.reduce(0) { $0 + ($1.near?.retransmissions ?? 0) } == 1)
+        }
+
         /// The reader of owners of UDP sockets is woken before one busy pod has used its quarter of the ring.
         @Test func busySenderWakesReaderOfOwners() throws {
             let node = try SocketNode()

@@ -301,7 +301,7 @@ extension KernelTests {
 
 extension NetworkNamespace {
     /// The segments that sockets of this namespace have retransmitted (`RetransSegs` of RFC 4022).
-    fileprivate func retransmissions() throws -> UInt64 {
+    func retransmissions() throws -> UInt64 {
         let lines = try command(["cat", "/proc/net/snmp"]).split(separator: "\n").filter { $0.hasPrefix("Tcp:") }
         try #require(lines.count == 2)
         let column = try #require(lines[0].split(separator: " ").firstIndex(of: "RetransSegs"))

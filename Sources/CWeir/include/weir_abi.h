@@ -545,7 +545,7 @@ struct weir_socket_owner {
 	__u64 start; /* of the process, ns since boot: distinguishes it from others with the same number */
 	__u64 cgroup; /* its number in the hierarchy of cgroup v2; 0: not known */
 	__u32 process; /* its number (tgid) in the first PID namespace; 0: not known */
-	__u32 pad; /* 0 */
+	__u32 lost; /* segments that the socket's earlier connections lost */
 	char name[16]; /* of its first thread (comm), ends with the first 0 */
 };
 
@@ -684,16 +684,18 @@ struct weir_dns_message {
 #define WEIR_DNS_RING 1048576
 
 /*
- * Ports from which the client on an interface sent queries, by their low bits: port << 16 | time, in
- * units of 2^28 ns (0.27 s); port 0 stands for several. Responses to other ports are not copied, so that a flood of them takes no
- * room of the client. Index: position.
+ * Ports from which the client on an interface sent queries: port << 16 | time, in units of 2^28 ns
+ * (0.27 s). For each value of the low bits there are places for the last few ports, the newest one first.
+ * Responses to other ports are not copied, so that a flood of them takes no room of the client. Index:
+ * position.
  */
-#define WEIR_DNS_PORTS 256
+#define WEIR_DNS_PORTS 128
+#define WEIR_DNS_PORTS_ALIKE 4
 #define WEIR_DNS_TIME_SHIFT 28
 #define WEIR_DNS_PATIENCE 38 /* units: slightly more than the agent's 10 s */
 
 struct weir_dns_asked {
-	__u32 port[WEIR_DNS_PORTS];
+	__u32 port[WEIR_DNS_PORTS][WEIR_DNS_PORTS_ALIKE];
 };
 
 WEIR_ASSERT(sizeof(struct weir_dns_message) == 64);

@@ -35,10 +35,18 @@ extension Datapath {
 
 extension ProgramTime {
     fileprivate init?(_ name: String, of program: Int32) {
+        guard let info = Self.info(of: program) else { return nil }
+        self.init(name: name, runs: info.run_cnt, nanoseconds: info.run_time_ns)
+    }
+
+    /// The events for which the kernel did not run a program, because the program was already running on their CPU
+    /// (`recursion_misses`).
+    static func misses(of program: Int32) -> UInt64 { info(of: program)?.recursion_misses ?? 0 }
+
+    private static func info(of program: Int32) -> bpf_prog_info? {
         var info = bpf_prog_info()
         var size = UInt32(MemoryLayout<bpf_prog_info>.size)
-        guard unsafe bpf_obj_get_info_by_fd(program, &info, &size) == 0 else { return nil }
-        self.init(name: name, runs: info.run_cnt, nanoseconds: info.run_time_ns)
+        return unsafe bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info : nil
     }
 }
 

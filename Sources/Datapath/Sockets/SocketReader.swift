@@ -20,6 +20,8 @@ package final class SocketReader {
     /// The positions of interfaces that have a share.
     private var positions: Set<Int> = []
     private var links: [SharedDescriptor] = []
+    /// The programs that are attached to tracepoints.
+    private var attached: [SharedDescriptor] = []
     /// The reason why sockets that are older than the reader are not read; nil if they are.
     private(set) var olderUnavailable: DatapathError?
     /// The reason why listening sockets, and the sockets that they accept, get no owner; nil if they get one.
@@ -92,8 +94,9 @@ package final class SocketReader {
         try checked("open the ring of sockets", unsafe weir_ring_open(map, Int(WEIR_SOCKET_RING), &ring))
         divide(among: surroundings?.positions ?? [])
         for name in Self.tracepoints {
-            let link = bpf_raw_tracepoint_open(nil, try object.program(name))
-            links.append(SharedDescriptor(owning: try checked("attach \(name)", link)))
+            let program = try object.program(name)
+            links.append(SharedDescriptor(owning: try checked("attach \(name)", bpf_raw_tracepoint_open(nil, program))))
+            attached.append(try SharedDescriptor(copying: program, of: name))
         }
         ownersUnavailable = ownerFailure(of: SOCK_STREAM)
         do throws(DatapathError) {
@@ -224,9 +227,11 @@ package final class SocketReader {
     /// Readable when last reports fill the ring.
     var descriptor: Int32 { events.number }
 
-    /// The number of sockets that exceeded the map, owners without storage in their socket, and last reports that exceeded
-    /// the ring.
-    var missed: UInt64 { unsafe weir_load_u64(losses[0]) }
+    /// The number of sockets that exceeded the map, owners without storage in their socket, last reports that exceeded the
+    /// ring, and events that came while the same program ran on their CPU: the kernel does not run it then.
+    var missed: UInt64 {
+        attached.reduce(unsafe weir_load_u64(losses[0])) { $0 + ProgramTime.misses(of: $1.number) }
+    }
 
     /// Gives each interface an equal part of the half of the ring, and of the kept sockets, that is reserved for shares.
     func divide(among positions: Set<Int>) {

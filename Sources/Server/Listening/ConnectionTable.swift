@@ -7,7 +7,8 @@ import Synchronization
 ///
 /// A client that sends nothing, or sends slowly, cannot exclude others: the number of connections of one remote address is
 /// limited. At the total limit, a new connection replaces the oldest one without an admitted request, or else the oldest one
-/// without an unanswered request. Some places are kept for this host, whose probes must always be answered.
+/// without an unanswered request. Some places are reserved for this host, so that other hosts cannot keep
+/// out its probes.
 final class ConnectionTable: Sendable {
     /// The maximum number of simultaneous connections.
     static let limit = 64
