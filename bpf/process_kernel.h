@@ -8,6 +8,8 @@
 
 #include <linux/types.h>
 
+#include "task_kernel.h"
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 /* include/linux/mm_types.h */
@@ -24,14 +26,6 @@ struct path {
 
 struct file {
 	struct path f_path;
-};
-
-/* include/linux/sched.h */
-struct task_struct {
-	struct mm_struct *mm;
-	int tgid;
-	__u64 start_boottime;
-	struct task_struct *group_leader;
 };
 
 /* include/linux/bpf.h, kernel/bpf/task_iter.c */

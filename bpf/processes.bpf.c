@@ -16,8 +16,9 @@
 #include "map.h"
 #include "process_kernel.h"
 
-/* By the number of the process (tgid). */
+/* By the number of the process (tgid), and by the group of its cgroup. */
 RECENT_MAP(process_paths, __u32, struct weir_process_text, WEIR_PROCESSES);
+ARRAY_MAP(process_path_groups, struct weir_process_group, WEIR_PROCESS_GROUPS);
 
 /* The process whose executable the agent requests. */
 struct {
@@ -28,10 +29,26 @@ struct {
 } process_request SEC(".maps");
 
 RECENT_MAP(process_arguments, __u32, struct weir_process_text, WEIR_PROCESSES);
+ARRAY_MAP(process_argument_groups, struct weir_process_group, WEIR_PROCESS_GROUPS);
 
 static __always_inline __u64 start_of(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, group_leader, start_boottime);
+}
+
+/* Stores the text of the process that a task is of. */
+static __always_inline void store(void *all, void *groups, struct task_struct *task,
+				  struct weir_process_text *value)
+{
+	__u32 group = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id) & (WEIR_PROCESS_GROUPS - 1);
+	struct weir_process_group *last = bpf_map_lookup_elem(groups, &group);
+
+	value->start = start_of(task);
+	value->process = BPF_CORE_READ(task, tgid);
+	bpf_map_update_elem(all, &value->process, value, BPF_ANY);
+	if (last)
+		last->texts[__sync_fetch_and_add(&last->next, 1) & (WEIR_PROCESS_PLACES - 1)] =
+			*value;
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -40,15 +57,13 @@ int weir_process_path(unsigned long long *ctx)
 	struct task_struct *task = (void *)ctx[0];
 	struct linux_binprm *binary = (void *)ctx[2];
 	struct weir_process_text value = {};
-	__u32 process = BPF_CORE_READ(task, tgid);
 	long size;
 
 	/* For a script this is the interpreter. */
 	size = bpf_probe_read_kernel_str(value.text, sizeof(value.text),
 					 BPF_CORE_READ(binary, interp));
-	value.start = start_of(task);
 	value.size = size > 0 ? size - 1 : 0;
-	bpf_map_update_elem(&process_paths, &process, &value, BPF_ANY);
+	store(&process_paths, &process_path_groups, task, &value);
 	return 0;
 }
 
@@ -87,7 +102,6 @@ int weir_process_arguments(unsigned long long *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	struct weir_process_text value = {};
-	__u32 process = BPF_CORE_READ(task, tgid);
 	__u64 first = BPF_CORE_READ(task, mm, arg_start);
 	__u64 size = BPF_CORE_READ(task, mm, arg_end) - first;
 
@@ -95,9 +109,8 @@ int weir_process_arguments(unsigned long long *ctx)
 		size = sizeof(value.text);
 	if (bpf_probe_read_user(value.text, size, (void *)first))
 		size = 0;
-	value.start = start_of(task);
 	value.size = size;
-	bpf_map_update_elem(&process_arguments, &process, &value, BPF_ANY);
+	store(&process_arguments, &process_argument_groups, task, &value);
 	return 0;
 }
 

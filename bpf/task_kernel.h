@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The members of a task that the programs for owners of sockets read, by their names only: CO-RE
- * finds the offsets on the running kernel.
+ * The members of a task that the programs for owners of sockets and for processes read, by their names only:
+ * CO-RE finds the offsets on the running kernel.
  */
 #ifndef WEIR_TASK_KERNEL_H
 #define WEIR_TASK_KERNEL_H
@@ -25,6 +25,7 @@ struct css_set {
 
 /* include/linux/sched.h */
 struct task_struct {
+	struct mm_struct *mm;
 	struct css_set *cgroups;
 	int tgid;
 	__u64 start_boottime;

@@ -18,7 +18,7 @@ struct CgroupTreeTests {
         first.remove()
         let second = try Container(in: root)
         defer { second.remove() }
-        // The tree is read again after a second at the earliest.
+        // The tree is not read again at once.
         #expect(eventually { tree.container(of: second.number) == second.identifier })
         #expect(tree.container(of: first.number) == first.identifier)
     }

@@ -153,6 +153,26 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// A process keeps its path while processes of other cgroups take all places of the common map.
+        @Test func manyProcessesLeavePathOfOthers() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: [.process, .processPath])
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let call = "echo hello > /dev/udp/\(b.ipv4.description)/7023"
+            _ = try a.namespace.command(["bash", "-c", "bash -c '\(call)'; true"])
+            try monitor.perform { datapath in
+                let texts = try #require(datapath.processPrograms?.paths)
+                for process in 1...UInt32(4 * WEIR_PROCESSES) {
+                    var (key, text) = (1 << 30 + process, weir_process_text())
+                    try #require(bpf_map_update_elem(texts.all.number, &key, &text, UInt64(BPF_ANY)) == 0)
+                }
+            }
+            try monitor.scan()
+            let name = try #require(try monitor.processes(on: a.interface, port: 7023)?.near?.name?.text)
+            #expect(name.hasPrefix("/") && name.hasSuffix("/bash"), "\(name)")
+            try monitor.stop()
+        }
+
         /// A socket in connect() when the programs are attached gets the process that called connect().
         @Test func connectingSocketsHaveTheirCaller() throws {
             let node = try SocketNode()

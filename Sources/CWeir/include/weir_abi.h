@@ -644,8 +644,21 @@ WEIR_ASSERT(sizeof(struct weir_socket_report) == 160);
 struct weir_process_text {
 	__u64 start; /* of the process, as in weir_socket_owner */
 	__u32 size; /* of the text */
-	__u32 pad; /* 0 */
+	__u32 process; /* its number (tgid) */
 	char text[WEIR_PROCESS_TEXT]; /* a path, or arguments, each of which ends with 0 */
+};
+
+/*
+ * The texts of the last processes of a group of cgroups: those whose numbers have the same low bits. A
+ * cgroup that starts many processes evicts those of others from the map of all, but not from here.
+ */
+#define WEIR_PROCESS_GROUPS 64
+#define WEIR_PROCESS_PLACES 16
+
+struct weir_process_group {
+	__u32 next; /* counts the stored texts */
+	__u32 pad; /* 0 */
+	struct weir_process_text texts[WEIR_PROCESS_PLACES];
 };
 
 WEIR_ASSERT(sizeof(struct weir_process_text) == 272);

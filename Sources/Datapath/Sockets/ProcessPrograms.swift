@@ -40,9 +40,9 @@ final class ProcessPrograms {
     private let readsPaths: Bool
     private let readsArguments: Bool
     private var known: [Key: FlowProcess] = [:]
-    private var paths: SharedDescriptor?
+    private(set) var paths: ProcessTexts?
     private var executables: ExecutableFinder?
-    private var arguments: SharedDescriptor?
+    private var arguments: ProcessTexts?
     private var containers = CgroupTree()
     private var links: [SharedDescriptor] = []
     /// The reason why programs are not stored at exec(); nil if they are.
@@ -58,10 +58,15 @@ final class ProcessPrograms {
             let object = try Self.load(paths: readsPaths, arguments: readsArguments)
             if readsPaths {
                 executables = try ExecutableFinder(object)
-                paths = try attach("weir_process_path", of: object, keeping: "process_paths")
+                paths = try attach("weir_process_path", of: object, keeping: "process_paths", "process_path_groups")
             }
             guard readsArguments else { return }
-            arguments = try attach("weir_process_arguments", of: object, keeping: "process_arguments")
+            arguments = try attach(
+                "weir_process_arguments",
+                of: object,
+                keeping: "process_arguments",
+                "process_argument_groups"
+            )
         } catch {
             links = []
             (paths, arguments, executables) = (nil, nil, nil)
@@ -75,11 +80,11 @@ final class ProcessPrograms {
         if !paths {
             try object.leaveOut("weir_process_path")
             try object.leaveOut("weir_process_find")
-            for map in ["process_paths", "process_request"] { try object.leaveOut(map: map) }
+            for map in ["process_paths", "process_path_groups", "process_request"] { try object.leaveOut(map: map) }
         }
         if !arguments {
             try object.leaveOut("weir_process_arguments")
-            try object.leaveOut(map: "process_arguments")
+            for map in ["process_arguments", "process_argument_groups"] { try object.leaveOut(map: map) }
         }
         try object.load()
         return object
@@ -88,11 +93,15 @@ final class ProcessPrograms {
     private func attach(
         _ program: String,
         of object: borrowing ProgramObject,
-        keeping map: String
-    ) throws(DatapathError) -> SharedDescriptor {
+        keeping map: String,
+        _ groups: String
+    ) throws(DatapathError) -> ProcessTexts {
         let link = bpf_raw_tracepoint_open(nil, try object.program(program))
         links.append(SharedDescriptor(owning: try checked("attach \(program)", link)))
-        return try SharedDescriptor(copying: object.map(map), of: map)
+        return try ProcessTexts(
+            all: SharedDescriptor(copying: object.map(map), of: map),
+            groups: SharedDescriptor(copying: object.map(groups), of: groups)
+        )
     }
 
     /// Returns the process that owns a socket, with the known facts about its program; nil if the owner is not known.
@@ -137,7 +146,7 @@ final class ProcessPrograms {
         var bytes = [UInt8](repeating: 0, count: Self.textBytes)
         let count = unsafe readlink("/proc/\(owner.process)/exe", &bytes, bytes.count)
         if count > 0, Self.isAlive(owner) { return Self.path(bytes.prefix(count)) }
-        return text(in: paths, of: owner).flatMap { Self.path($0[...]) }
+        return paths?.text(of: owner).flatMap { Self.path($0[...]) }
     }
 
     /// The text of an absolute path; nil for any other text.
@@ -150,7 +159,7 @@ final class ProcessPrograms {
     }
 
     private func argumentText(of owner: weir_socket_owner) -> String? {
-        if let bytes = text(in: arguments, of: owner) { return Self.arguments(bytes[...]) }
+        if let bytes = arguments?.text(of: owner) { return Self.arguments(bytes[...]) }
         let file = unsafe open("/proc/\(owner.process)/cmdline", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }
@@ -164,16 +173,6 @@ final class ProcessPrograms {
     static func arguments(_ bytes: ArraySlice<UInt8>) -> String? {
         guard let last = bytes.lastIndex(where: { $0 != 0 }) else { return nil }
         return String(decoding: bytes[...last].lazy.map { $0 == 0 ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
-    }
-
-    /// Returns the path or the arguments of a process from one of the maps that are filled at exec().
-    private func text(in map: SharedDescriptor?, of owner: weir_socket_owner) -> [UInt8]? {
-        guard let map else { return nil }
-        var key = owner.process
-        var value = weir_process_text()
-        let result = unsafe bpf_map_lookup_elem(map.number, &key, &value)
-        guard result == 0, value.start == owner.start, value.size > 0 else { return nil }
-        return unsafe withUnsafeBytes(of: value.text) { unsafe Array($0.prefix(Int(value.size))) }
     }
 
     /// Whether the process with the owner's number is still the owner, which has the same start time.
