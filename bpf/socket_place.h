@@ -56,7 +56,7 @@ static __always_inline void keep_addresses(struct sock *sk, struct weir_socket *
 /* Whether a socket's packets leave through an interface of this host. */
 enum placement {
 	PLACE_UNKNOWN, /* it has no route at the moment, or one that is dead (blackhole_netdev) */
-	PLACE_ELSEWHERE, /* over a loopback interface, or within other namespaces */
+	PLACE_ELSEWHERE, /* over the loopback interface of a pod, or within other namespaces */
 	PLACE_FOUND, /* interface and addresses are set */
 };
 

@@ -79,7 +79,7 @@ package struct DNSLog {
             unlogged += 1
             return
         }
-        rows[key, default: Row(client: owners.source)].add(lookup, answeredBy: owners.destination)
+        rows[key, default: Row(client: owners.source)].add(lookup, by: owners.source, answeredBy: owners.destination)
     }
 
     /// The memory that a row takes, bytes.
@@ -136,13 +136,31 @@ package struct DNSLog {
 }
 
 extension DNSLog.Row {
-    fileprivate mutating func add(_ lookup: DomainTracker.Lookup, answeredBy server: Endpoint) {
+    fileprivate mutating func add(
+        _ lookup: DomainTracker.Lookup,
+        by client: Endpoint,
+        answeredBy server: Endpoint
+    ) {
         count += 1
+        keepLabels(of: client)
         latency.add(lookup.latency)
         let address = lookup.packet.server
         guard servers.count < DNSLog.serverLimit, !servers.contains(where: { $0.address == address }) else { return }
         servers.append(DNSRecord.Server(address: address, endpoint: server))
         servers.sort { $0.address.value < $1.address.value }
+    }
+
+    /// Keeps the labels that all clients of the record have; nil if those of one are not known.
+    private mutating func keepLabels(of other: Endpoint) {
+        let common = client.labels.flatMap { labels in other.labels.map { labels.intersection($0) } }
+        guard common !== client.labels else { return }
+        client = Endpoint(
+            kind: client.kind,
+            name: client.name,
+            aggregatedName: client.aggregatedName,
+            namespace: client.namespace,
+            labels: common
+        )
     }
 }
 

@@ -6,7 +6,7 @@ package import FlowModel
 package struct DNSMessage: Sendable, Equatable {
     /// A question (RFC 1035 section 4.1.2).
     package struct Question: Sendable, Hashable {
-        /// The name in lower case, without the final dot; empty for the root.
+        /// The name in lower case, without the final dot; a dot for the root.
         package var name: String
         /// The type of the requested records (QTYPE).
         package var type: UInt16

@@ -184,7 +184,7 @@ private struct DNSMessageParser {
             guard size <= Self.nameLimit, place + length < bytes.count else { return nil }
             if length == 0 {
                 if pointers == 0 { position = place + 1 }
-                return String(decoding: text, as: UTF8.self)
+                return text.isEmpty ? "." : String(decoding: text, as: UTF8.self)
             }
             if !text.isEmpty { text.append(UInt8(ascii: ".")) }
             for byte in bytes[place + 1..<place + 1 + length] { append(byte, to: &text, spaceAllowed: false) }

@@ -39,6 +39,7 @@ enum FelixAliases {
         Alias(parameter: "flowLogsCollectProcessPath", setting: "collect") {
             Setting.flag($0).map { $0 ? "process-path" : "none" }
         },
+        Alias(parameter: "dnsLogsFileAggregationKind", setting: "dns-aggregation") { $0 },
         Alias(parameter: "felixHostname", setting: "host") { $0 },
     ]
 

@@ -107,13 +107,15 @@ extension Setting {
             valueName: "what,…",
             example: "tcp,process,dns",
             """
-            Collect this beside packets. By programs of their own that look at no packet: tcp is what the kernel's sockets \
-            say of their connections (congestion window, round-trip times, segment size, retransmissions, losses), in the \
-            fields tcp_*; process is which processes have the TCP sockets, in process_name and process_id; process-path is this with the path of the executable as the name; process-args is \
-            process with the arguments, in process_args: these may hold passwords. From the first packets \
-            of each connection: handshake is how long TCP handshakes take, in connect_time_us and rtt_us (--extended-fields) and, where \
-            no socket says better, in tcp_*_min_rtt. From the DNS messages of workloads and of this host: dns is the names of \
-            destinations, in dest_domains. Of what is not collected, programs and memory do not exist.
+            Collect this beside packets. From the kernel's sockets: tcp is the state of connections (congestion window, \
+            round-trip times, segment size, retransmissions, losses), in the fields tcp_*; process is the processes that own \
+            the sockets of TCP and UDP, in process_name and process_id, and with --extended-fields their containers, in \
+            container_id and container_name; process-path is this with the path of the executable as the name; process-args \
+            is process with the arguments, in process_args: these may contain passwords. From the first packets of each \
+            connection: handshake is the duration of TCP handshakes, in connect_time_us and rtt_us (--extended-fields) and, \
+            where no socket has a better value, in tcp_*_min_rtt. From the DNS messages of workloads and of this host: dns is \
+            the names of destinations, in dest_domains, and dns_latency_us (--extended-fields). What is not collected takes \
+            neither programs nor memory.
             """
         ),
         Setting(

@@ -9,7 +9,13 @@ struct DNSLogTests {
     private struct Owners: EndpointResolver {
         let generation: UInt64 = 1
         static let pods = (2...3).map {
-            Endpoint(kind: .workload, name: "web-7d-\($0)", aggregatedName: "web-7d-*", namespace: "shop")
+            Endpoint(
+                kind: .workload,
+                name: "web-7d-\($0)",
+                aggregatedName: "web-7d-*",
+                namespace: "shop",
+                labels: LabelSet(sorted: ["app=web", "pod=\($0)"])
+            )
         }
         static let server = Endpoint(
             kind: .workload,
@@ -87,6 +93,7 @@ struct DNSLogTests {
         #expect(records.count == 1 && record.isLogged && record.count == 3)
         #expect(record.startTime == 100 && record.endTime == 400)
         #expect(record.client?.aggregatedName == "web-7d-*" && record.clientAddress == nil)
+        #expect(record.client?.labels?.labels == ["app=web"])
         #expect(record.name == "www.example.com" && record.type == "A" && record.recordClass == "IN")
         #expect(record.responseCode == "NoError")
         let set = DNSRecord.RecordSet(

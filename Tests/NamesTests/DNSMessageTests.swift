@@ -191,19 +191,26 @@ struct DNSMessageTests {
         #expect(addresses.last?.isMappedIPv6 == true)
     }
 
+    @Test func rootIsDot() throws {
+        let bytes = DNSBytes(questions: [DNSBytes.question("", type: 2)]).bytes
+        #expect(try #require(DNSMessage(bytes)).question.name == ".")
+    }
+
     @Test func formatsContentOfOtherRecords() throws {
         let records = [
             DNSBytes.record([0xc0, 12], type: 15, data: [0, 10] + DNSBytes.name("mail.example")),
             DNSBytes.record([0xc0, 12], type: 33, data: [0, 1, 0, 2, 0x14, 0xe9] + DNSBytes.name("srv.example")),
             DNSBytes.record([0xc0, 12], type: 16, data: [2, 0x68, 0x22, 0, 1, 0x0a]),
             DNSBytes.record([0xc0, 12], type: 65, data: [0, 1, 0]),
+            // No mail is accepted (RFC 7505).
+            DNSBytes.record([0xc0, 12], type: 15, data: [0, 0, 0]),
         ]
         let bytes = DNSBytes(questions: [DNSBytes.question("x.example", type: 255)], answers: records).bytes
         let texts = try #require(DNSMessage(bytes)).answers.map(\.content)
         #expect(
             texts == [
                 .text("10 mail.example"), .text("1 2 5353 srv.example"), .text("\"h\\\"\" \"\" \"\\010\""),
-                .text("\\# 3 000100"),
+                .text("\\# 3 000100"), .text("0 ."),
             ]
         )
     }

@@ -167,6 +167,7 @@ import Testing
             flowLogsCollectProcessInfo: true
             flowLogsCollectProcessPath: true
             flowLogsPolicyScope: AllPolicies
+            dnsLogsFileAggregationKind: 0
             flowLogsDestDomainsByClient: true
             """
         )
@@ -177,6 +178,7 @@ import Testing
         #expect(values.entries["output"]?.values == ["file:/var/log/calico/flowlogs/flows.log"])
         #expect(values.entries["collect"]?.values == ["tcp", "process", "process-path"])
         #expect(values.entries["policy-scope"]?.values == ["all"])
+        #expect(values.entries["dns-aggregation"]?.values == ["0"])
         #expect(values.remarks == ["flowLogsDestDomainsByClient has no counterpart in Weir, and is not used"])
     }
 }

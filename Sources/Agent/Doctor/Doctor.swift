@@ -180,36 +180,32 @@ extension Doctor {
 
     /// Examines whether listening sockets get an owner; ``sockets()`` reports that sockets cannot be read at all.
     private func owners() -> Examination {
-        let isAsked = configuration.datapath.collects.contains(.process)
-        guard let error = DatapathSurvey.ownersFailure() else {
-            return Examination(
-                "owners of sockets",
-                .ok,
-                isAsked ? "they are kept" : "not collected (--collect process)"
-            )
+        let name = "owners of sockets"
+        guard configuration.datapath.collects.contains(.process) else { return Self.uncollected(name) }
+        let seen: String
+        do {
+            guard let error = try DatapathSurvey.ownersFailure() else { return Examination(name, .ok, "they are kept") }
+            seen = "\(error)"
+        } catch {
+            seen = "no socket can be read: \(error)"
         }
-        return Examination(
-            "owners of sockets",
-            isAsked ? .degraded : .ok,
-            Self.reason("\(error)", isAsked),
-            cost: isAsked ? "the fields process_* of connections that were accepted stay empty" : "",
-            fix: isAsked ? "see the reason" : ""
-        )
+        let cost = "the fields process_* of connections that were accepted stay empty"
+        return Examination(name, .degraded, seen, cost: cost, fix: "see the reason")
+    }
+
+    /// The line of what is examined only if processes are collected.
+    private static func uncollected(_ name: String) -> Examination {
+        Examination(name, .ok, "not collected (--collect process)")
     }
 
     private func datagrams() -> Examination {
-        let isAsked = configuration.datapath.collects.contains(.process)
-        if let error = DatapathSurvey.datagramsFailure() {
-            return Examination(
-                "UDP sockets",
-                isAsked ? .degraded : .ok,
-                Self.reason("\(error)", isAsked),
-                cost: isAsked ? "the fields process_* of UDP stay empty, or those of sockets made during the run" : "",
-                fix: isAsked ? "see the reason" : ""
-            )
+        let name = "UDP sockets"
+        guard configuration.datapath.collects.contains(.process) else { return Self.uncollected(name) }
+        guard let error = DatapathSurvey.datagramsFailure() else {
+            return Examination(name, .ok, "their owners can be read")
         }
-        let ending = isAsked ? "" : " (--collect process)"
-        return Examination("UDP sockets", .ok, "their owners can be read\(ending)")
+        let cost = "the fields process_* of UDP stay empty, or those of sockets made during the run"
+        return Examination(name, .degraded, "\(error)", cost: cost, fix: "see the reason")
     }
 
     private func processes() -> Examination {
@@ -319,10 +315,21 @@ extension Doctor {
         Examination("locked memory", .ok, "not limited: this kernel charges maps to the cgroup")
     }
 
+    /// The memory of the kernel for what is collected beside packets (docs/collect.md), bytes.
+    private var collectedMemory: Int {
+        let collects = configuration.datapath.collects
+        // The ring, the map and the lists; entries and owners of all sockets that are kept.
+        let sockets = 6 << 20 + Int(WEIR_MAX_SOCKETS) * (256 + 300)
+        let parts: [(Collected, bytes: Int)] = [
+            ([.tcp, .process], sockets), (.process, 1 << 20), (.processPath, 3 << 19), (.processArguments, 3 << 19),
+            (.dns, 3 << 20), (.handshake, configuration.datapath.tableSlots * 17),
+        ]
+        return parts.reduce(0) { $0 + (collects.isDisjoint(with: $1.0) ? 0 : $1.bytes) }
+    }
+
     private func memoryLimit() -> Examination {
-        let slots = configuration.datapath.tableSlots
-        let maps = slots * 200 + (16 << 20)
-        let needed = configuration.memoryLimit + maps
+        let maps = configuration.datapath.tableSlots * 200 + (16 << 20)
+        let needed = configuration.memoryLimit + maps + collectedMemory
         let paths = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
         guard let limit = paths.lazy.compactMap({ Self.text(of: $0).flatMap(Int.init) }).first, limit < 1 << 50 else {
             return Examination("memory", .ok, "no limit of the cgroup; a run takes \(needed >> 20) MiB at most")

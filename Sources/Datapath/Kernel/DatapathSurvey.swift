@@ -42,10 +42,16 @@ public enum DatapathSurvey {
         }
     }
 
-    /// Returns the reason why sockets that listen get no owner; nil if they get one, or no sockets can be read.
-    public static func ownersFailure() -> DatapathError? { (try? SocketReader())?.ownersUnavailable }
+    /// Returns the reason why sockets that listen get no owner; nil if they get one.
+    ///
+    /// The programs for sockets are attached meanwhile.
+    ///
+    /// - Throws: the reason why no sockets can be read.
+    public static func ownersFailure() throws(DatapathError) -> DatapathError? { try SocketReader().ownersUnavailable }
 
     /// Returns the reason why owners of UDP sockets, or of some of them, cannot be read; nil if all can.
+    ///
+    /// The programs for sockets are attached meanwhile.
     public static func datagramsFailure() -> DatapathError? {
         do throws(DatapathError) {
             let counter = try KernelPrograms(.flows, tableSlots: 1024, ringBytes: 4 << 20, handsOnDatagrams: true)

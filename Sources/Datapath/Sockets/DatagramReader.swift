@@ -30,7 +30,8 @@ package final class DatagramReader {
     ]
     /// Loads the programs, and lets the flow counter pass packets to them.
     ///
-    /// - Throws: ``DatapathError`` if the kernel rejects a program other than the one for new sockets.
+    /// - Throws: ``DatapathError`` if the kernel rejects one of the programs. If only the one for new sockets cannot be attached,
+    ///   ``newUnavailable`` has the reason.
     package init(beside counter: borrowing KernelPrograms, _ sockets: SocketReader) throws(DatapathError) {
         let object = try ProgramObject(.datagrams)
         try object.setConstant(counter.configuration, named: "config")

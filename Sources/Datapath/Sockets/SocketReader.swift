@@ -57,7 +57,8 @@ package final class SocketReader {
     /// Loads the programs for all interfaces, attaches them, and finds the existing sockets.
     ///
     /// - Parameter usesFasterPass: whether sockets are read by plain loads where the kernel can.
-    /// - Throws: ``DatapathError`` if the kernel rejects a program other than the iterator over files.
+    /// - Throws: ``DatapathError`` if the kernel rejects one of the programs; a failing run of the iterator over files is kept in
+    ///   ``olderUnavailable``.
     package convenience init(usesFasterPass: Bool = true) throws(DatapathError) {
         try self.init(nil, usesFasterPass: usesFasterPass)
     }
