@@ -30,18 +30,21 @@ static __always_inline bool is_asked(const struct weir_dns_message *message, __u
 	struct weir_dns_asked *asked = bpf_map_lookup_elem(&dns_asked, &position);
 	__u16 port = bpf_ntohs(is_query ? message->source_port : message->destination_port);
 	__u16 time = message->time >> WEIR_DNS_TIME_SHIFT;
-	__u32 *known;
+	__u32 *known, next, earlier;
 
 	if (!asked)
 		return false;
 	known = asked->port[port & (WEIR_DNS_PORTS - 1)];
 	if (is_query) {
-		if (*known >> 16 != port) {
-			UNROLLED
-			for (int i = WEIR_DNS_PORTS_ALIKE - 1; i > 0; i--)
-				known[i] = known[i - 1];
+		next = (__u32)port << 16 | time;
+		UNROLLED
+		for (int i = 0; i < WEIR_DNS_PORTS_ALIKE; i++) {
+			earlier = known[i];
+			known[i] = next;
+			if (earlier >> 16 == port)
+				break;
+			next = earlier;
 		}
-		*known = (__u32)port << 16 | time;
 		return true;
 	}
 	UNROLLED

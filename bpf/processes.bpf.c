@@ -40,7 +40,7 @@ static __always_inline __u64 start_of(struct task_struct *task)
 static __always_inline void store(void *all, void *groups, struct task_struct *task,
 				  struct weir_process_text *value)
 {
-	__u32 group = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id) & (WEIR_PROCESS_GROUPS - 1);
+	__u32 group = weir_process_group_of(BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id));
 	struct weir_process_group *last = bpf_map_lookup_elem(groups, &group);
 
 	value->start = start_of(task);

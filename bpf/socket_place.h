@@ -64,12 +64,15 @@ enum placement {
 static __always_inline enum placement place(struct sock *sk, struct weir_socket *socket)
 {
 	struct net_device *device, *peer;
-	__u32 ifindex, flags = 0;
+	__u32 flags = 0;
 
 	if (socket->ifindex)
 		return PLACE_FOUND;
 	device = BPF_CORE_READ(sk, sk_dst_cache, dev);
 	if (!device)
+		return PLACE_UNKNOWN;
+	/* In the first network namespace, whatever the agent's is. */
+	if (!BPF_CORE_READ(device, ifindex))
 		return PLACE_UNKNOWN;
 	if (is_home(device)) {
 		flags = WEIR_SOCKET_IS_HOST;
@@ -79,12 +82,9 @@ static __always_inline enum placement place(struct sock *sk, struct weir_socket 
 			return PLACE_ELSEWHERE;
 		device = peer;
 	}
-	ifindex = BPF_CORE_READ(device, ifindex);
-	if (!ifindex)
-		return PLACE_UNKNOWN;
 	keep_addresses(sk, socket);
 	socket->flags |= flags;
-	socket->ifindex = ifindex;
+	socket->ifindex = BPF_CORE_READ(device, ifindex);
 	return PLACE_FOUND;
 }
 

@@ -71,14 +71,14 @@ static __always_inline struct weir_socket_share *socket_share(__u32 position)
 	return bpf_map_lookup_elem(&socket_shares, &position);
 }
 
-/* The position of a socket's interface; WEIR_MAX_INTERFACES if it is not watched, or not known. */
+/* The position of a socket's interface; WEIR_SOCKET_SHARE_UNWATCHED if it is not watched, or not known. */
 static __always_inline __u32 socket_position(const struct weir_socket *socket,
 					     struct weir_account **account)
 {
 	__u32 position;
 
 	*account = socket->ifindex ? account_find(socket->ifindex, WEIR_INGRESS, &position) : NULL;
-	return *account ? position : WEIR_MAX_INTERFACES;
+	return *account ? position : WEIR_SOCKET_SHARE_UNWATCHED;
 }
 
 /*
@@ -246,8 +246,8 @@ static __always_inline struct socket_state *socket_entry_of(__u64 key, __u64 coo
 }
 
 /*
- * Makes an entry for a socket that has none; false if its interface has used up its share. A socket whose
- * reports are not used needs none.
+ * Makes an entry for a socket that has none; false if its share is used up. Sockets whose reports are not
+ * used have a share of their own: the role of an interface may still change.
  */
 static __always_inline bool socket_enter(__u64 key, struct socket_state *state)
 {
@@ -258,7 +258,7 @@ static __always_inline bool socket_enter(__u64 key, struct socket_state *state)
 		return false;
 	state->share = socket_position(&state->socket, &account);
 	if (!socket_reports_at(&state->socket, account))
-		return true;
+		state->share = WEIR_SOCKET_SHARE_SILENT;
 	if (!socket_share_enter(state->share, use)) {
 		count_loss();
 		return false;

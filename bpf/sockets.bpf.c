@@ -67,7 +67,8 @@ static __always_inline void keep_owner(struct sock *sk, bool connects)
 		own(&state.socket.owner, task);
 		state.lost = lost;
 		state.cookie = bpf_get_socket_cookie(sk);
-		socket_enter((__u64)sk, &state);
+		if (!socket_entry_of((__u64)sk, state.cookie))
+			socket_enter((__u64)sk, &state);
 	}
 }
 
@@ -244,13 +245,16 @@ int weir_socket_seed(struct bpf_iter__task_file *ctx)
 	now = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (now == TCP_LISTEN || BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP) {
 		owner = place_of_owner(sk);
-		if (owner && !owner->process)
+		if (owner && !owner->process) {
 			own(owner, task);
+			if (now == TCP_LISTEN)
+				owner->lost = BPF_CORE_READ((struct tcp_sock *)sk, lost);
+		}
 		return 0;
 	}
 	if (now == TCP_CLOSE)
 		return 0;
-	former = socket_entry((__u64)sk);
+	former = socket_entry_of((__u64)sk, bpf_get_socket_cookie(sk));
 	if (!former)
 		seed(sk, task, now != TCP_SYN_SENT);
 	else if (!former->socket.owner.process) /* accepted while its listener had no owner yet */

@@ -172,20 +172,67 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// A socket at an interface that is found to be a workload's later reports from then on.
+        @Test func socketReportsWhenItsInterfaceIsWorkload() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor()
+            let place = try HeldConnection.Place(LabAddress("192.0.2.2"), 7049)
+            let call = try HeldConnection(.tcp, from: node.lab.node, to: place, answeredIn: node.outside, at: place)
+            try call.send(1000)
+            try monitor.scan()
+            #expect(try monitor.sockets(on: "up0", port: 7049)?.near == nil)
+            try node.lab.node.ip("route add 192.0.2.2/32 dev up0")
+            try monitor.follow()
+            try monitor.perform { $0.setWorkloadAddresses([IPAddress(192, 0, 2, 2)]) }
+            try call.send(1000)
+            try monitor.scan()
+            #expect(try monitor.sockets(on: "up0", port: 7049)?.near?.window.count == 1)
+            call.close()
+            try monitor.stop()
+        }
+
+        /// Drops the first SYN to port 7048.
+        private static let dropsFirst = """
+            table ip weirloss {
+                chain forward {
+                    type filter hook forward priority 0
+                    tcp dport 7048 limit rate 1/hour burst 1 packets drop
+                }
+            }
+            """
+
+        /// The kernel does not reset a socket's count of lost segments when it listens after a connection.
+        @Test func listeningRepeatsNoLosses() throws {
+            let node = try SocketNode()
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            try node.lab.node.nft(Self.dropsFirst)
+            let monitor = try node.monitor()
+            let server = """
+                import socket
+                server = socket.socket()
+                server.bind(("\(a.ipv4)", 7050))
+                server.connect_ex(("\(b.ipv4)", 7048))
+                server.listen()
+                server.accept()[0].recv(10)
+                """
+            _ = try a.namespace.command(["bash", "-c", "python3 -c \"$1\" < /dev/null &> /dev/null &", "-", server])
+            try #require(try eventually { try a.namespace.command(["ss", "-Hltn"]).contains(":7050 ") })
+            _ = try b.namespace.command(["bash", "-c", "echo > /dev/tcp/\(a.ipv4)/7050"])
+            // The refused connection has no samples.
+            let isReported = try eventually {
+                try monitor.scan()
+                return monitor.sockets.contains { $0.key.nearPort == 7050 && $0.value.near?.window.count ?? 0 > 0 }
+            }
+            #expect(isReported)
+            try monitor.stop()
+            #expect(monitor.sockets.values.reduce(0) { $0 + ($1.near?.lost ?? 0) } == 1)
+        }
+
         /// The kernel does not reset a socket's count of lost segments between its connections.
         @Test func connectingAgainRepeatsNoLosses() throws {
             let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
-            try node.lab.node.nft(
-                """
-                table ip weirloss {
-                    chain forward {
-                        type filter hook forward priority 0
-                        tcp dport 7048 limit rate 1/hour burst 1 packets drop
-                    }
-                }
-                """
-            )
+            try node.lab.node.nft(Self.dropsFirst)
             let monitor = try node.monitor()
             // Nobody listens: each connection is refused, the first one after its second SYN.
             let connects = """

@@ -122,7 +122,7 @@ extension LossCounter {
             "missed_sockets",
             "sockets",
             isMissing: false,
-            "sockets, or owners in sockets, found no room: the fields tcp_* and process_* of their connections are incomplete"
+            "sockets, or owners in sockets, found no room: the fields tcp_* and process_* of connections may be incomplete"
         ) { $0.datapath.missedSockets },
         LossCounter(
             "missed_dns_messages",

@@ -616,15 +616,17 @@ struct weir_socket_pass {
 #define WEIR_SOCKET_RING 4194304
 
 /*
- * The shares of one interface in the kept sockets and in the ring. Index: position; the last one is that
- * of all interfaces that are not watched.
+ * The shares of one interface in the kept sockets and in the ring. Index: position. Two more shares are
+ * those of all interfaces that are not watched, and of all sockets whose reports are not used.
  */
 struct weir_socket_share {
 	struct weir_ring_share kept; /* bytes: sockets */
 	struct weir_ring_share ring;
 };
 
-#define WEIR_SOCKET_SHARES (WEIR_MAX_INTERFACES + 1)
+#define WEIR_SOCKET_SHARE_UNWATCHED WEIR_MAX_INTERFACES
+#define WEIR_SOCKET_SHARE_SILENT (WEIR_MAX_INTERFACES + 1)
+#define WEIR_SOCKET_SHARES (WEIR_MAX_INTERFACES + 2)
 
 /* Bytes of the ring for owners of UDP sockets; the agent is woken when an eighth is filled. */
 #define WEIR_DATAGRAM_RING 262144
@@ -649,11 +651,17 @@ struct weir_process_text {
 };
 
 /*
- * The texts of the last processes of a group of cgroups: those whose numbers have the same low bits. A
- * cgroup that starts many processes evicts those of others from the map of all, but not from here.
+ * The texts of the last processes of a group of cgroups. A cgroup that starts many processes evicts those
+ * of all others from the map of all, but here only those of its group.
  */
 #define WEIR_PROCESS_GROUPS 64
 #define WEIR_PROCESS_PLACES 16
+
+/* The group of a cgroup, whose numbers often differ by even steps. */
+static inline __u32 weir_process_group_of(__u64 cgroup)
+{
+	return (__u32)cgroup * 0x9e3779b1U >> 26;
+}
 
 struct weir_process_group {
 	__u32 next; /* counts the stored texts */
@@ -662,6 +670,7 @@ struct weir_process_group {
 };
 
 WEIR_ASSERT(sizeof(struct weir_process_text) == 272);
+WEIR_ASSERT(sizeof(struct weir_process_group) == 8 + WEIR_PROCESS_PLACES * 272);
 
 /* ---- DNS -------------------------------------------------------------------------------- */
 

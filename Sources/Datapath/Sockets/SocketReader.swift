@@ -34,8 +34,8 @@ package final class SocketReader {
 
     /// The programs that are attached to tracepoints.
     private static let tracepoints = ["weir_socket_state", "weir_socket_retransmit"]
-    /// The share of all interfaces that are not watched.
-    private static let unwatched = Int(WEIR_MAX_INTERFACES)
+    /// The shares that are not those of a watched interface.
+    private static let otherShares: Set = [Int(WEIR_SOCKET_SHARE_UNWATCHED), Int(WEIR_SOCKET_SHARE_SILENT)]
     /// The maximum number of program runs in one pass; each run may fill half of the ring.
     private static let runLimit = 64
 
@@ -237,8 +237,9 @@ package final class SocketReader {
     /// Gives each interface an equal part of the half of the ring, and of the kept sockets, that is reserved for shares.
     func divide(among positions: Set<Int>) {
         self.positions = positions
-        let parts = UInt32(2 * (positions.count + 1))
-        for position in positions.union([Self.unwatched]) {
+        let all = positions.union(Self.otherShares)
+        let parts = UInt32(2 * all.count)
+        for position in all {
             unsafe shares[position].pointee.kept.share = UInt32(WEIR_MAX_SOCKETS) / parts
             unsafe shares[position].pointee.ring.share = UInt32(WEIR_SOCKET_RING) / parts
         }
@@ -257,8 +258,7 @@ package final class SocketReader {
             unsafe weir_ring_advance(&ring, behind)
             body(report)
         }
-        for position in positions { unsafe shares[position].pointee.ring.bytes = 0 }
-        unsafe shares[Self.unwatched].pointee.ring.bytes = 0
+        for position in positions.union(Self.otherShares) { unsafe shares[position].pointee.ring.bytes = 0 }
     }
 
     /// Samples the gauges of all sockets that were active since the last time; nothing is reported.
