@@ -30,11 +30,13 @@ package enum FilterSubject: Sendable, Hashable {
 }
 
 /// A list of policy hits.
-package enum FilterHits: String, Sendable, Hashable {
+package enum FilterHits: String, Sendable, Hashable, CaseIterable {
     /// `enforced_policies`.
     case enforced = "enforced_policies"
     /// `pending_policies`.
     case pending = "pending_policies"
+    /// `transit_policies`.
+    case transit = "transit_policies"
 }
 
 /// A test of a value.

@@ -13,7 +13,7 @@ enum FilterName {
     static let all: [String: FilterName] = {
         var names: [String: FilterName] = [:]
         for field in FlowField.allCases { names[field.description.name] = .field(field) }
-        for list in [FilterHits.enforced, .pending] { names[list.rawValue] = .hits(list) }
+        for list in FilterHits.allCases { names[list.rawValue] = .hits(list) }
         for (name, source, destination) in ends { names[name] = .ends(source, destination) }
         for (name, field) in aliases { names[name] = .field(field) }
         return names

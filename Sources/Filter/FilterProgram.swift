@@ -26,6 +26,7 @@ struct FilterProgram: Sendable, Hashable {
         case label
         case enforcedHits
         case pendingHits
+        case transitHits
     }
 
     private static let accept: Int32 = -1
@@ -82,6 +83,7 @@ struct FilterProgram: Sendable, Hashable {
             if case .present = condition { step.test = FilterTest(.startsWith(""), &operands) }
         case .hits(.enforced): step.subject = .enforcedHits
         case .hits(.pending): step.subject = .pendingHits
+        case .hits(.transit): step.subject = .transitHits
         }
         return step
     }
@@ -125,10 +127,13 @@ struct FilterProgram: Sendable, Hashable {
             guard case .labels(let set) = value else { return false }
             return step.test.holds(labelsOf: set, head: step.head, operands)
         case .enforcedHits:
-            guard case .hits(let hits, _) = value else { return false }
+            guard case .hits(let hits, _, _) = value else { return false }
             return step.test.holds(any: hits, operands)
         case .pendingHits:
-            guard case .hits(_, let hits) = value else { return false }
+            guard case .hits(_, let hits, _) = value else { return false }
+            return step.test.holds(any: hits, operands)
+        case .transitHits:
+            guard case .hits(_, _, let hits) = value else { return false }
             return step.test.holds(any: hits, operands)
         }
     }

@@ -40,7 +40,8 @@ enum FilterTest: Sendable, Hashable {
         case .ports(let ports): ports.contains { holds(UInt64($0), operands) }
         case .texts(let texts): holds(any: texts, operands)
         case .labels(let set): holds(any: set.labels, operands)
-        case .hits(let enforced, let pending): holds(any: enforced, operands) || holds(any: pending, operands)
+        case .hits(let enforced, let pending, let transit):
+            holds(any: enforced, operands) || holds(any: pending, operands) || holds(any: transit, operands)
         }
     }
 

@@ -17,7 +17,7 @@ package enum FieldValue: Sendable {
     /// Labels; the set may be empty.
     case labels(LabelSet)
     /// Policy hits; the lists may be empty.
-    case hits(enforced: [String], pending: [String])
+    case hits(enforced: [String], pending: [String], transit: [String])
 }
 
 /// A source of the fields of a flow record: a record of this process, a stored row, or a parsed line.
@@ -47,7 +47,9 @@ extension FlowRecord: FieldSource {
         case .action: .text(action.rawValue)
         case .reporter: .text(reporter.rawValue)
         case .policies:
-            policies.map { .hits(enforced: $0.enforced.enforced, pending: $0.pending.pending) } ?? .absent
+            policies.map {
+                .hits(enforced: $0.enforced.enforced, pending: $0.pending.pending, transit: $0.pending.transit)
+            } ?? .absent
         case .sourceNameAggr, .sourceNamespace, .destNameAggr, .destNamespace, .destServiceNamespace, .destServiceName:
             .text(name(in: field))
         case .startTime, .endTime, .bytesIn, .bytesOut, .numFlows, .numFlowsStarted, .numFlowsCompleted, .packetsIn,

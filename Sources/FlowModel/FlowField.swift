@@ -393,7 +393,8 @@ extension FlowField {
                 "",
                 "null",
                 "enforced_policies: hits when the connections began; pending_policies: hits if they began now with "
-                    + "staged policies enforced; null where no policies are known to apply"
+                    + "staged policies enforced; transit_policies: hits of host endpoints, fwd only; null where no "
+                    + "policies are known to apply"
             )
         case .bytesIn:
             FlowFieldDescription(

@@ -32,11 +32,11 @@ package struct Explanation: Sendable, Encodable {
     /// Explains a record by its own hits.
     package init(_ record: ReadRecord) {
         let words = VerdictWords(record)
-        let (enforced, pendingHits) = (record.enforcedHits, record.pendingHits)
+        let (deciding, pendingHits) = (record.decidingHits, record.pendingHits)
         now = Verdict(
             action: record.text(.action) ?? "-",
             sentence: words.now,
-            steps: enforced.map { Self.step($0) },
+            steps: deciding.map { Self.step($0) },
             is_same: nil
         )
         pending = nil
@@ -46,23 +46,33 @@ package struct Explanation: Sendable, Encodable {
                 action: action.rawValue,
                 sentence: words.pending ?? "pending is the same",
                 steps: pendingHits.map { Self.step($0) },
-                is_same: pendingHits == enforced
+                is_same: pendingHits == deciding
             )
         }
-        if enforced.isEmpty { notes.append("no policies are known to apply to the reporting end") }
-        if record.isDestinationReported {
-            notes.append("the destination reports: these are its ingress policies")
-        } else {
-            notes.append("the source reports: these are its egress policies")
-        }
+        notes += Self.reporterNotes(record, isKnown: !deciding.isEmpty)
         let cause = record.texts(.causedBy)
         if cause.count >= 3 {
             notes.append("since \(cause[2]) changed \(cause[1])\(cause.count > 3 ? " (likely)" : "")")
         }
         if let reason = record.name(.dropReason) { notes.append("the kernel's reason for the last drop is \(reason)") }
-        if !enforced.isEmpty {
-            notes.append(Self.inventoryNote)
+        // An inventory has no reasons for forwarded connections.
+        if !deciding.isEmpty, !record.isForwarded { notes.append(Self.inventoryNote) }
+    }
+
+    /// The notes that say whose policies the hits are.
+    private static func reporterNotes(_ record: ReadRecord, isKnown: Bool) -> [String] {
+        if record.isForwarded {
+            return [
+                isKnown
+                    ? "a host forwards the connection: these are the policies of its host endpoints for forwarded traffic"
+                    : "a host forwards the connection, and no policies of its host endpoints are known to apply"
+            ]
         }
+        let reporter =
+            record.isDestinationReported
+            ? "the destination reports: these are its ingress policies"
+            : "the source reports: these are its egress policies"
+        return isKnown ? [reporter] : ["no policies are known to apply to the reporting end", reporter]
     }
 
     /// The note that is added when no inventory is available.

@@ -30,7 +30,7 @@ extension Finding {
             if let decision, (decision == .deny) != record.isDenied { disagreements.add(total, record) }
             if record.isPendingDifferent { pending.add(total, record) }
             if record.isDenied { denied.add(total, record) }
-            if record.isDenied, record.enforcedHits.isEmpty { unexplained.add(total, record) }
+            if record.isDenied, record.decidingHits.isEmpty { unexplained.add(total, record) }
             if record.text(.sourceNameAggr) == "-" || record.text(.destNameAggr) == "-" {
                 remainders.add(total, record)
             }
@@ -54,7 +54,7 @@ extension Finding {
                 "denied",
                 .warning,
                 "%n denied connections that no policy explains",
-                filter: "action == \"deny\" && !has(enforced_policies)",
+                filter: "action == \"deny\" && !has(enforced_policies) && !has(transit_policies)",
                 advice: "something beside policies drops them: a firewall, or policies that the inventory does not have"
             ),
             pending.finding(

@@ -12,8 +12,18 @@ extension ReadRecord: FieldSource {
         case .integers:
             Self.ports(json(field))
         case .labels: json(field) == "null" ? .absent : .labels(LabelSet(sorted: labels(field).sorted()))
-        case .policies: json(field) == "null" ? .absent : .hits(enforced: enforcedHits, pending: pendingHits)
+        case .policies: json(field) == "null" ? .absent : hits
         }
+    }
+
+    /// The hits of all lists.
+    private var hits: FieldValue {
+        let lists = lists(.policies)
+        return .hits(
+            enforced: lists["enforced_policies"] ?? [],
+            pending: lists["pending_policies"] ?? [],
+            transit: lists["transit_policies"] ?? []
+        )
     }
 
     private static func list(_ texts: [String]) -> FieldValue { texts.isEmpty ? .absent : .texts(texts) }

@@ -128,6 +128,9 @@ extension ReadRecord {
     /// The hits of host endpoints' policies for forwarded traffic.
     package var transitHits: [String] { lists(.policies)["transit_policies"] ?? [] }
 
+    /// The hits that led to the verdict: of host endpoints for forwarded connections, else of the reporting end.
+    package var decidingHits: [String] { isForwarded ? transitHits : enforcedHits }
+
     /// The verdict as if staged policies were enforced; nil if no policies are known.
     package var pendingAction: FlowAction? { pendingHits.last.flatMap(Self.action(ofHit:)) }
 

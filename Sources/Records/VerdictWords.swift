@@ -14,9 +14,9 @@ package struct VerdictWords: Sendable {
 
     /// Reads the hits of a record.
     package init(_ record: ReadRecord) {
-        let enforced = record.enforcedHits
-        let decision = enforced.last.flatMap { try? PolicyHit($0) }
-        decidedBy = decision.map(Self.short) ?? enforced.last ?? ""
+        let deciding = record.decidingHits.last
+        let decision = deciding.flatMap { try? PolicyHit($0) }
+        decidedBy = decision.map(Self.short) ?? deciding ?? ""
         now = Self.sentence(record, decision)
         guard record.isPendingDifferent, let last = record.pendingHits.last, let action = record.pendingAction else {
             return

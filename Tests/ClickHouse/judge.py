@@ -14,6 +14,7 @@ from traffic import run_with_traffic
 
 weir, scratch = sys.argv[1], pathlib.Path(sys.argv[2])
 OWN = ["host", "@timestamp"]
+TRANSIT = {"transit_policies": ["0|default|default.gateway|allow|0"]}
 EXTENSIONS = ["dropped_packets_in", "dropped_packets_out", "drop_reason"]
 
 
@@ -41,7 +42,8 @@ def made_up():
             dest_port=[443, 53, None, 32768, 260, 33024, 256, 65535, 0][number // 3 % 9],
             proto=["tcp", "udp", "icmp", "icmp6", "icmp6", "icmp6", "icmp6", "icmp", "132"][number // 3 % 9],
             action="deny" if number % 5 == 0 else "allow", reporter="dst" if number % 2 else "src",
-            policies=None if number % 11 == 0 else base["policies"], bytes_in=number * 10**14, num_flows_started=number % 4,
+            policies=None if number % 11 == 0 else base["policies"] | (TRANSIT if number % 17 == 0 else {}),
+            bytes_in=number * 10**14, num_flows_started=number % 4,
             source_labels=None if number % 13 == 0 else base["source_labels"], source_port=[None, 40000, 65535][number % 3],
             nat_outgoing_ports=[None, [40000], [40000, 1025]][number % 3],
             dest_domains=[None, ["db.example", "b\"'\\.example"]][number % 2], dest_service_port_num=[None, 8443][number % 2],
@@ -56,7 +58,8 @@ def made_up():
 FILTERS = [
     "", 'action == "deny"', 'source_namespace == "shop" && dest_port == 443', "dest_port > 100 || !has(dest_port)",
     'ip == "10.0.0.0/8"', 'dest_ip == "fd00::/16"', "has(dest_ip)", 'source_labels["tier"] == "a=b"', 'has(source_labels["app"])',
-    'source_labels["app"] starts with "w"', 'pending_policies contains "staged"', "has(policies)", 'proto == "udp"', "proto == 17",
+    'source_labels["app"] starts with "w"', 'pending_policies contains "staged" && !(transit_policies contains "gateway")',
+    "has(policies)", 'proto == "udp"', "proto == 17",
     'source_name_aggr contains "b""c"', "source_name_aggr == 'a\\''b\"c'", 'source_name_aggr ends with "é"',
     "bytes_in >= 9007199254740993", 'source_name_aggr in {"web-*", "x"}', 'source_name_aggr != "web-*"',
     "has(source_namespace)", 'source_name_aggr contains "\\"', "!(reporter == 'src' && dest_port == 53)", "end_time > %d",

@@ -25,6 +25,8 @@ struct SchemaTests {
         ]
         for (name, type) in expected { #expect(properties[name]?["type"] as? String == type, "\(name)") }
         #expect(properties.count == FlowField.allCases.count + 5)
+        let lists = properties["policies"]?["properties"] as? [String: Any]
+        #expect(lists?.keys.sorted() == ["enforced_policies", "pending_policies", "transit_policies"])
         let template = try JSONSerialization.jsonObject(with: Data(requests[2].body.utf8)) as? [String: Any]
         #expect(
             template?["data_stream"] != nil && template?["index_patterns"] as? [String] == ["calico_flowlogs_standard"]
@@ -49,6 +51,7 @@ struct SchemaTests {
     @Test func tableHasColumnForEachField() {
         let table = ColumnSchema.statements(table: "net.flows")[0]
         for field in FlowField.allCases { #expect(table.contains("    \(field.description.name) "), "\(field)") }
+        #expect(table.contains("pending_policies Array(LowCardinality(String)), transit_policies Array("))
         #expect(table.hasPrefix("CREATE TABLE IF NOT EXISTS net.flows\n"))
         #expect(table.contains("    container_name LowCardinality(String) DEFAULT '-',"))
         let cluster = ColumnSchema.statements(table: "net.flows", cluster: "all")

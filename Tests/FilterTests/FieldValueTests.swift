@@ -44,6 +44,8 @@ struct FieldValueTests {
 
     private static func record(_ chance: inout Chance) -> FlowRecord {
         let trace = PolicyTrace(action: .allow, enforced: ["a"], pending: Bool.random(using: &chance) ? ["b"] : [])
+        let transit = PolicyTrace(action: .allow, transit: ["ab"])
+        let pending = Bool.random(using: &chance) ? trace : transit
         let service = ServicePort(
             namespace: "a",
             name: "b",
@@ -62,7 +64,7 @@ struct FieldValueTests {
             proto: IPProtocol(rawValue: UInt8.random(in: 0...20, using: &chance)),
             action: Bool.random(using: &chance) ? .allow : .deny,
             reporter: Bool.random(using: &chance) ? .source : .destination,
-            policies: Bool.random(using: &chance) ? .init(enforced: trace, pending: trace) : nil,
+            policies: Bool.random(using: &chance) ? .init(enforced: trace, pending: pending) : nil,
             inbound: TrafficCounters(packets: 1, bytes: UInt64.random(in: 0...5, using: &chance)),
             outbound: TrafficCounters(packets: 2, bytes: UInt64.random(in: 0...5, using: &chance)),
             flows: FlowCounts(total: 1, started: 2, completed: 3),
@@ -93,8 +95,9 @@ struct FieldValueTests {
                 case .ports(let ports): #expect(json as? [UInt16] == ports, "\(field)")
                 case .texts(let texts): #expect(json as? [String] == texts, "\(field)")
                 case .labels(let set): #expect(json as? [String: [String]] == ["labels": set.labels], "\(field)")
-                case .hits(let enforced, let pending):
-                    let lists = ["enforced_policies": enforced, "pending_policies": pending]
+                case .hits(let enforced, let pending, let transit):
+                    var lists = ["enforced_policies": enforced, "pending_policies": pending]
+                    if !transit.isEmpty { lists["transit_policies"] = transit }
                     #expect(json as? [String: [String]] == lists, "\(field)")
                 }
             }
@@ -137,7 +140,8 @@ struct FieldValueTests {
             "source_name == \(word)", "dest_name_aggr contains \(word)", "namespace != \(word)", "port > \(number)",
             "dest_port in {\(number), 1}", "source_ip == \"10.0.0.\(number)/31\"", "has(dest_port)", "has(source_ip)",
             "source_labels['ab'] ends with 'b'", "dest_labels['a'] == 'aa'", "has(labels['b'])", "has(dest_labels)",
-            "policies starts with \(word)", "pending_policies == \(word)", "action == 'deny'", "type == 'wep'",
+            "policies starts with \(word)", "pending_policies == \(word)", "transit_policies contains \(word)",
+            "action == 'deny'", "type == 'wep'",
             "bytes_in >= \(number)", "proto not in {\(number), 17}", "nat_outgoing_ports < \(number)",
             "drop_reason == 'A'", "has(dest_service_port)", "dest_service_port_num != \(number)",
             "source_labels contains \(word)", "has(policies)", "has(process_name)", "dest_domains == 'a'",

@@ -42,6 +42,7 @@ struct FilterTests {
             ("dest_labels[\"app\"] not in {\"x\"}", true),
             ("policies contains \"knp.default.web\"", true), ("enforced_policies contains \"staged\"", false),
             ("pending_policies contains \"staged:\"", true), ("has(policies)", true), ("has(process_args)", false),
+            ("has(transit_policies)", false),
             ("drop_reason == \"NETFILTER_DROP\" && dropped_packets_out == 7", true), ("has(dest_domains)", false),
             ("dest_domains == \"example.com\"", false), ("dest_domains != \"example.com\"", true),
             ("namespace == \"shop\"", true), ("namespace != \"shop\"", false), ("namespace == \"bank\"", false),
@@ -69,6 +70,21 @@ struct FilterTests {
     )
     func foldedFieldsAreAbsent(text: String, level: AggregationLevel, proto: IPProtocol, expected: Bool) throws {
         #expect(try Filter(text).matches(Sample.record(level: level, proto: proto)) == expected)
+    }
+
+    @Test(
+        "policies of host endpoints for forwarded traffic are a list of their own",
+        arguments: [
+            ("policies contains \"gateway\"", true), ("transit_policies ends with \"|deny|-1\"", true),
+            ("transit_policies contains \"knp\"", false), ("has(transit_policies) && has(policies)", true),
+            ("has(enforced_policies) || has(pending_policies)", false),
+        ]
+    )
+    func findsTransitPolicies(text: String, expected: Bool) throws {
+        let trace = PolicyTrace(action: .deny, transit: ["0|default|default.gateway|deny|-1"])
+        var record = Sample.record()
+        record.policies = .init(enforced: trace, pending: trace)
+        #expect(try Filter(text).matches(record) == expected)
     }
 
     @Test("equivalent filters are equal, and keep their text")

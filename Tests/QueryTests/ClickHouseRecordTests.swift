@@ -29,6 +29,13 @@ struct ClickHouseRecordTests {
         }
     }
 
+    @Test func readsTransitPolicies() throws {
+        let lists = #"[],"pending_policies":[],"transit_policies":["0|default|default.gateway|allow|0"]"#
+        let row = ClickHouseRecord.fields.map { $0 == .policies ? lists : Self.missing($0) }
+        let record = try #require(ClickHouseRecord.read(row))
+        #expect(record.transitHits == ["0|default|default.gateway|allow|0"])
+    }
+
     @Test func readsExtensionFields() throws {
         let own: [FlowField: String] = [.droppedPacketsIn: "3", .dropReason: "NO \"SOCKET\"", .containerID: "ab"]
         let record = try #require(ClickHouseRecord.read(ClickHouseRecord.fields.map { own[$0] ?? Self.missing($0) }))

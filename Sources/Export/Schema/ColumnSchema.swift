@@ -111,8 +111,8 @@ package enum ColumnSchema {
         case .strings: return "Array(String)"
         case .labels: return "Tuple(labels Array(LowCardinality(String)))"
         case .policies:
-            return
-                "Tuple(enforced_policies Array(LowCardinality(String)), pending_policies Array(LowCardinality(String)))"
+            let lists = ["enforced_policies", "pending_policies", "transit_policies"]
+            return "Tuple(\(lists.map { "\($0) Array(LowCardinality(String))" }.joined(separator: ", ")))"
         }
     }
 }

@@ -101,7 +101,8 @@ package enum IndexSchema {
         case .address, .addresses: return ["type": "ip"]
         case .labels: return ["type": "nested", "properties": ["labels": ["type": "keyword"]]]
         case .policies:
-            let lists = ["enforced_policies", "pending_policies"].map { ($0, ["type": "keyword"]) }
+            let names = ["enforced_policies", "pending_policies", "transit_policies"]
+            let lists = names.map { ($0, ["type": "keyword"]) }
             return ["type": "nested", "properties": Dictionary(uniqueKeysWithValues: lists)]
         }
     }

@@ -57,8 +57,10 @@ function timeText(seconds, ctx) {
   return date === today ? clock(seconds, ctx.utc()) : `${date} ${clock(seconds, ctx.utc())}`;
 }
 
+/** Returns the hit that decided; host endpoints decide about forwarded connections. */
 function lastHit(row) {
-  return row.policies?.enforced_policies?.at(-1);
+  const lists = row.policies;
+  return (row.reporter === "fwd" ? lists?.transit_policies : lists?.enforced_policies)?.at(-1);
 }
 
 /** Whether staged policies would change the verdict. */

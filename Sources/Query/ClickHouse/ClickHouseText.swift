@@ -41,7 +41,10 @@ enum ClickHouseText {
         case .addresses: return "toJSONString(arrayMap(x -> \(address("x")), \(column)))"
         case .labels: return "toJSONString(tupleElement(\(column), 'labels'))"
         case .policies:
-            return "concat(toJSONString(\(hits(.enforced))), ',\"pending_policies\":', toJSONString(\(hits(.pending))))"
+            let transit = hits(.transit)
+            return
+                "concat(toJSONString(\(hits(.enforced))), ',\"pending_policies\":', toJSONString(\(hits(.pending))), "
+                + "if(empty(\(transit)), '', concat(',\"transit_policies\":', toJSONString(\(transit)))))"
         }
     }
 
@@ -50,7 +53,11 @@ enum ClickHouseText {
         "replaceRegexpOne(toString(\(column)), '^::ffff:([0-9]+[.])', '\\\\1')"
     }
 
-    private static func hits(_ list: FilterHits) -> String { "tupleElement(r.policies, \(quoted(list.rawValue)))" }
+    /// A list of hits; a table of an earlier version does not have all.
+    private static func hits(_ list: FilterHits) -> String {
+        let missing = list == .transit ? ", emptyArrayString()" : ""
+        return "tupleElement(r.policies, \(quoted(list.rawValue))\(missing))"
+    }
 
     /// The value of a group; ``null`` if it is null.
     static func value(_ name: GroupName) -> String {
@@ -124,7 +131,8 @@ enum ClickHouseText {
         switch field.description.type {
         case .integers, .strings: return any(column, question)
         case .labels: return any("tupleElement(\(column), 'labels')", question)
-        case .policies: return "(\(any(hits(.enforced), question)) OR \(any(hits(.pending), question)))"
+        case .policies:
+            return "(\(FilterHits.allCases.map { any(hits($0), question) }.joined(separator: " OR ")))"
         case .addresses:
             if case .present = question { return "notEmpty(\(column))" }
             return "arrayExists(x -> \(holds("x", question, isAddress: true)), \(column))"

@@ -94,12 +94,7 @@ struct RecordFilterOptions: ParsableArguments {
         add(try addresses.map { "ip == \(try quoted($0, "--ip"))" })
         add(ports.map { "port == \($0)" })
         add(try protocols.map { "proto == \(try quoted($0, "--protocol"))" })
-        add(
-            try policies.flatMap { text in
-                let quoted = try quoted(text, "--policy")
-                return ["enforced_policies contains \(quoted)", "pending_policies contains \(quoted)"]
-            }
-        )
+        add(try policies.map { "policies contains \(try quoted($0, "--policy"))" })
         if denied { parts.append("action == \"deny\"") }
         if allowed { parts.append("action == \"allow\"") }
         if let expression, !expression.isEmpty { parts.append(parts.isEmpty ? expression : "(\(expression))") }

@@ -25,7 +25,9 @@ struct InventoryRules: RuleExplaining {
     func checks(_ record: ReadRecord) -> RuleChecks {
         var checks = RuleChecks()
         guard !record.isForwarded else {
-            checks.notes = ["a host endpoint forwards the connection; the ends have records of their own"]
+            checks.notes = [
+                "the inventory is not asked about forwarded connections; their ends have records of their own"
+            ]
             return checks
         }
         guard let connection = connection(record) else {
