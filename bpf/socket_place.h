@@ -71,7 +71,7 @@ static __always_inline enum placement place(struct sock *sk, struct weir_socket 
 	device = BPF_CORE_READ(sk, sk_dst_cache, dev);
 	if (!device)
 		return PLACE_UNKNOWN;
-	/* In the first network namespace, whatever the agent's is. */
+	/* blackhole_netdev, the device of a dead route, is in the first network namespace. */
 	if (!BPF_CORE_READ(device, ifindex))
 		return PLACE_UNKNOWN;
 	if (is_home(device)) {
