@@ -20,11 +20,11 @@ extension KernelTests {
         }()
 
         /// Threads of this process open both ends; in one case the connection is older than the programs.
-        @Test(arguments: [false, true])
-        func reportsProcessesOfBothEnds(isOlder: Bool) throws {
+        @Test(arguments: [false, true], [false, true])
+        func reportsProcessesOfBothEnds(ipv6: Bool, isOlder: Bool) throws {
             let node = try SocketNode()
             let early = isOlder ? nil : try node.monitor(collects: .process)
-            let connection = try node.connection(port: 7008)
+            let connection = try node.connection(ipv6: ipv6, port: 7008)
             let begun = try early ?? node.monitor(collects: .process)
             if isOlder {
                 try begun.scan()

@@ -46,7 +46,7 @@ extension KernelTests {
         /// A socket of the node itself is the far end at its uplink; its connections to pods have only the pods' statistics.
         @Test func nodeSocketIsFarEndAtUplink() throws {
             let node = try SocketNode()
-            let monitor = try node.monitor()
+            let monitor = try node.monitor(collects: [.tcp, .process])
             let place = try HeldConnection.Place(LabAddress("192.0.2.2"), 7002)
             let out = try HeldConnection(
                 .tcp,
@@ -68,6 +68,8 @@ extension KernelTests {
             let uplink = try monitor.sockets(on: "up0", port: out.clientPort)
             try expect(uplink?.far, is: ListedSocket(in: node.lab.node, localPort: out.clientPort))
             #expect(uplink?.near == nil)
+            let owners = try monitor.processes(on: "up0", port: out.clientPort)
+            #expect(owners?.far?.count == 1 && owners?.near == nil, "\(String(describing: owners))")
             let pod = try monitor.sockets(on: b.interface, port: call.clientPort)
             try expect(pod?.near, is: ListedSocket(in: b.namespace, localPort: 7003))
             #expect(pod?.far == nil)
@@ -240,7 +242,7 @@ extension KernelTests {
 
         @Test func readsShortLivedConnections() throws {
             let node = try SocketNode()
-            let monitor = try node.monitor()
+            let monitor = try node.monitor(collects: [.tcp, .process])
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
             _ = try TrafficPath(from: a.namespace, to: b.namespace, at: b.ipv4)
                 .tcp(connections: 2000, request: 100, response: 100)
@@ -248,11 +250,15 @@ extension KernelTests {
             func read(_ index: UInt32) -> Int {
                 monitor.sockets.count { $0.key.interfaceIndex == index && $0.value.near?.mss.count ?? 0 > 0 }
             }
+            func owned(_ index: UInt32) -> Int {
+                monitor.processes.count { $0.key.interfaceIndex == index && $0.value.near?.count == 1 }
+            }
             let areRead = try eventually {
                 try monitor.scan()
                 return read(index.0) == 2000 && read(index.1) == 2000
             }
             #expect(areRead, "\(read(index.0)) clients, \(read(index.1)) servers")
+            #expect(owned(index.0) == 2000 && owned(index.1) == 2000, "\(owned(index.0)), \(owned(index.1))")
             #expect(try monitor.perform { $0.losses.missedSockets } == 0)
             try monitor.stop()
             #expect(monitor.contradictions.isEmpty)
