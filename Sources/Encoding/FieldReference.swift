@@ -57,16 +57,18 @@ public enum FieldReference {
     private static let sockets = """
         ## Socket statistics
 
-        The fields from `tcp_mean_send_congestion_window` to `tcp_unrecovered_to` are 0 without `weir run --collect tcp`, for
-        other protocols, and where the reporting endpoint's socket is not known ([collect.md](collect.md#sockets)); the
+        The fields from `tcp_mean_send_congestion_window` to `tcp_unrecovered_to` are 0 without `weir run --collect tcp`,
+        for other protocols, and where the reporting endpoint's socket is not known ([collect.md](collect.md#sockets)); the
         minimum round-trip times may come from [handshakes](#handshake-times). Congestion window, round-trip times and
         segment size are samples: every five seconds and before each flush while a connection sends or receives, and at its
-        end; the mean is over these samples and over all connections of the record. Retransmissions, losses and timeouts are
-        exact: the counts of the sockets in the interval. A SYN-ACK that was sent again counts as a retransmission, but not
-        as a timeout: there is no socket yet. They concern the packets that the reporting endpoint sent; those of the other
-        end are in its own record. A connection with denied packets has two records: the statistics are in that of its
-        allowed packets, else in that of its denied ones; of an interval without any of its packets, they are in a later
-        record, at the latest in one at its end, which has no packets if they are all in the record of another end.
+        end; the mean is over these samples and over all connections of the record. Retransmissions and losses are exact:
+        the counts of the sockets in the interval. So are timeouts, except those of a connection that found no room in the
+        table of sockets: only the last ones in a row are known then. A SYN-ACK that was sent again counts as a
+        retransmission, but not as a timeout: there is no socket yet. They concern the packets that the reporting endpoint
+        sent; those of the other end are in its own record. A connection with denied packets has two records: the statistics
+        are in that of its allowed packets, else in that of its denied ones; of an interval without any of its packets, they
+        are in a later record, at the latest in one at its end, which has no packets if they are all in the record of
+        another end.
 
         """
 
@@ -91,7 +93,7 @@ public enum FieldReference {
         name `*` for the others together, and one with `-` for flows without a known process, such as those of other
         protocols. The counters of these records add up to those of the flows: a flow counts for one of them, with all of
         its traffic in the interval. `process_id` is `*` where a record has several processes. The counts of names and
-        processes end at 16.
+        processes end at 16. A process may call itself `*` or `-`: without `process-path` it is not told from these.
 
         With `process-args`, `process_args` has the arguments of these processes with spaces between them, at most 256 bytes
         of each: five texts for several processes, the longest one for a single process. They are the arguments with which
@@ -139,7 +141,8 @@ public enum FieldReference {
         workload, or the host, that sent the question, for its time to live (a day at most), for a minute and until the
         interval ends at least, and as long as flows call the address. Where flows know several destinations by several
         names, the record has the first five in alphabetical order. Null: no such question and answer in plain DNS over UDP
-        were read since the start ([collect.md](collect.md#domains)).
+        were read since the start ([collect.md](collect.md#domains)). A destination that only the `allowedEgressDomains` of a
+        network set names stays `net`: policies know it, its name in records does not change.
 
         `dns_latency_us` is the mean time from a question to its answer at the reporting endpoint's interface, of all its
         questions in the record's flows that were answered in the interval; the answers are those that count for
@@ -161,8 +164,8 @@ public enum FieldReference {
     private static let neverFilled = """
         ## Fields that are never filled
 
-        `http_requests_*` and `original_source_ips` come from a proxy: no packet has its decision, and most requests are
-        encrypted.
+        `http_requests_*`, `original_source_ips` and `num_original_source_ips` come from a proxy: no packet has its
+        decision, and most requests are encrypted.
 
         """
 
@@ -191,7 +194,7 @@ public enum FieldReference {
         | `process_name`, `process_id`, their numbers | option `--collect process` | of UDP also cgroup v2 and these tail calls | the host's PID namespace for older sockets |
         | paths in `process_name` | option `--collect process-path` | | for programs that were started before the run the host's PID namespace |
         | `process_args`, `num_process_args` | option `--collect process-args` | | for programs that were started before the run the host's PID namespace |
-        | `container_id`, `container_name` | option `--collect process` | cgroup v2 | the root of the host's cgroups |
+        | `container_id`, `container_name` | option `--collect process` | cgroup v2; processes that are alive also with v1 | the root of the host's cgroups |
         | statistics of TCP | option `--collect tcp` | | the host's PID namespace for older sockets |
         | `connect_time_us`, `rtt_us` | option `--collect handshake` | | |
         | `transit_*` | option `--policy-scope all`, and policies of host endpoints | | |
