@@ -122,7 +122,8 @@ extension LossCounter {
             "missed_sockets",
             "sockets",
             isMissing: false,
-            "sockets, or owners in sockets, found no room: the fields tcp_* and process_* of connections may be incomplete"
+            "sockets, or owners in sockets, found no room, or an event came while its program was running: the fields "
+                + "tcp_* and process_* of their connections may be incomplete"
         ) { $0.datapath.missedSockets },
         LossCounter(
             "missed_dns_messages",
