@@ -93,7 +93,7 @@ public enum FieldReference {
         name `*` for the others together, and one with `-` for flows without a known process, such as those of other
         protocols. The counters of these records add up to those of the flows: a flow counts for one of them, with all of
         its traffic in the interval. `process_id` is `*` where a record has several processes. The counts of names and
-        processes end at 16. A process may call itself `*` or `-`: without `process-path` it is not told from these.
+        processes end at 16. A process may call itself `*` or `-`: without `process-path` it cannot be told apart.
 
         With `process-args`, `process_args` has the arguments of these processes with spaces between them, at most 256 bytes
         of each: five texts for several processes, the longest one for a single process. They are the arguments with which

@@ -11,7 +11,7 @@ struct DoctorCommand: ParsableCommand {
             A line for each thing: ok, degraded (Weir works, and something is missing) or missing (Weir does not work), with \
             what that costs and what to do. Takes the options of weir run, and its configuration file, and looks at what \
             they name. Nothing is changed and nothing stays attached: programs are loaded and let go; with --collect process \
-            those for sockets are attached for a moment, and sockets of the command's own get an owner.
+            those for sockets are attached for a moment, and note the owners of existing sockets.
 
             Exit codes: 0 all is well, 1 something is degraded, 3 something is missing.
 

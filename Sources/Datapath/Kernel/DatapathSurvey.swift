@@ -44,7 +44,7 @@ public enum DatapathSurvey {
 
     /// Returns the reason why sockets that listen get no owner; nil if they get one.
     ///
-    /// The programs for sockets are attached meanwhile.
+    /// The programs for sockets are attached meanwhile, and note the owners of existing sockets.
     ///
     /// - Throws: the reason why no sockets can be read.
     public static func ownersFailure() throws(DatapathError) -> DatapathError? { try SocketReader().ownersUnavailable }
