@@ -69,7 +69,7 @@ package enum GroupName: Sendable, Hashable, CustomStringConvertible {
         case .end(let end):
             let name = record.text(end.aggregatedName) ?? "-"
             return record.name(end.namespace).map { "\($0)/\(name)" } ?? name
-        case .rule(false): return record.enforcedHits.last
+        case .rule(false): return record.decidingHits.last
         case .rule(true): return record.pendingHits.last
         case .pendingAction: return record.pendingAction?.rawValue
         case .port: return PortName.text(record.number(.destPort), record.text(.proto) ?? "0")

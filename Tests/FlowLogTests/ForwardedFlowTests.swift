@@ -152,17 +152,27 @@ import Testing
     }
 
     /// Identifiers are used again more often than held flows are looked through.
-    @Test func shortConnectionsWithSameIdentifiersGetOneRecordEach() {
+    @Test func shortConnectionsWithSameIdentifiersGetOneRecordEach() throws {
         var fixture = Self.fixture()
         let ranges = ["192.0.2.0/24", "198.51.100.0/24"].compactMap { IPPrefix($0) }
         fixture.learn { $0.workloadRanges = ranges }
+        let pod = IPAddress(192, 0, 2, 77)
+        fixture.births(
+            AggregatorFixture.birth(3, near: pod, far: AggregatorFixture.peer, role: .workload, interface: 9)
+        )
         for port in 40_000..<40_100 as Range<UInt16> {
             fixture.births(Self.entering(1, from: port), Self.leaving(2, from: port))
             fixture.delta(1, ingress: 100, egress: 200)
             fixture.delta(2, ingress: 200, egress: 100)
             fixture.batch { $0.ends = [1, 2] }
         }
-        let records = fixture.flush()
+        fixture.learn {
+            $0.owners[pod] = Endpoint(kind: .workload, name: "late", aggregatedName: "late", namespace: "shop")
+        }
+        var records = fixture.flush()
+        // The pod's flow is still held back, until its name is known.
+        let named = records.firstIndex { $0.source.endpoint.name == "late" }
+        records.remove(at: try #require(named))
         #expect(Self.hits(records) == Array(repeating: Self.both, count: 100))
         #expect(records.allSatisfy { $0.forwarded.inbound.bytes == 100 && $0.flows == FlowCounts(1, 1, 1) })
         #expect(fixture.aggregator.statistics.heldFlows == 0)

@@ -36,6 +36,7 @@ struct ForwardedRecordTests {
         let verdict = VerdictWords(record)
         #expect(verdict.now == words && verdict.pending == nil)
         #expect(verdict.decidedBy == decidedBy)
+        #expect(GroupName("rule")?.value(record) == hits.last)
         let explanation = Explanation(record)
         #expect(explanation.now.action == action && explanation.now.sentence == words)
         #expect(explanation.now.steps.map(\.hit) == hits && explanation.pending == nil)

@@ -45,6 +45,7 @@ extension FlowAggregator {
         if isAwaited { awaiting.append(flowID) }
         if isUndecided || isAwaited {
             charge(DetailCost.held, to: conversation.share)
+            if hostInterface != nil, conversation.role == .host { heldForwards.insert(flowID) }
             let place = held.insert(HeldFlow(flowID: flowID, conversation: conversation))
             states[flowID] = .held(place: place, generation: generation)
         } else if let localEnd, denial != nil {

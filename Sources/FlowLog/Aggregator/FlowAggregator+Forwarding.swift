@@ -92,9 +92,7 @@ extension FlowAggregator {
     ///
     /// Only the running flow of the other interface is found when it is settled, and a scan may end the one before the other.
     mutating func endsWithInterval(_ flowID: UInt32) -> Bool {
-        guard hostInterface != nil, case .held(let place, _) = states[flowID],
-            mayBeForwarded(held[place].conversation)
-        else { return false }
+        guard evaluator != nil, heldForwards.contains(flowID) else { return false }
         heldEnds.insert(flowID)
         return true
     }
@@ -102,12 +100,17 @@ extension FlowAggregator {
     /// Decides how to report the held flows that may be those of the other interface, because the identifier of the one flow is
     /// used again.
     ///
-    /// Each time looks at all held flows; after some times in an interval all are settled.
+    /// Each time looks at all held flows that may be forwarded; after some times in an interval, all of these are settled. Flows
+    /// of workloads stay held.
     mutating func settleOtherInterface(of conversation: Conversation) {
         earlySettlements += 1
-        guard earlySettlements <= Self.earlySettlementLimit else { return settleHeld() }
-        for place in 0..<held.limit where held[place].conversation.mayBeOtherInterface(of: conversation) {
-            if case .held(place, _) = states[held[place].flowID] { settleHeld(at: place) }
+        let isExhausted = earlySettlements > Self.earlySettlementLimit
+        let candidates = heldForwards.filter { flowID in
+            guard case .held(let place, _) = states[flowID] else { return false }
+            return isExhausted || held[place].conversation.mayBeOtherInterface(of: conversation)
+        }
+        for flowID in candidates.sorted() {
+            if case .held(let place, _) = states[flowID] { settleHeld(at: place) }
         }
     }
 

@@ -25,7 +25,10 @@ public struct FlowAggregator: ~Copyable {
     var waiting = Slab<Conversation>()
     /// Flows that will be reported, but whose names are not known yet.
     var held = Slab<HeldFlow>()
-    /// Flows that were held back when they ended, and end when the interval does: the datapath's identifiers.
+    /// Those of ``held`` that are not at a workload's interface, if policies of forwarded connections are evaluated: the datapath's
+    /// identifiers.
+    var heldForwards: Set<UInt32> = []
+    /// Those of ``heldForwards`` that have ended, and end when the interval does.
     var heldEnds: Set<UInt32> = []
     /// How often identifiers of these were used again in this interval.
     var earlySettlements = 0
@@ -383,6 +386,7 @@ extension FlowAggregator {
     mutating func settleHeld(at place: UInt32) {
         let flow = held[place]
         held.remove(place)
+        heldForwards.remove(flow.flowID)
         release(DetailCost.held, from: flow.conversation.share)
         var conversation = flow.conversation
         var localEnd = localEnd(of: &conversation)
@@ -424,6 +428,7 @@ extension FlowAggregator {
         settleListed()
         // Frees the memory: so many flows may never be held back again.
         held = Slab()
+        heldForwards = []
         for flowID in heldEnds.sorted() { end(flowID) }
     }
 }

@@ -21,14 +21,18 @@ const ALL_COLUMNS = {
   connections:
     {label: "Conn.", title: "connections that began", isNumber: true, cell: (row) => si(row.num_flows_started)},
   flows: {label: "Active", title: "connections that were active", isNumber: true, cell: (row) => si(row.num_flows)},
-  bytes: {label: "Bytes", isNumber: true, cell: (row) => amount(row.bytes_in + row.bytes_out, "bytes")},
-  packets: {label: "Packets", isNumber: true, cell: (row) => si(row.packets_in + row.packets_out)},
+  bytes: {label: "Bytes", isNumber: true, cell: (row) => amount(both(row, "bytes"), "bytes")},
+  packets: {label: "Packets", isNumber: true, cell: (row) => si(both(row, "packets"))},
   policy: {
     label: "Decided by",
     class: "policy-cell",
     cell: (row) => h("span", {title: lastHit(row) ?? ""}, hitText(lastHit(row)))
   },
-  reporter: {label: "Rep.", title: "whose view it is: the source's or the destination's", cell: (row) => row.reporter},
+  reporter: {
+    label: "Rep.",
+    title: "whose view it is: the source's, the destination's, or a host's that forwards",
+    cell: (row) => row.reporter
+  },
   service: {
     label: "Service",
     cell: (row) => (row.dest_service_name === "-" ? "–" : `${row.dest_service_namespace}/${row.dest_service_name}`)
@@ -55,6 +59,12 @@ function timeText(seconds, ctx) {
   const today = day(ctx.now(), ctx.utc());
   const date = day(seconds, ctx.utc());
   return date === today ? clock(seconds, ctx.utc()) : `${date} ${clock(seconds, ctx.utc())}`;
+}
+
+/** Returns the sum of a counter in both directions; traffic that a host forwards has counters of its own. */
+function both(row, counter) {
+  const name = row.reporter === "fwd" ? `transit_${counter}` : counter;
+  return row[`${name}_in`] + row[`${name}_out`];
 }
 
 /** Returns the hit that decided; host endpoints decide about forwarded connections. */

@@ -68,7 +68,8 @@ enum ClickHouseText {
             let prefix = "if(\(namespace) IN ('-', ''), '', concat(\(namespace), '/'))"
             return "concat(\(prefix), ifNull(toString(\(column(end.aggregatedName))), '-'))"
         case .rule(let isPending):
-            let list = hits(isPending ? .pending : .enforced)
+            let deciding = "if(r.reporter = '\(FlowReporter.forward.rawValue)', \(hits(.transit)), \(hits(.enforced)))"
+            let list = isPending ? hits(.pending) : deciding
             return "if(empty(\(list)), \(nullText), toString(\(list)[-1]))"
         case .pendingAction:
             let action = "splitByChar('|', toString(\(hits(.pending))[-1]))[4]"
