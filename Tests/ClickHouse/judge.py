@@ -41,7 +41,7 @@ def made_up():
             # Messages of ICMPv6 are numbers: 256 is type 1, 260 type 1 with code 4, 32768 and 33024 echo request and reply.
             dest_port=[443, 53, None, 32768, 260, 33024, 256, 65535, 0][number // 3 % 9],
             proto=["tcp", "udp", "icmp", "icmp6", "icmp6", "icmp6", "icmp6", "icmp", "132"][number // 3 % 9],
-            action="deny" if number % 5 == 0 else "allow", reporter="dst" if number % 2 else "src",
+            action="deny" if number % 5 == 0 else "allow", reporter="fwd" if number % 17 == 0 else "dst" if number % 2 else "src",
             policies=None if number % 11 == 0 else base["policies"] | (TRANSIT if number % 17 == 0 else {}),
             bytes_in=number * 10**14, num_flows_started=number % 4,
             source_labels=None if number % 13 == 0 else base["source_labels"], source_port=[None, 40000, 65535][number % 3],
