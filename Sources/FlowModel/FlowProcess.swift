@@ -278,14 +278,14 @@ public struct SocketSummary: Sendable, Hashable {
     public init() {}
 
     /// Adds the report of one socket.
-    public mutating func add(_ socket: FlowSocket) {
+    public mutating func add(_ socket: borrowing FlowSocket) {
         if let statistics = socket.statistics { add(statistics) }
         if let times = socket.handshake { handshakes.add(times) }
         lookups.add(socket.lookups)
     }
 
     /// Adds statistics of other sockets.
-    public mutating func add(_ other: SocketSummary) {
+    public mutating func add(_ other: borrowing SocketSummary) {
         if let statistics = other.tcp { add(statistics) }
         handshakes.add(other.handshakes)
         lookups.add(other.lookups)

@@ -116,8 +116,8 @@ extension Datapath {
             for index in indices { searches.append(search(for: socketReports[index], places)) }
             for (index, search) in zip(indices, searches) {
                 let report = socketReports[index]
-                if let flow = flow(of: report, search, places) {
-                    batch.sockets.append(flow)
+                if let flowID = flowID(of: report, search, places) {
+                    batch.sockets.append(FlowSocket(report, of: flowID, by: self))
                 } else if !isLast {
                     socketReports[later] = report
                     later += 1
@@ -138,26 +138,16 @@ extension Datapath {
     ///
     /// A socket of this host is the far end of flows on its interfaces. Its connections to a workload behind an interface
     /// are not reported, because the workload is the reporting endpoint there.
-    private func flow(
+    private func flowID(
         of report: weir_socket_report,
         _ search: FlowTableReader.Search?,
         _ places: [UInt32: Int]
-    ) -> FlowSocket? {
-        let isHost = report.isHost
-        var flowID = search.flatMap { table.flowID(of: $0) }
-        if flowID == nil, isHost, let place = places[report.of.ifindex], roles[place] == .host {
-            // Packets that this host sends through a bond or VLAN are counted at its lower interfaces.
-            flowID =
-                uppers.lowers(of: place).lazy.compactMap { self.search(for: report, at: $0) }
-                .compactMap { self.table.flowID(of: $0) }.first
-        }
-        guard let flowID else { return nil }
-        return FlowSocket(
-            flowID: flowID,
-            isNear: !isHost,
-            statistics: collects.contains(.tcp) && !report.isDatagram ? TCPStatistics(report) : nil,
-            process: processPrograms?.process(report.of.owner)
-        )
+    ) -> UInt32? {
+        if let flowID = search.flatMap({ table.flowID(of: $0) }) { return flowID }
+        guard report.isHost, let place = places[report.of.ifindex], roles[place] == .host else { return nil }
+        // Packets that this host sends through a bond or VLAN are counted at its lower interfaces.
+        return uppers.lowers(of: place).lazy.compactMap { self.search(for: report, at: $0) }
+            .compactMap { self.table.flowID(of: $0) }.first
     }
 
     private func search(for report: weir_socket_report, _ places: [UInt32: Int]) -> FlowTableReader.Search? {
@@ -241,6 +231,19 @@ extension weir_socket_report {
 
     /// Whether it is a report of a UDP socket.
     fileprivate var isDatagram: Bool { of.flags & UInt32(WEIR_SOCKET_IS_DATAGRAM) != 0 }
+}
+
+extension FlowSocket {
+    /// The report of a socket of a flow.
+    fileprivate init(_ report: weir_socket_report, of flowID: UInt32, by datapath: Datapath) {
+        let hasStatistics = datapath.collects.contains(.tcp) && !report.isDatagram
+        self.init(
+            flowID: flowID,
+            isNear: !report.isHost,
+            statistics: hasStatistics ? TCPStatistics(report) : nil,
+            process: datapath.processPrograms?.process(report.of.owner)
+        )
+    }
 }
 
 extension TCPStatistics {

@@ -52,15 +52,15 @@ extension FlowAggregator {
     }
 
     /// Adds the statistics of one socket.
-    mutating func add(_ socket: FlowSocket) {
+    mutating func add(_ socket: borrowing FlowSocket) {
         switch states[socket.flowID] {
         case .reported(let flow):
             guard (flow.localEnd == .near) == socket.isNear else { return }
             ledger.add(socket, to: flow.flow, in: flow.group)
         case .held(let place, _):
-            held[place].add(socket)
+            held[place].add(copy socket)
         case .denied(let place):
-            keep(socket, at: place)
+            keep(copy socket, at: place)
         case .waiting, .folded, .unused:
             break
         }

@@ -13,8 +13,8 @@ struct Slab<Element> {
 
     /// The value under a number in use.
     subscript(number: UInt32) -> Element {
-        get { elements[Int(number)] }
-        // Modifies the value in place: values of hundreds of bytes change by a few bytes at a time.
+        // Values of hundreds of bytes are read and changed in place, a few bytes at a time.
+        _read { yield elements[Int(number)] }
         _modify { yield &elements[Int(number)] }
     }
 

@@ -105,7 +105,7 @@ extension FlowLedger {
             var record = folding.record(of: report, pending: pending, as: group, in: survey, interval: interval)
             if !domains.isEmpty { record.domains = domains[Int(group)] }
             if processes.isOn {
-                processes.emit(record, of: report, as: group, emit)
+                processes.emit(&record, of: report, as: group, emit)
             } else {
                 emit(record)
             }

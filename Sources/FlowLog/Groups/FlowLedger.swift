@@ -44,7 +44,7 @@ struct FlowLedger {
     }
 
     /// Adds a socket's statistics to a flow of a group.
-    mutating func add(_ socket: FlowSocket, to flow: UInt32, in group: UInt32) {
+    mutating func add(_ socket: borrowing FlowSocket, to flow: UInt32, in group: UInt32) {
         if processes.isOn {
             processes.add(socket, of: flow, in: group)
         } else {
@@ -56,7 +56,7 @@ struct FlowLedger {
 extension FlowLedger {
     /// Adds a socket's statistics to a flow that is kept until the interval ends; its group has a record then, even if nothing
     /// was denied.
-    mutating func add(_ socket: FlowSocket, to flow: UInt32) {
+    mutating func add(_ socket: borrowing FlowSocket, to flow: UInt32) {
         let group = flows[flow].group
         add(socket, to: flow, in: group)
         groups.requireRecord(of: group)

@@ -174,7 +174,7 @@ struct GroupTable {
     }
 
     /// Adds statistics of the reporting endpoint's sockets.
-    mutating func add(_ socket: FlowSocket, to group: UInt32) {
+    mutating func add(_ socket: borrowing FlowSocket, to group: UInt32) {
         sockets[group, default: SocketSummary()].add(socket)
     }
 

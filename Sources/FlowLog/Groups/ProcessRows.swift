@@ -76,7 +76,7 @@ struct ProcessRows {
     }
 
     /// Adds a socket's statistics to a flow of a group.
-    mutating func add(_ socket: FlowSocket, of flow: UInt32, in group: UInt32) {
+    mutating func add(_ socket: borrowing FlowSocket, of flow: UInt32, in group: UInt32) {
         if let process = socket.process { own(flow, in: group, by: process) }
         let row = flows[Int(flow)].row
         if row == Self.none {
@@ -171,8 +171,14 @@ extension ProcessRows {
     }
 
     /// Emits the record of a group's report, divided among its processes.
+    ///
+    /// - Parameters:
+    ///   - record: the record of the whole group; changed.
+    ///   - report: the group's report.
+    ///   - group: the group's number.
+    ///   - emit: takes each record.
     func emit(
-        _ record: consuming FlowRecord,
+        _ record: inout FlowRecord,
         of report: borrowing GroupReport,
         as group: UInt32,
         _ emit: (borrowing FlowRecord) -> Void
