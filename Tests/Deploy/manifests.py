@@ -18,6 +18,12 @@ CASES = [
     (["namespace.create=true", "privileged=false"], "deploy/kubernetes/overlays/least-privilege"),
     (["namespace.create=true", "monitoring.enabled=true"], "deploy/kubernetes/overlays/monitoring"),
     (["namespace.create=true", r"config.collect=tcp\,process"], "deploy/kubernetes/overlays/processes"),
+    (
+        ["namespace.create=true", "config.collect=dns", "config.dns-output=file:/var/log/calico/dnslogs/dns.log"],
+        "deploy/kubernetes/overlays/dns",
+    ),
+    ([r"config.dns-output={tcp:dns:5171,file:/var/log/calico/dnslogs/dns.log;max-size=100M}", "hostPaths.dns=/srv/dns"], None),
+    (["config.collect=dns", "config.dns-output=tcp:dns:5171"], None),
     (["config.collect=tcp"], None),
     (["config.collect={process-path}", "privileged=false", "hostPaths.cgroup=/sys/fs/cgroup/unified"], None),
     (["config.flowLogsCollectProcessInfo=true"], None),
@@ -28,7 +34,14 @@ CASES = [
     (["config.memory-limit=1G", "config.output[1]=tcp:collector:5170", "resources.limits.memory=2Gi"], None),
 ]
 # Values that the chart must refuse.
-BAD_VALUES = ["privilege=false", "image.repository=", "hostPaths.records=relative", "monitoring.from=", "privileged=maybe"]
+BAD_VALUES = [
+    "privilege=false",
+    "image.repository=",
+    "hostPaths.records=relative",
+    "hostPaths.dns=relative",
+    "monitoring.from=",
+    "privileged=maybe",
+]
 # The oldest and the newest API that is checked.
 VERSIONS = ["1.25", "1.30", "1.37"]
 faults = []
@@ -149,9 +162,14 @@ def check_rights(role):
         fault("docs/inventory.md: its ClusterRole is not that of the chart")
 
 
+def configured(objects):
+    """The settings of the program."""
+    return yaml.safe_load(objects["ConfigMap", "weir-system", "weir"]["data"]["weir.yaml"])
+
+
 def collected(objects):
     """The names of --collect in the configuration."""
-    config = yaml.safe_load(objects["ConfigMap", "weir-system", "weir"]["data"]["weir.yaml"])
+    config = configured(objects)
     collect = config.get("collect") or []
     result = set(collect.split(",") if isinstance(collect, str) else collect)
     return result | ({"process"} if config.get("flowLogsCollectProcessInfo") else set())
@@ -176,6 +194,24 @@ def check_processes(objects, what):
             fault(f"{what}: the program does not look for the node's cgroups at {mount['mountPath']}: {places}")
 
 
+def check_files(objects, what):
+    """Checks that the pod may write the folder of each file output, and has the one of DNS logs only where it is used."""
+    pod = objects["DaemonSet", "weir-system", "weir"]["spec"]["template"]["spec"]
+    made = {v["name"] for v in pod["volumes"] if v.get("hostPath", {}).get("type") == "DirectoryOrCreate"}
+    mounts = pod["containers"][0]["volumeMounts"]
+    folders = {m["mountPath"] for m in mounts if m["name"] in made and not m.get("readOnly")}
+    config = configured(objects)
+    outputs = [config[name] for name in ("output", "dns-output") if name in config]
+    outputs = [text for value in outputs for text in ([value] if isinstance(value, str) else value) if text]
+    files = [text.removeprefix("file:").split(";")[0] for text in outputs if text.startswith("file:")]
+    for path in files:
+        if str(Path(path).parent) not in folders:
+            fault(f"{what}: the pod cannot write {path}: it has {sorted(folders)}")
+    dns = "/var/log/calico/dnslogs"
+    if dns in folders and not any(path.startswith(f"{dns}/") for path in files):
+        fault(f"{what}: {dns} is mounted, and no output writes there")
+
+
 def main():
     helm, kubectl = sys.argv[1:]
     print(output(helm, "lint", "--strict", CHART).strip().splitlines()[-1])
@@ -188,6 +224,7 @@ def main():
         print(f"{len(objects)} objects with {' '.join(values)}{' = ' + folder if folder else ''}")
         check_rights(objects["ClusterRole", None, "weir"])
         check_processes(objects, " ".join(values))
+        check_files(objects, " ".join(values))
     for value in BAD_VALUES:
         result = subprocess.run([helm, "template", "weir", CHART, "--set", value], capture_output=True, check=False)
         if result.returncode == 0:

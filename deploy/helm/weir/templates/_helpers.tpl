@@ -19,3 +19,8 @@ app.kubernetes.io/component: agent
 {{- $config := .Values.config -}}
 {{- if or (contains "tcp" (toJson $config.collect)) $config.flowLogsCollectTcpStats (include "weir.readsProcesses" .) }}true{{ end -}}
 {{- end -}}
+
+{{/* Whether config.dns-output has a file in the folder of DNS logs. Empty if it does not. */}}
+{{- define "weir.writesDNS" -}}
+{{- if contains "file:/var/log/calico/dnslogs/" (toJson (index .Values.config "dns-output")) }}true{{ end -}}
+{{- end -}}
