@@ -124,7 +124,7 @@ extension Setting {
             isRepeatable: true,
             .outputs,
             valueName: "spec",
-            example: "file:/var/log/weir/dns.log",
+            example: "file:/var/log/calico/dnslogs/dns.log",
             """
             Where the DNS log goes: lines of JSON with the lookups of workloads and of this host, their answers and how long \
             these took, once per flush. stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or udp:HOST:PORT, with the \
