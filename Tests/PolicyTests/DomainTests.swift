@@ -256,6 +256,33 @@ struct DomainTests {
         #expect(sets.count == 3)
     }
 
+    /// The length of names, their number in a list, and the number of lists, which need more memory than is kept.
+    @Test(arguments: [(8, 1, 40_000), (60, 2, 20_000), (253, 7, 3_000), (1_000, 7, 1_000)])
+    func memoryOfDomainListsIsBounded(_ length: Int, _ count: Int, _ lists: Int) {
+        let tables = Self.egress([Self.rule(["*.example.com"])]).world.tables
+        let long = String(repeating: "a", count: length)
+        func names(_ list: Int) -> [String] {
+            (0..<count).map { "n\(list).\(long).\($0)" } + ["n\(list).example.com"]
+        }
+        var sets = DomainSets()
+        let number = sets.number(of: .known(names(0)), tables)
+        let one = sets.memory
+        let text = names(0).reduce(0) { $0 + $1.utf8.count }
+        #expect(one > text)
+        // A list that is cached is not counted again.
+        _ = sets.number(of: .known(names(0)), tables)
+        #expect(sets.memory == one && one * lists > DomainSets.memoryLimit)
+        var (most, areSame) = (0, true)
+        for list in 1..<lists {
+            areSame = areSame && sets.number(of: .known(names(list)), tables) == number
+            most = max(most, sets.memory)
+        }
+        #expect(areSame)
+        #expect(most <= DomainSets.memoryLimit && most > DomainSets.memoryLimit / 2)
+        // One set of lists beside the first three, whatever was forgotten.
+        #expect(sets.count == 4 && sets.lists(number).count == 1)
+    }
+
     // MARK: - Explanations
 
     @Test(

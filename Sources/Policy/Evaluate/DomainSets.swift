@@ -12,13 +12,19 @@ struct DomainSets: Sendable {
     static let none: UInt32 = 2
     /// The maximum number of sets; numbers have 22 bits in ``VerdictKey``.
     static let limit = 1 << 16
-    /// The most cached lists of names, because clients choose the names.
-    private static let memoLimit = 1 << 14
+    /// The most memory of cached lists of names, bytes, because clients choose the names.
+    static let memoryLimit = 4 << 20
+    /// The estimated memory of a cached list without its names, bytes.
+    private static let listMemory = 96
+    /// The estimated memory of a name without its text, bytes.
+    private static let nameMemory = 48
 
     /// The sets: numbers of ``RuleTables/domains``, ascending.
     private var sets: [[UInt32]] = [[], [], []]
     private var numbers: [[UInt32]: UInt32] = [[]: Self.empty]
     private var known: [[String]: UInt32] = [:]
+    /// The estimated memory of ``known``, bytes.
+    private(set) var memory = 0
     /// The number of lists when ``known`` was computed.
     private var listCount = 0
 
@@ -34,8 +40,8 @@ struct DomainSets: Sendable {
         case .known(let known): names = known
         }
         guard !names.isEmpty else { return Self.empty }
-        if listCount != tables.domains.count || known.count >= Self.memoLimit {
-            known.removeAll(keepingCapacity: true)
+        if listCount != tables.domains.count {
+            forget()
             listCount = tables.domains.count
         }
         if let number = known[names] { return number }
@@ -45,8 +51,22 @@ struct DomainSets: Sendable {
             sets.append(set)
             numbers[set] = number
         }
-        known[names] = number
+        keep(number, for: names)
         return number
+    }
+
+    /// Caches the number of a list of names.
+    private mutating func keep(_ number: UInt32, for names: [String]) {
+        let needed = names.reduce(Self.listMemory) { $0 + Self.nameMemory + $1.utf8.count }
+        if memory + needed > Self.memoryLimit { forget() }
+        known[names] = number
+        memory += needed
+    }
+
+    /// Clears the cached lists of names; the sets keep their numbers.
+    private mutating func forget() {
+        known.removeAll(keepingCapacity: true)
+        memory = 0
     }
 
     /// The domain lists of a set.
