@@ -17,14 +17,19 @@ import Testing
         LoggedRule(prefix: hit, direction: direction, action: action, hit: hit)
     }
 
-    private static func verdict(_ rule: LoggedRule, packets: UInt64 = 1, port: UInt16 = 40000) -> LoggedVerdict {
+    private static func verdict(
+        _ rule: LoggedRule,
+        packets: UInt64 = 1,
+        port: UInt16 = 40000,
+        proto: IPProtocol = .tcp
+    ) -> LoggedVerdict {
         LoggedVerdict(
             packets: TrackedConnection.Tuple(
                 source: AggregatorFixture.peer,
                 destination: AggregatorFixture.own,
                 sourcePort: port,
                 destinationPort: 80,
-                proto: .tcp
+                proto: proto
             ),
             connection: nil,
             rule: rule,
@@ -56,7 +61,12 @@ import Testing
     private struct Log: ~Copyable {
         var aggregator: FlowAggregator
 
-        init(waits: Bool = false, recordsLoggedDenials: Bool = false, _ evaluator: (any PolicyEvaluator)? = nil) {
+        init(
+            waits: Bool = false,
+            recordsLoggedDenials: Bool = false,
+            dividesProcesses: Bool = false,
+            _ evaluator: (any PolicyEvaluator)? = nil
+        ) {
             let resolver = FakeResolver(
                 own: [AggregatorFixture.own],
                 owners: [AggregatorFixture.own: AggregatorFixture.host]
@@ -65,7 +75,8 @@ import Testing
                 configuration: FlowLogConfiguration(
                     levelForAllowed: .sourcePort,
                     readsLoggedVerdicts: waits,
-                    recordsLoggedDenials: recordsLoggedDenials
+                    recordsLoggedDenials: recordsLoggedDenials,
+                    dividesProcesses: dividesProcesses
                 ),
                 resolver: resolver,
                 tracker: nil,
@@ -96,6 +107,16 @@ import Testing
             }
             return texts.sorted()
         }
+
+        /// Enforced hits, packets in and process of each record of a flush.
+        mutating func flushProcesses() -> [String] {
+            var texts: [String] = []
+            aggregator.flush(at: 200) { record in
+                let hits = record.policies.map { $0.enforced.enforced.joined(separator: " ") } ?? "none"
+                texts.append("\(hits) \(record.inbound.packets) \(record.processes?.name?.text ?? "-")")
+            }
+            return texts.sorted()
+        }
     }
 
     @Test func listsLoggedRulesInPacketOrder() {
@@ -111,6 +132,25 @@ import Testing
         log.batch(births: true, packets: 1)
         log.batch(packets: 2, [Self.verdict(Self.allow)])
         #expect(log.flush() == ["allow 0|default|default.web|allow|1 0 0 1/1/0", "allow none 3 0 1/1/1"])
+    }
+
+    /// A socket reports its process once, and the log entry comes later, with or without the end of an interval between.
+    @Test(arguments: [(.udp, false), (.udp, true), (.tcp, false), (.tcp, true)] as [(IPProtocol, Bool)])
+    func laterLoggedRuleKeepsProcess(proto: IPProtocol, isInNextInterval: Bool) {
+        let process = FlowProcess(id: 7, name: ProcessName(Array("named".utf8)))
+        let packet = TrafficCounters(packets: 1, bytes: 60)
+        var log = Log(dividesProcesses: true)
+        var batch = FlowBatch()
+        batch.births = [AggregatorFixture.birth(0, proto: proto, marks: proto == .tcp ? .openedIngress : [])]
+        batch.deltas = [FlowDelta(flowID: 0, ingress: packet, egress: .zero)]
+        batch.sockets = [FlowSocket(flowID: 0, isNear: false, statistics: nil, process: process)]
+        log.aggregator.process(batch)
+        if isInNextInterval { #expect(log.flushProcesses() == ["none 1 named"]) }
+        log.batch(packets: 2, [Self.verdict(Self.allow, proto: proto)])
+        let hit = "0|default|default.web|allow|1"
+        #expect(log.flushProcesses() == ["\(hit) 0 named", "none \(isInNextInterval ? 2 : 3) named"])
+        log.batch(packets: 4)
+        #expect(log.flushProcesses() == ["\(hit) 4 named"])
     }
 
     @Test(arguments: 0...4)

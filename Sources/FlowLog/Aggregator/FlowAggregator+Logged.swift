@@ -116,9 +116,10 @@ extension FlowAggregator {
         let running = ledger.resolved(flow.flow)
         let trace = trace(of: running)
         guard trace?.enforced != running.policies?.enforced else { return }
+        let (share, process) = (ledger.share(of: flow.flow), ledger.processes.process(of: flow.flow))
         ledger.end(flow.flow)
-        let share = ledger.share(of: flow.flow)
         let begun = ledger.begin(running.withVerdict(running.action, by: trace), as: flowID, for: share)
         states[flowID] = .reported(ReportedFlow(flow: begun.flow, group: begun.group, localEnd: flow.localEnd))
+        handOn(process, to: flowID, localEnd: flow.localEnd)
     }
 }

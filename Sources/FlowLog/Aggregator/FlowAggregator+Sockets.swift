@@ -65,6 +65,17 @@ extension FlowAggregator {
             break
         }
     }
+
+    /// Assigns a flow that has begun again to the process that it had before: an idle flow does not report it again.
+    ///
+    /// - Parameters:
+    ///   - process: the process that owns the local end's socket; nil if it is not known.
+    ///   - flowID: the datapath's identifier.
+    ///   - localEnd: the end that the flow is reported for.
+    mutating func handOn(_ process: FlowProcess?, to flowID: UInt32, localEnd: InterfaceEnd) {
+        guard let process else { return }
+        add(FlowSocket(flowID: flowID, isNear: localEnd == .near, statistics: nil, process: process))
+    }
 }
 
 extension FlowSocket {

@@ -306,12 +306,7 @@ extension FlowAggregator {
 
     /// Begins a flow again under its new name, with its former verdict.
     private mutating func begin(_ renamed: RenamedFlow) {
-        defer {
-            if let process = renamed.process {
-                let isNear = renamed.localEnd == .near
-                add(FlowSocket(flowID: renamed.flowID, isNear: isNear, statistics: nil, process: process))
-            }
-        }
+        defer { handOn(renamed.process, to: renamed.flowID, localEnd: renamed.localEnd) }
         if case .denied(let place) = states[renamed.flowID] {
             rename(deniedAt: place, to: renamed.resolved)
         } else {
