@@ -14,6 +14,8 @@ public final class PolicyTrace: Sendable {
     public let dependsOnDomains: Bool
     /// Hits of host endpoints' policies for forwarded traffic (`transit_policies`), in order.
     public let transit: [String]
+    /// Whether this is a decision on forwarded traffic, of which no rule may have matched: ``transit`` may be empty.
+    public let isForwarded: Bool
 
     /// Creates a trace with a new number.
     public init(action: FlowAction, enforced: [String], pending: [String], dependsOnDomains: Bool = false) {
@@ -22,7 +24,7 @@ public final class PolicyTrace: Sendable {
         self.enforced = enforced
         self.pending = pending
         self.dependsOnDomains = dependsOnDomains
-        transit = []
+        (transit, isForwarded) = ([], false)
     }
 
     /// Creates a trace of forwarded traffic, with a new number.
@@ -30,6 +32,7 @@ public final class PolicyTrace: Sendable {
         id = UniqueNumber.next()
         self.action = action
         self.transit = transit
+        isForwarded = true
         (enforced, pending, dependsOnDomains) = ([], [], false)
     }
 }

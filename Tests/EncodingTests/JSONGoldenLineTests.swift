@@ -94,6 +94,28 @@ struct JSONGoldenLineTests {
         #expect(Sample.line(of: sameTrace) == Self.plainLine(policies: expected))
     }
 
+    /// A record of forwarded connections has the third list, also if no policy of the host endpoint matched.
+    @Test(
+        arguments: [
+            ([], "[]"), (["0|default|gnp:pre|allow|0"], #"["0|default|gnp:pre|allow|0"]"#),
+            (
+                ["0|default|gnp:pre|allow|0", "1|default|gnp:fwd|deny|-1"],
+                #"["0|default|gnp:pre|allow|0","1|default|gnp:fwd|deny|-1"]"#
+            ),
+        ] as [([String], String)]
+    )
+    func encodesHitsOfForwardedTraffic(transit: [String], expected: String) {
+        let (first, second) = (
+            PolicyTrace(action: .allow, transit: transit), PolicyTrace(action: .allow, transit: transit)
+        )
+        for pending in [first, second] {
+            let record = Sample.record(reporter: .forward, policies: .init(enforced: first, pending: pending))
+            let lists = #"{"enforced_policies":[],"pending_policies":[],"transit_policies":\#(expected)}"#
+            let line = Sample.line(of: record)
+            #expect(line.contains(#""reporter":"fwd","policies":\#(lists),"bytes_in":"#), "\(line)")
+        }
+    }
+
     /// A line has Weir's own fields only if they are requested, and then always all of them.
     @Test(
         arguments: [

@@ -48,6 +48,21 @@ import Testing
         #expect(folded == isOneWithoutPortName)
     }
 
+    /// Traces of forwarded traffic are apart from those of ends, also without hits.
+    @Test(
+        arguments: [
+            (PolicyTrace(action: .allow, transit: []), true),
+            (PolicyTrace(action: .allow, transit: ["0|a|b|allow|0"]), false),
+            (PolicyTrace(action: .allow, enforced: [], pending: []), false),
+            (PolicyTrace(action: .allow, enforced: ["0|a|b|allow|0"], pending: []), false),
+        ]
+    )
+    func distinguishesPolicyTracesByKindAndHits(other: PolicyTrace, isOne: Bool) {
+        var table = IdentityTable<PolicyTrace>()
+        let first = table.acquire(PolicyTrace(action: .allow, transit: []), inDetail: true)
+        #expect((table.acquire(other, inDetail: true) == first) == isOne)
+    }
+
     @Test func keepsNewestOfEqualObjects() {
         var table = IdentityTable<Endpoint>()
         let old = Self.pod("web-a")

@@ -207,6 +207,7 @@ struct TransitTests {
             #expect(trace?.action == test.action)
             #expect(trace?.transit ?? [] == test.hits)
             #expect(trace?.enforced ?? [] == [])
+            #expect(trace?.isForwarded ?? true)
         }
     }
 

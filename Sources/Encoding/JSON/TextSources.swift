@@ -41,7 +41,8 @@ extension PolicyTrace: TextSource {
     /// The two halves of the format's policies object: the enforced hits, then the pending hits and the hits of forwarded
     /// traffic.
     ///
-    /// The halves in a record may be from different traces.
+    /// A trace of forwarded traffic has the third list even if it is empty. The halves in a record may be from different
+    /// traces.
     func render(into bytes: inout ByteBuffer, _ limits: RecordLimits) -> CachedText {
         let begin = bytes.count
         bytes.append("{\"enforced_policies\":")
@@ -49,7 +50,7 @@ extension PolicyTrace: TextSource {
         let end = bytes.count
         bytes.append(",\"pending_policies\":")
         omitted += bytes.appendHits(pending, limit: RecordLimits.policyBytes)
-        if !transit.isEmpty {
+        if isForwarded {
             bytes.append(",\"transit_policies\":")
             omitted += bytes.appendHits(transit, limit: RecordLimits.policyBytes)
         }

@@ -53,7 +53,7 @@ extension ServicePort: RecordName {
 
 extension PolicyTrace: RecordName {
     /// The hits of the enforced policies; decisions of staged policies change while flows are running.
-    func identity(inDetail: Bool) -> [String] { transit.isEmpty ? enforced : [FlowReporter.forward.rawValue] + transit }
+    func identity(inDetail: Bool) -> [String] { isForwarded ? [FlowReporter.forward.rawValue] + transit : enforced }
 }
 
 /// The endpoints, services and policies that groups name, each identity under a small number.
