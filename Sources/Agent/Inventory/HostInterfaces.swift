@@ -7,29 +7,53 @@ import Glibc
 final class HostInterfaces {
     /// The time for which an answer is valid, ns.
     private static let lifetime: Int64 = 5_000_000_000
+    /// The shortest time between two readings for indices that are not known, ns: many flows may have such an index.
+    private static let pause: Int64 = 1_000_000_000
 
-    private let node: String
+    private let clock: () -> Int64
+    private let read: () -> [UInt32: HostInterface]?
     private var interfaces: [UInt32: HostInterface] = [:]
     private var readAt: Int64?
+    /// The time of the last reading for an index that was not known.
+    private var soughtAt: Int64?
 
     /// Creates the interfaces of a node.
-    init(node: String) {
-        self.node = node
+    convenience init(node: String) {
+        self.init(clock: { Clock.monotonic }, read: { HostInterfaces.interfaces(of: node) })
+    }
+
+    /// Does the same with another clock and other interfaces.
+    ///
+    /// - Parameters:
+    ///   - clock: returns CLOCK_MONOTONIC, ns.
+    ///   - read: returns the interfaces by index; nil if they cannot be read.
+    init(clock: @escaping () -> Int64, read: @escaping () -> [UInt32: HostInterface]?) {
+        self.clock = clock
+        self.read = read
     }
 
     /// The interface of an index; nil if there is none.
+    ///
+    /// An interface that came up after the last reading is found at once, unless an unknown index was sought within a second.
     func interface(_ index: UInt32) -> HostInterface? {
-        let now = Clock.monotonic
+        let now = clock()
         if readAt.map({ now - $0 > Self.lifetime }) ?? true {
-            interfaces = read()
-            readAt = now
+            update(now)
+        } else if interfaces[index] == nil, soughtAt.map({ now - $0 >= Self.pause }) ?? true {
+            soughtAt = now
+            update(now)
         }
         return interfaces[index]
     }
 
-    private func read() -> [UInt32: HostInterface] {
+    private func update(_ now: Int64) {
+        if let found = read() { interfaces = found }
+        readAt = now
+    }
+
+    private static func interfaces(of node: String) -> [UInt32: HostInterface]? {
         var first: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&first) == 0 else { return interfaces }
+        guard getifaddrs(&first) == 0 else { return nil }
         defer { freeifaddrs(first) }
         var found: [UInt32: HostInterface] = [:]
         var next = first
@@ -39,7 +63,7 @@ final class HostInterfaces {
             guard index != 0 else { continue }
             let name = String(cString: entry.pointee.ifa_name)
             found[index, default: HostInterface(node: node, name: name, addresses: [])].addresses +=
-                Self.address(entry.pointee.ifa_addr).map { [$0] } ?? []
+                address(entry.pointee.ifa_addr).map { [$0] } ?? []
         }
         return found
     }
