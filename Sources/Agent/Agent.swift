@@ -137,7 +137,9 @@ package struct Agent: Sendable {
     /// Returns the beginning of the first interval: the end of the previous agent's last interval, else now.
     private func noteStart(of datapath: Datapath, _ outputs: LiveOutputs) -> ClockReading {
         let start = datapath.lastFlush.flatMap(ClockReading.init) ?? .now
-        datapath.noteStart(Datapath.Flush(start, epoch: 0, files: outputs.outputs.compactMap(\.specification.filePath)))
+        datapath.noteStart(
+            Datapath.Flush(start, epoch: 0, files: outputs.ofRecords.compactMap(\.specification.filePath))
+        )
         outputs.begin(after: BatchOrigin(counters: datapath.countersNumber, flush: UInt64(max(0, start.boot))))
         return start
     }
@@ -149,7 +151,7 @@ package struct Agent: Sendable {
             logger: logger,
             onClosed: { stop.stop() }
         )
-        let outputs = LiveOutputs(settings)
+        let outputs = LiveOutputs(settings, beside: configuration.dnsOutputs.count)
         let lastFlush = datapath.lastFlush
         cutBack(lastFlush?.files ?? [])
         let origin = lastFlush.map {

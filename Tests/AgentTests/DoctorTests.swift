@@ -46,6 +46,14 @@ struct DoctorTests {
         #expect(output.cost == "Weir does not start" && !output.fix.isEmpty)
     }
 
+    @Test func examinesOutputsOfDNSLog() throws {
+        let log = "file:/nonexistent/dns.log"
+        let (status, found) = try examine(["--output", "stdout", "--collect", "dns", "--dns-output", log])
+        #expect(status == 3)
+        let output = try #require(found["DNS log"])
+        #expect(output.status == .missing && output.seen.contains("/nonexistent"))
+    }
+
     /// The command skips all other checks, which take a second or more.
     @Test func missingInventoryIsOnlyFinding() throws {
         let (status, found) = try examine(["--inventory", folder.file("none.yaml")])

@@ -27,6 +27,15 @@ struct OutputConfigurationTests {
         #expect(own == RecordSelection(keep: try Filter("proto == 17"), drop: try Filter("bytes_in == 0")))
     }
 
+    /// Lines that are not flow records take the options of files and spools, but select no records.
+    @Test func linesTakeDefaultsOfFiles() throws {
+        let defaults = try OutputConfiguration(parsing: "stdout;mode=0600;max-size=off;spool=/s;filter=proto == 6")
+        let lines = try OutputConfiguration(ofLines: "file:/a;max-files=3", defaults: defaults)
+        #expect(lines.specification == .file(path: "/a") && lines.selection == RecordSelection())
+        #expect(lines.options.fileMode == 0o600 && lines.options.spoolFolder == "/s")
+        #expect(lines.options.rotation.maximumBytes == nil && lines.options.rotation.maximumFiles == 3)
+    }
+
     @Test func readsOptionsOfFiles() throws {
         let text = "file:/a;max-size=10M;max-files=3;max-age=1d;min-age=0s;compress;mode=0600;with-host=on"
         let output = try OutputConfiguration(parsing: text)

@@ -78,10 +78,11 @@ extension Doctor {
 
 extension Doctor {
     func outputs() -> [Examination] {
-        configuration.outputs.flatMap {
+        let named = configuration.outputs.map { ("output", $0) } + configuration.dnsOutputs.map { ("DNS log", $0) }
+        return named.flatMap { name, output in
             Self.examine(
-                $0,
-                name: "output",
+                output,
+                name: name,
                 spool: "spool",
                 waiting: "records wait in memory, and are dropped when the queue is full"
             )

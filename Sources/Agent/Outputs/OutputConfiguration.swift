@@ -59,9 +59,14 @@ extension OutputConfiguration {
     ///
     /// Outputs to syslog and HTTP servers, and options that select flow records, are refused.
     ///
+    /// - Parameters:
+    ///   - text: the destination, and options of this output.
+    ///   - defaults: the options of files and spools that the text does not set.
     /// - Throws: an error with the fault.
-    package init(ofLines text: String) throws {
-        try self.init(parsing: text)
+    package init(ofLines text: String, defaults: OutputConfiguration) throws {
+        var lines = OutputConfiguration(.standardOutput)
+        lines.options = defaults.options
+        try self.init(parsing: text, defaults: lines)
         switch specification {
         case .standardOutput, .file, .unix, .tcp, .tls, .udp: break
         case .syslog, .http:

@@ -177,7 +177,7 @@ struct Pipeline: ~Copyable {
                 keepMemory()
                 noteLosses()
             case .mark(let flush):
-                commits.expect(flush, from: outputs.outputs)
+                commits.expect(flush, from: outputs.ofRecords)
                 outputs.noteFlush(flush.boot)
             case .reload(let reload):
                 use(reload)
@@ -185,7 +185,7 @@ struct Pipeline: ~Copyable {
                 lastEpoch = epoch
             case .end(let reading):
                 flush(at: reading, isLast: true)
-                if let lastEpoch { commits.expect(Datapath.Flush(reading, epoch: lastEpoch), from: outputs.outputs) }
+                if let lastEpoch { commits.expect(Datapath.Flush(reading, epoch: lastEpoch), from: outputs.ofRecords) }
                 noteLosses()
                 logDisagreements()
                 return
@@ -337,9 +337,8 @@ struct Pipeline: ~Copyable {
         }
         join?.endFlush()
         names?.endInterval(now: UInt64(Clock.monotonic))
-        let patience = isLast ? plan.time(for: .everyRecord) : Self.patience(settings, finishLimit)
-        dnsLog?.flush(at: interval.seconds.upperBound, waitingUntil: .now + patience)
         writer.endFlush(isLast ? nil : interval.seconds)
+        dnsLog?.flush(at: interval.seconds.upperBound, waitingUntil: writer.deadline)
         if let meter { board.noteRecords { $0.workloads = meter.entries } }
         let statistics = aggregator.statistics
         tally.add(recorded, statistics)

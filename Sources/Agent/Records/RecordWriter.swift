@@ -20,7 +20,8 @@ package final class RecordWriter {
     private let logger: Logger
     private var made: RecordDetail
     private let plan: StopPlan
-    private var deadline = ContinuousClock.now
+    /// The time until which the flush waits for outputs at most.
+    private(set) var deadline = ContinuousClock.now
 
     /// Creates a writer of lines for outputs.
     ///

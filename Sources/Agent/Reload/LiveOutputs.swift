@@ -36,10 +36,17 @@ final class LiveOutputs: Sendable {
 
     private let state = Mutex(State())
     private let settings: OutputSettings
+    /// The number of outputs of the DNS log, which have their part of the memory for queues.
+    private let dnsCount: Int
 
     /// Begins without outputs.
-    init(_ settings: OutputSettings) {
+    ///
+    /// - Parameters:
+    ///   - settings: the settings of all outputs.
+    ///   - dnsCount: the number of outputs of the DNS log.
+    init(_ settings: OutputSettings, beside dnsCount: Int = 0) {
         self.settings = settings
+        self.dnsCount = dnsCount
     }
 
     /// The present outputs, in the order in which they were configured.
@@ -47,6 +54,11 @@ final class LiveOutputs: Sendable {
 
     /// The present outputs, without their configurations, followed by those of the DNS log.
     var outputs: [Output] { state.withLock { $0.places.map(\.output) + $0.dns } }
+
+    /// The present outputs of flow records.
+    ///
+    /// Only they take part in commits: a later run does not make lines of the DNS log again.
+    var ofRecords: [Output] { places.map(\.output) }
 
     /// The outputs of the DNS log.
     var dns: [Output] { state.withLock { $0.dns } }
@@ -71,7 +83,7 @@ final class LiveOutputs: Sendable {
     /// - Throws: the reason why one of them cannot be opened.
     func open(_ configurations: [OutputConfiguration], after lastFlush: BatchOrigin?) throws(AgentError) {
         for configuration in configurations {
-            let output = try settings.open(configuration, of: configurations.count, after: lastFlush)
+            let output = try settings.open(configuration, of: configurations.count + dnsCount, after: lastFlush)
             state.withLock { $0.places.append(Place(configuration: configuration, output: output)) }
         }
     }
@@ -107,7 +119,7 @@ final class LiveOutputs: Sendable {
     /// Opens the outputs of the DNS log.
     func openDNS(_ configurations: [OutputConfiguration]) throws(AgentError) {
         for configuration in configurations {
-            let output = try settings.open(configuration, of: configurations.count)
+            let output = try settings.open(configuration, of: places.count + dnsCount)
             state.withLock { $0.dns.append(output) }
         }
     }
@@ -123,7 +135,8 @@ final class LiveOutputs: Sendable {
         for configuration in configurations
         where !current.contains(where: { $0.configuration.specification == configuration.specification }) {
             do throws(AgentError) {
-                opened[configuration.specification] = try settings.open(configuration, of: configurations.count)
+                let count = configurations.count + dnsCount
+                opened[configuration.specification] = try settings.open(configuration, of: count)
             } catch {
                 for output in opened.values { output.stop(by: .now) }
                 throw error
@@ -179,7 +192,7 @@ final class LiveOutputs: Sendable {
         of exchange: OutputExchange,
         _ faults: inout [String]
     ) throws(AgentError) -> Place {
-        let count = exchange.configurations.count
+        let count = exchange.configurations.count + dnsCount
         do throws(AgentError) {
             return Place(configuration: configuration, output: try settings.open(configuration, of: count))
         } catch {

@@ -214,8 +214,9 @@ struct RunCommand: ParsableCommand {
     }
 
     private func dnsConfigurations() throws -> [OutputConfiguration] {
+        let defaults = try output.defaults()
         do {
-            return try dnsOutputs.map { try OutputConfiguration(ofLines: $0) }
+            return try dnsOutputs.map { try OutputConfiguration(ofLines: $0, defaults: defaults) }
         } catch {
             throw ValidationError("--dns-output: \(error)")
         }
