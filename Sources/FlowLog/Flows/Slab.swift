@@ -14,7 +14,7 @@ struct Slab<Element> {
     /// The value under a number in use.
     subscript(number: UInt32) -> Element {
         // Values of hundreds of bytes are read and changed in place, a few bytes at a time.
-        _read { yield elements[Int(number)] }
+        _read { yield elements.span[Int(number)] }
         _modify { yield &elements[Int(number)] }
     }
 

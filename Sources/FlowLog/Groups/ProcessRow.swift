@@ -49,15 +49,22 @@ struct ProcessRow {
     }
 
     /// Whether all flows of a group's report count for the row.
-    func isAll(of report: borrowing GroupReport) -> Bool {
+    @inline(__always)
+    private func isAll(of report: borrowing GroupReport) -> Bool {
         kept != 0 && part.counts.total == report.counts.total && part.traffic == report.traffic
             && part.drops?.inbound == report.drops?.inbound && part.drops?.outbound == report.drops?.outbound
     }
 
-    /// Adds the properties of the row to the record of a group all of whose flows count for it.
-    func complete(_ record: inout FlowRecord) {
+    /// Adds the properties of the row to the record of its group if all flows of the group count for it.
+    ///
+    /// Nothing of the row changes: it is used in place, because a copy of its hundreds of bytes costs more than this.
+    ///
+    /// - Returns: false if the group has other rows, or flows without a known process.
+    mutating func completes(_ record: inout FlowRecord, of report: borrowing GroupReport) -> Bool {
+        guard next == ProcessRows.none, isAll(of: report) else { return false }
         record.take(part.sockets)
-        record.processes = keptProcesses
+        record.processes = kept == 1 ? first.map { FlowProcesses($0) } : keptProcesses
+        return true
     }
 
     /// Clears the counts of the interval, and removes processes without active flows.

@@ -177,7 +177,7 @@ extension ProcessRows {
     ///   - report: the group's report.
     ///   - group: the group's number.
     ///   - emit: takes each record.
-    func emit(
+    mutating func emit(
         _ record: inout FlowRecord,
         of report: borrowing GroupReport,
         as group: UInt32,
@@ -188,10 +188,7 @@ extension ProcessRows {
             if let sockets = unowned.isEmpty ? nil : unowned[group] { record.take(sockets) }
             return emit(record)
         }
-        if rows[first].next == Self.none, rows[first].isAll(of: report) {
-            rows[first].complete(&record)
-            return emit(record)
-        }
+        if rows[first].completes(&record, of: report) { return emit(record) }
         for part in parts(of: report, as: group) { emit(record.divided(to: part)) }
     }
 
