@@ -10,6 +10,7 @@
  * host's own packets leave.
  */
 #include "account.h"
+#include "datagram_sender.h"
 #include "map.h"
 #include "owner.h"
 #include "ring_share.h"
@@ -24,13 +25,13 @@ SHARED_ARRAY_MAP(datagram_shares, struct weir_ring_share, WEIR_MAX_INTERFACES);
 SEC("cgroup/sock_create")
 int weir_datagram_create(struct bpf_sock *sk)
 {
-	struct weir_socket_owner *owner;
+	struct weir_socket_storage *storage;
 
 	if (sk->protocol != IPPROTO_UDP || sk->type != SOCK_DGRAM)
 		return SOCKET_IS_GOOD;
-	owner = place_of_owner(sk);
-	if (owner)
-		own(owner, (struct task_struct *)bpf_get_current_task());
+	storage = storage_of(sk);
+	if (storage)
+		own(&storage->owner, (struct task_struct *)bpf_get_current_task());
 	return SOCKET_IS_GOOD;
 }
 
@@ -72,17 +73,12 @@ static __always_inline bool describe(struct __sk_buff *skb, __u32 offset,
 	return true;
 }
 
-/* The owner of the socket that has sent a packet from a port; a tunnel's packet has the inner one's. */
-static __always_inline struct weir_socket_owner *owner_of(struct __sk_buff *skb, __u16 port)
+/* What the socket stores that has sent a packet from a port. */
+static __always_inline struct weir_socket_storage *sender_storage(struct __sk_buff *skb, __u16 port)
 {
-	struct bpf_sock *sk = skb->sk;
+	struct bpf_sock *sk = datagram_sender(skb, port);
 
-	if (!sk)
-		return NULL;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk || sk->protocol != IPPROTO_UDP || sk->src_port != port)
-		return NULL;
-	return bpf_sk_storage_get(&socket_owners, sk, NULL, 0);
+	return sk ? known_storage_of(sk) : NULL;
 }
 
 static __always_inline void post(const struct weir_socket *socket, __u32 position)
@@ -106,7 +102,7 @@ static __always_inline void post(const struct weir_socket *socket, __u32 positio
 static __noinline int report_owner(struct __sk_buff *skb, int direction)
 {
 	struct weir_socket socket = { .ifindex = skb->ifindex };
-	struct weir_socket_owner *owner;
+	struct weir_socket_storage *storage;
 	struct weir_account *account;
 	__u32 position;
 	bool is_workload;
@@ -119,10 +115,10 @@ static __noinline int report_owner(struct __sk_buff *skb, int direction)
 		return 0;
 	if (!describe(skb, account->link_header == WEIR_LINK_NONE ? 0 : ETH_HLEN, &socket))
 		return 0;
-	owner = owner_of(skb, bpf_ntohs(socket.local_port));
-	if (!owner || !owner->process)
+	storage = sender_storage(skb, bpf_ntohs(socket.local_port));
+	if (!storage || !storage->owner.process)
 		return 0;
-	socket.owner = *owner;
+	socket.owner = storage->owner;
 	socket.flags = WEIR_SOCKET_IS_DATAGRAM | (is_workload ? 0 : WEIR_SOCKET_IS_HOST);
 	post(&socket, position);
 	return 0;

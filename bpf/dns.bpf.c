@@ -11,6 +11,7 @@
  */
 #include "account.h"
 #include "datagram_call.h"
+#include "datagram_sender.h"
 #include "map.h"
 #include "ring_share.h"
 
@@ -21,13 +22,13 @@ RING_MAP(dns_messages, WEIR_DNS_RING);
 
 SHARED_ARRAY_MAP(dns_shares, struct weir_ring_share, WEIR_MAX_INTERFACES);
 
-ARRAY_MAP(dns_asked, struct weir_dns_asked, WEIR_MAX_INTERFACES);
+ARRAY_MAP(dns_asked, struct weir_dns_asked, WEIR_DNS_CLIENTS);
 
-/* Stores the port of a query; returns whether the port of a response is stored and recent. */
-static __always_inline bool is_asked(const struct weir_dns_message *message, __u32 position,
+/* Stores the port of a client's query; returns whether the port of a response is stored and recent. */
+static __always_inline bool is_asked(const struct weir_dns_message *message, __u32 client,
 				     bool is_query)
 {
-	struct weir_dns_asked *asked = bpf_map_lookup_elem(&dns_asked, &position);
+	struct weir_dns_asked *asked = bpf_map_lookup_elem(&dns_asked, &client);
 	__u16 port = bpf_ntohs(is_query ? message->source_port : message->destination_port);
 	__u16 time = message->time >> WEIR_DNS_TIME_SHIFT;
 	__u32 *known, next, earlier;
@@ -117,17 +118,28 @@ static __always_inline __u32 describe(struct __sk_buff *skb, __u32 offset,
 	return offset + sizeof(udp);
 }
 
+/*
+ * Whether this host itself has sent a query through its interface. Another sender below it, such as a
+ * macvlan's pod, may have forged the address of this host; it needs a raw socket to do so.
+ */
+static __always_inline bool is_of_host(struct __sk_buff *skb, const struct weir_dns_message *query)
+{
+	return !query->arrival && datagram_sender(skb, bpf_ntohs(query->source_port));
+}
+
 /* Whether the message belongs to the client behind the interface. */
-static __always_inline bool is_clients(const struct weir_dns_message *message, bool is_workload,
+static __always_inline bool is_clients(struct __sk_buff *skb,
+				       const struct weir_dns_message *message, bool is_workload,
 				       __u32 position)
 {
 	bool is_query = (message->direction == WEIR_INGRESS) == is_workload;
 	__be16 port = is_query ? message->destination_port : message->source_port;
 
-	/* A message that this host forwards is not its own. */
-	if (!is_workload && is_query && message->arrival)
+	if (port != bpf_htons(WEIR_DNS_PORT))
 		return false;
-	return port == bpf_htons(WEIR_DNS_PORT) && is_asked(message, position, is_query);
+	if (!is_workload && is_query && !is_of_host(skb, message))
+		return false;
+	return is_asked(message, is_workload ? position : WEIR_DNS_CLIENT_HOST, is_query);
 }
 
 /* A function of its own: it needs stack and registers apart from those of the counting. */
@@ -147,7 +159,8 @@ static __noinline int copy_message(struct __sk_buff *skb, int direction)
 	if (!account)
 		return 0;
 	offset = describe(skb, account->link_header == WEIR_LINK_NONE ? 0 : ETH_HLEN, &message);
-	if (!offset || !is_clients(&message, account->flags & WEIR_INTERFACE_IS_WORKLOAD, position))
+	if (!offset ||
+	    !is_clients(skb, &message, account->flags & WEIR_INTERFACE_IS_WORKLOAD, position))
 		return 0;
 	share = bpf_map_lookup_elem(&dns_shares, &position);
 	if (!share)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The owner of a socket: the process that has made, connected or opened it, and its cgroup.
+ * The owner of a socket: the process that has made, connected or opened it, and its cgroup. The socket
+ * stores it.
  */
 #ifndef WEIR_OWNER_H
 #define WEIR_OWNER_H
@@ -18,7 +19,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
 	__type(key, int);
-	__type(value, struct weir_socket_owner);
+	__type(value, struct weir_socket_storage);
 } socket_owners SEC(".maps");
 
 /* Sockets that found no room in the map, owners that found none in the socket, and last reports that
@@ -34,15 +35,21 @@ static __always_inline void count_loss(void)
 		__sync_fetch_and_add(losses, 1);
 }
 
-/* The place for the owner in a socket, made if there is none; NULL if the kernel has no memory for it. */
-static __always_inline struct weir_socket_owner *place_of_owner(void *sk)
+/* The storage of a socket, made if there is none; NULL if the kernel has no memory for it. */
+static __always_inline struct weir_socket_storage *storage_of(void *sk)
 {
-	struct weir_socket_owner *owner =
+	struct weir_socket_storage *storage =
 		bpf_sk_storage_get(&socket_owners, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 
-	if (!owner)
+	if (!storage)
 		count_loss();
-	return owner;
+	return storage;
+}
+
+/* The storage of a socket that has one; NULL otherwise. */
+static __always_inline struct weir_socket_storage *known_storage_of(void *sk)
+{
+	return bpf_sk_storage_get(&socket_owners, sk, NULL, 0);
 }
 
 static __always_inline void own(struct weir_socket_owner *owner, struct task_struct *task)

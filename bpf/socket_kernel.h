@@ -132,5 +132,6 @@ struct bpf_iter__task_file {
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_MPTCP 262
 
 #endif

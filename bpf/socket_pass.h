@@ -38,16 +38,19 @@ static __always_inline bool post(const struct weir_socket_report *report, __u64 
  *
  * A global function, because the verifier then checks it once.
  */
-__noinline int visit_socket(__u64 key, struct weir_socket_pass *pass)
+__noinline int visit_socket(__u32 place, struct weir_socket_pass *pass)
 {
-	struct socket_state *state = socket_entry(key);
+	struct socket_state *state = socket_at_place(place);
 	struct weir_socket_report report = {};
 	struct socket_values now = {};
 	struct tcp_sock *tp;
+	__u64 key, cookie;
 	__u32 activity;
-	__u64 cookie;
 
 	if (!pass || !state || state->pass == pass->number)
+		return 0;
+	key = *(volatile __u64 *)&state->address;
+	if (!key)
 		return 0;
 	tp = socket_at(key);
 	cookie = state->cookie;
@@ -61,7 +64,7 @@ __noinline int visit_socket(__u64 key, struct weir_socket_pass *pass)
 	}
 	if (activity == state->activity && !(pass->reports && state->has_news))
 		return 0;
-	if (place((struct sock *)key, &state->socket) != PLACE_FOUND ||
+	if (find_place((struct sock *)key, &state->socket) != PLACE_FOUND ||
 	    !socket_reports_here(&state->socket))
 		return 0;
 	look_at(tp, SOCKET_IS_TYPED, &now);
@@ -91,20 +94,19 @@ __noinline int visit_socket(__u64 key, struct weir_socket_pass *pass)
 	return 0;
 }
 
-static long visit_group(void *map, __u32 *index, struct socket_group *group,
-			struct weir_socket_pass *pass)
+static long visit_group(void *map, __u32 *index, __u64 *group, struct weir_socket_pass *pass)
 {
-	(void)map, (void)index;
-	if (!group->used)
+	(void)map;
+	if (!*group)
 		return 0;
 	for (__u32 i = 0; i < SOCKETS_A_GROUP; i++) {
 		bool is_full;
 
-		if (!(group->used >> i & 1))
+		if (!(*group >> i & 1))
 			continue;
 		is_full = bpf_ringbuf_query(&socket_reports, BPF_RB_AVAIL_DATA) >=
 			  WEIR_SOCKET_RING / 2;
-		if (is_full || visit_socket(group->sockets[i], pass)) {
+		if (is_full || visit_socket(*index * SOCKETS_A_GROUP + i, pass)) {
 			pass->has_more = 1;
 			return 1;
 		}

@@ -60,8 +60,17 @@ enum placement {
 	PLACE_FOUND, /* interface and addresses are set */
 };
 
+/* Takes the interface at which a connection was placed earlier, whose route is dead by now. */
+static __always_inline void place_again(struct sock *sk, struct weir_socket *socket, __u32 ifindex,
+					__u32 flags)
+{
+	keep_addresses(sk, socket);
+	socket->flags |= flags;
+	socket->ifindex = ifindex;
+}
+
 /* Finds the interface and the addresses of a socket that has both ends. */
-static __always_inline enum placement place(struct sock *sk, struct weir_socket *socket)
+static __always_inline enum placement find_place(struct sock *sk, struct weir_socket *socket)
 {
 	struct net_device *device, *peer;
 	__u32 flags = 0;

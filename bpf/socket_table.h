@@ -2,9 +2,8 @@
 /*
  * The sockets that are kept, and the share of each interface in them and in the ring of reports.
  *
- * An entry is found by the address of its socket, in a hash map. A pass over all sockets finds their
- * addresses in groups of 64, with one bit for each place in use: to walk the buckets of the hash map
- * would take 0.8 ms, however few sockets there are.
+ * The entries are in an array, which a pass reads in order; a bit for each of its places says which are
+ * in use. Events of sockets find the place of an entry in a hash map, by the address of its socket.
  */
 #ifndef WEIR_SOCKET_TABLE_H
 #define WEIR_SOCKET_TABLE_H
@@ -19,9 +18,10 @@
 #include "owner.h"
 #include "ring_share.h"
 
-/* The state that is kept of a socket: with the kernel's own part of an entry, at most 256 bytes. */
+/* What is kept of a socket. */
 struct socket_state {
-	__u64 cookie;
+	__u64 address; /* of the socket; 0: the place is free, or the entry is not complete */
+	__u64 cookie; /* distinguishes sockets that follow each other at one address */
 	struct weir_socket socket;
 	struct weir_socket_gauges gauges; /* samples that are not reported yet */
 	__u32 retransmissions; /* the socket's counts when it was reported last */
@@ -30,21 +30,24 @@ struct socket_state {
 	__u32 timeouts; /* not reported yet */
 	__u32 oldest; /* the first byte that was not acknowledged when it was looked at last */
 	__u32 pass; /* the last one that has looked at it */
-	__u32 place; /* in the groups; SOCKET_NO_PLACE: passes do not find it */
+	__u32 place; /* its index */
 	__u16 share; /* the index of the share that it counts for */
 	__u8 backoff; /* the socket's gauge of timeouts when it was looked at last */
 	__u8 has_news; /* it was active since its last report */
 };
 
-WEIR_ASSERT(sizeof(struct socket_state) <= 192);
+/* Three cache lines. */
+WEIR_ASSERT(sizeof(struct socket_state) == 192);
 
-/* By the socket's address; the cookie distinguishes sockets that follow each other at one address. */
+ARRAY_MAP(socket_states, struct socket_state, WEIR_MAX_SOCKETS);
+
+/* The place of an entry, by the address of its socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, WEIR_MAX_SOCKETS);
 	__type(key, __u64);
-	__type(value, struct socket_state);
+	__type(value, __u32);
 } sockets SEC(".maps");
 
 /* ---- Shares ----------------------------------------------------------------------------- */
@@ -114,34 +117,33 @@ static __always_inline void socket_share_leave(__u32 position, struct socket_use
 		__sync_fetch_and_sub(&use->kept, 1);
 }
 
-/* Counts one socket more of an interface; false if it has used up its share. */
+/*
+ * Counts one socket more of an interface; false if it has used up its share. The shares that belong to no
+ * interface get no more than what is reserved for them: any pod's connections may be in them.
+ */
 static __always_inline bool socket_share_enter(__u32 position, struct socket_use *use)
 {
 	struct weir_socket_share *share = socket_share(position);
+	__u64 used = position < WEIR_MAX_INTERFACES ? use->kept : WEIR_MAX_SOCKETS;
 
-	if (!share || !has_room(&share->kept, 1, use->kept, WEIR_MAX_SOCKETS))
+	if (!share || !has_room(&share->kept, 1, used, WEIR_MAX_SOCKETS))
 		return false;
 	__sync_fetch_and_add(&share->kept.bytes, 1);
 	__sync_fetch_and_add(&use->kept, 1);
 	return true;
 }
 
-/* ---- Groups ----------------------------------------------------------------------------- */
+/* ---- Places ----------------------------------------------------------------------------- */
 
 #define SOCKETS_A_GROUP 64
-/* Twice as many places as sockets, so that a search for a free one ends soon. */
-#define SOCKET_GROUPS (2 * WEIR_MAX_SOCKETS / SOCKETS_A_GROUP)
+#define SOCKET_GROUPS (WEIR_MAX_SOCKETS / SOCKETS_A_GROUP)
 #define SOCKET_NO_PLACE (~0U)
 /* Groups that are searched for a free place: in order, then at random. */
 #define NEXT_GROUPS 2
 #define RANDOM_GROUPS 8
 
-struct socket_group {
-	__u64 used; /* a bit for each place */
-	__u64 sockets[SOCKETS_A_GROUP]; /* their addresses */
-};
-
-ARRAY_MAP(socket_groups, struct socket_group, SOCKET_GROUPS);
+/* A bit for each place of a group of 64: whether it is in use. */
+ARRAY_MAP(socket_groups, __u64, SOCKET_GROUPS);
 
 /* The number of the lowest bit that is set. */
 static __always_inline __u32 lowest_bit(__u64 bits)
@@ -156,19 +158,18 @@ static __always_inline __u32 lowest_bit(__u64 bits)
 /* Takes a free place of a group; SOCKET_NO_PLACE if there is none, or another CPU was faster. */
 static __always_inline __u32 group_take(__u32 index)
 {
-	struct socket_group *group;
-	__u64 used;
+	__u64 *group, used;
 	__u32 bit;
 
 	index &= SOCKET_GROUPS - 1;
 	group = bpf_map_lookup_elem(&socket_groups, &index);
 	if (!group)
 		return SOCKET_NO_PLACE;
-	used = *(volatile __u64 *)&group->used;
+	used = *(volatile __u64 *)group;
 	if (!~used)
 		return SOCKET_NO_PLACE;
 	bit = lowest_bit(~used) & (SOCKETS_A_GROUP - 1);
-	if (__sync_fetch_and_or(&group->used, 1ULL << bit) & 1ULL << bit)
+	if (__sync_fetch_and_or(group, 1ULL << bit) & 1ULL << bit)
 		return SOCKET_NO_PLACE;
 	return index * SOCKETS_A_GROUP + bit;
 }
@@ -194,43 +195,42 @@ __noinline __u32 socket_place_take(void)
 	return place;
 }
 
-/* Sets the socket of a place that was taken; a pass that is faster finds no socket there, or a former one. */
-static __always_inline void socket_place_set(__u32 place, __u64 socket)
-{
-	__u32 index = place / SOCKETS_A_GROUP;
-	struct socket_group *group;
-
-	group = bpf_map_lookup_elem(&socket_groups, &index);
-	if (group)
-		group->sockets[place % SOCKETS_A_GROUP] = socket;
-}
-
 static __always_inline void socket_place_leave(__u32 place)
 {
 	__u32 index = place / SOCKETS_A_GROUP;
-	struct socket_group *group;
+	__u64 *group = bpf_map_lookup_elem(&socket_groups, &index);
 
-	group = bpf_map_lookup_elem(&socket_groups, &index);
 	if (group)
-		__sync_fetch_and_and(&group->used, ~(1ULL << (place % SOCKETS_A_GROUP)));
+		__sync_fetch_and_and(group, ~(1ULL << (place % SOCKETS_A_GROUP)));
 }
 
 /* ---- Entries ---------------------------------------------------------------------------- */
 
+static __always_inline struct socket_state *socket_at_place(__u32 place)
+{
+	return bpf_map_lookup_elem(&socket_states, &place);
+}
+
 static __always_inline struct socket_state *socket_entry(__u64 key)
 {
-	return bpf_map_lookup_elem(&sockets, &key);
+	__u32 *place = bpf_map_lookup_elem(&sockets, &key);
+	struct socket_state *state;
+
+	if (!place)
+		return NULL;
+	state = socket_at_place(*place);
+	return state && state->address == key ? state : NULL;
 }
 
 /* Removes an entry; another CPU may have done so already. */
-static __always_inline void socket_leave(__u64 key, const struct socket_state *state)
+static __always_inline void socket_leave(__u64 key, struct socket_state *state)
 {
 	__u32 place = state->place, share = state->share;
 
-	if (bpf_map_delete_elem(&sockets, &key))
+	if (__sync_val_compare_and_swap(&state->address, key, 0) != key)
 		return;
-	if (place != SOCKET_NO_PLACE)
-		socket_place_leave(place);
+	bpf_map_delete_elem(&sockets, &key);
+	socket_place_leave(place);
 	socket_share_leave(share, socket_use_now());
 }
 
@@ -245,6 +245,23 @@ static __always_inline struct socket_state *socket_entry_of(__u64 key, __u64 coo
 	return NULL;
 }
 
+/* Puts a state into a place that was taken; false if the kernel has no memory for it. */
+static __always_inline bool socket_put(__u64 key, __u32 place, struct socket_state *state)
+{
+	struct socket_state *entry = socket_at_place(place);
+
+	state->place = place;
+	state->address = 0;
+	if (!entry)
+		return false;
+	*entry = *state;
+	if (bpf_map_update_elem(&sockets, &key, &place, BPF_NOEXIST))
+		return false;
+	/* The entry is complete: all of it is visible before its address is. */
+	__sync_lock_test_and_set(&entry->address, key);
+	return true;
+}
+
 /*
  * Makes an entry for a socket that has none; false if its share is used up. Sockets whose reports are not
  * used have a share of their own: the role of an interface may still change.
@@ -253,6 +270,7 @@ static __always_inline bool socket_enter(__u64 key, struct socket_state *state)
 {
 	struct socket_use *use = socket_use_now();
 	struct weir_account *account;
+	__u32 place;
 
 	if (!use)
 		return false;
@@ -263,14 +281,13 @@ static __always_inline bool socket_enter(__u64 key, struct socket_state *state)
 		count_loss();
 		return false;
 	}
-	state->place = socket_place_take();
-	if (!bpf_map_update_elem(&sockets, &key, state, BPF_NOEXIST)) {
-		socket_place_set(state->place, key);
-		return true;
+	place = socket_place_take();
+	if (place != SOCKET_NO_PLACE) {
+		if (socket_put(key, place, state))
+			return true;
+		socket_place_leave(place);
 	}
 	count_loss();
-	if (state->place != SOCKET_NO_PLACE)
-		socket_place_leave(state->place);
 	socket_share_leave(state->share, use);
 	return false;
 }

@@ -14,6 +14,7 @@
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
+#include <linux/errno.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
@@ -44,6 +45,53 @@ static __always_inline bool post_last(const struct weir_socket_report *report)
 	return true;
 }
 
+/* ---- Older listeners of MPTCP ----------------------------------------------------------- */
+
+/*
+ * A listener of MPTCP listens by a TCP socket that no file has, so that the iterator over files cannot
+ * store an owner in it. The connections that it accepts find the owner here.
+ */
+struct listener {
+	__u32 netns; /* inode number */
+	__u16 port;
+	__u16 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, struct listener);
+	__type(value, struct weir_socket_owner);
+} older_listeners SEC(".maps");
+
+static __always_inline struct listener listener_of(struct sock *sk)
+{
+	struct listener listener = {
+		.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum),
+		.port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport),
+	};
+
+	return listener;
+}
+
+/* The storage of a socket that is being established; an accepted one may have an older listener of MPTCP. */
+static __always_inline struct weir_socket_storage *adopted_storage_of(struct sock *sk)
+{
+	struct weir_socket_storage *storage = known_storage_of(sk);
+	struct weir_socket_owner *owner;
+	struct listener listener;
+
+	if (storage)
+		return storage;
+	listener = listener_of(sk);
+	owner = bpf_map_lookup_elem(&older_listeners, &listener);
+	storage = owner ? storage_of(sk) : NULL;
+	if (storage)
+		storage->owner = *owner;
+	return storage;
+}
+
 /* ---- Life of a connection --------------------------------------------------------------- */
 
 /*
@@ -55,14 +103,15 @@ static __always_inline bool post_last(const struct weir_socket_report *report)
 static __always_inline void keep_owner(struct sock *sk, bool connects)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	struct weir_socket_owner *owner = place_of_owner(sk);
+	struct weir_socket_storage *storage = storage_of(sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u32 lost = tp ? tp->lost : 0;
 	struct socket_state state = {};
 
-	if (owner) {
-		own(owner, task);
-		owner->lost = lost;
+	if (storage) {
+		own(&storage->owner, task);
+		storage->lost = lost;
+		storage->ifindex = 0;
 	} else if (connects) {
 		own(&state.socket.owner, task);
 		state.lost = lost;
@@ -73,33 +122,37 @@ static __always_inline void keep_owner(struct sock *sk, bool connects)
 }
 
 /* The state of a connection of which nothing was reported yet. */
-static __always_inline void begin(struct sock *sk, struct socket_state *state)
+static __always_inline void begin(struct sock *sk, const struct weir_socket_storage *storage,
+				  struct socket_state *state)
 {
-	struct weir_socket_owner *owner = bpf_sk_storage_get(&socket_owners, sk, NULL, 0);
-
-	if (owner) {
-		state->socket.owner = *owner;
-		state->lost = owner->lost;
+	if (storage) {
+		state->socket.owner = storage->owner;
+		state->lost = storage->lost;
 	}
 	state->cookie = bpf_get_socket_cookie(sk);
 }
 
-/* Enters a socket whose connection is being established, or a SYN of which was lost. */
-static __always_inline void enter(struct sock *sk, __u32 flags)
+/* Enters a socket whose connection is being established, or that sends a segment again. */
+static __always_inline void enter(struct sock *sk, struct weir_socket_storage *storage, __u32 flags)
 {
 	struct socket_state state = { .socket.flags = flags };
 	struct socket_state *former;
 
-	begin(sk, &state);
+	begin(sk, storage, &state);
 	former = socket_entry_of((__u64)sk, state.cookie);
 	if (former) {
 		former->socket.flags |= flags;
-		if (place(sk, &former->socket) == PLACE_ELSEWHERE)
+		if (find_place(sk, &former->socket) == PLACE_ELSEWHERE)
 			socket_leave((__u64)sk, former);
 		return;
 	}
-	if (place(sk, &state.socket) != PLACE_ELSEWHERE)
-		socket_enter((__u64)sk, &state);
+	if (find_place(sk, &state.socket) == PLACE_ELSEWHERE || socket_enter((__u64)sk, &state))
+		return;
+	/* Its route may be dead when it ends. */
+	if (storage) {
+		storage->ifindex = state.socket.ifindex;
+		storage->flags = state.socket.flags & WEIR_SOCKET_IS_HOST;
+	}
 }
 
 /* Reports what is new of a connection that ends. */
@@ -112,7 +165,7 @@ static __always_inline void report_last(struct sock *sk, struct tcp_sock *tp,
 
 	note_timeouts(tp, state);
 	look_at(tp, true, &now);
-	if (place(sk, &state->socket) != PLACE_FOUND || !socket_reports_here(&state->socket))
+	if (find_place(sk, &state->socket) != PLACE_FOUND || !socket_reports_here(&state->socket))
 		return;
 	if (activity != state->activity) {
 		sample(state, &now);
@@ -133,21 +186,39 @@ static __always_inline void report_last(struct sock *sk, struct tcp_sock *tp,
  */
 static __always_inline void end(struct sock *sk, struct tcp_sock *tp, bool was_established)
 {
+	struct weir_socket_storage *storage = known_storage_of(sk);
 	struct socket_state unkept = {};
 	struct socket_state *state;
 
-	begin(sk, &unkept);
+	begin(sk, storage, &unkept);
 	state = socket_entry_of((__u64)sk, unkept.cookie);
 	if (state) {
 		report_last(sk, tp, state);
 		socket_leave((__u64)sk, state);
 		return;
 	}
-	if (!unkept.socket.owner.process)
+	if (!storage || !storage->owner.process)
 		return;
 	if (was_established)
 		unkept.socket.flags = WEIR_SOCKET_HAS_SAMPLE;
+	if (find_place(sk, &unkept.socket) == PLACE_UNKNOWN && storage->ifindex)
+		place_again(sk, &unkept.socket, storage->ifindex, storage->flags);
 	report_last(sk, tp, &unkept);
+}
+
+/*
+ * A program of its own: while a process runs it, the kernel does not run it again on that CPU for the
+ * connections that packets establish and end.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int weir_socket_owner(unsigned long long *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	int next = (int)ctx[2];
+
+	if (sk->sk_protocol == IPPROTO_TCP && (next == TCP_SYN_SENT || next == TCP_LISTEN))
+		keep_owner(sk, next == TCP_SYN_SENT);
+	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -159,11 +230,9 @@ int weir_socket_state(unsigned long long *ctx)
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	if (next == TCP_SYN_SENT || next == TCP_LISTEN) {
-		keep_owner(sk, next == TCP_SYN_SENT);
-	} else if (next == TCP_ESTABLISHED) {
-		enter(sk, WEIR_SOCKET_HAS_SAMPLE);
-	} else if (next == TCP_CLOSE && before != TCP_LISTEN) {
+	if (next == TCP_ESTABLISHED) {
+		enter(sk, adopted_storage_of(sk), WEIR_SOCKET_HAS_SAMPLE);
+	} else if (next == TCP_CLOSE && before != TCP_LISTEN && before != TCP_CLOSE) {
 		/* Before the counts are reset, or the socket is destroyed. */
 		tp = bpf_skc_to_tcp_sock(sk);
 		if (tp)
@@ -172,18 +241,48 @@ int weir_socket_state(unsigned long long *ctx)
 	return 0;
 }
 
+/* The end of a socket whose entry is still there, because the kernel did not run the program above. */
+SEC("tp_btf/tcp_destroy_sock")
+int weir_socket_destroy(unsigned long long *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct socket_state *state = socket_entry((__u64)sk);
+	struct tcp_sock *tp;
+
+	if (!state)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp && state->cookie == bpf_get_socket_cookie(sk))
+		report_last(sk, tp, state);
+	socket_leave((__u64)sk, state);
+	return 0;
+}
+
+/* Whether a socket is to be entered that has no entry: the kernel may not have run the program for it. */
+static __always_inline bool is_missed(struct sock *sk, const struct weir_socket_storage *storage)
+{
+	if (sk->__sk_common.skc_state == TCP_SYN_SENT)
+		return true;
+	return storage && storage->owner.process && !storage->ifindex;
+}
+
 SEC("tp_btf/tcp_retransmit_skb")
 int weir_socket_retransmit(unsigned long long *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct weir_socket_storage *storage;
 	struct socket_state *state;
 
 	if (!tp)
 		return 0;
 	state = socket_entry_of((__u64)sk, bpf_get_socket_cookie(sk));
-	if (!state && sk->__sk_common.skc_state == TCP_SYN_SENT) {
-		enter(sk, 0);
+	if (!state) {
+		storage = known_storage_of(sk);
+		if (!is_missed(sk, storage))
+			return 0;
+		enter(sk, storage,
+		      sk->__sk_common.skc_state == TCP_SYN_SENT ? 0 : WEIR_SOCKET_HAS_SAMPLE);
 		state = socket_entry((__u64)sk);
 	}
 	if (state)
@@ -219,15 +318,36 @@ static __always_inline void seed(struct sock *sk, struct task_struct *task, bool
 	state.backoff = BPF_CORE_READ(tp, inet_conn.icsk_retransmits);
 	state.oldest = BPF_CORE_READ(tp, snd_una);
 	state.activity = activity_of(tp, false);
-	if (place(sk, &state.socket) != PLACE_ELSEWHERE)
+	if (find_place(sk, &state.socket) != PLACE_ELSEWHERE)
 		socket_enter((__u64)sk, &state);
+}
+
+/* Stores the owner of a socket that has none: a listener, or one of UDP. */
+static __always_inline void store_owner(struct sock *sk, struct task_struct *task, bool listens)
+{
+	struct weir_socket_storage *storage = storage_of(sk);
+
+	if (!storage || storage->owner.process)
+		return;
+	own(&storage->owner, task);
+	if (listens)
+		storage->lost = BPF_CORE_READ((struct tcp_sock *)sk, lost);
+}
+
+static __always_inline void keep_listener(struct sock *sk, struct task_struct *task)
+{
+	struct listener listener = listener_of(sk);
+	struct weir_socket_owner owner = {};
+
+	own(&owner, task);
+	if (bpf_map_update_elem(&older_listeners, &listener, &owner, BPF_NOEXIST) == -E2BIG)
+		count_loss();
 }
 
 SEC("iter/task_file")
 int weir_socket_seed(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct weir_socket_owner *owner;
 	struct socket_state *former;
 	struct file *file = ctx->file;
 	struct socket *socket;
@@ -240,16 +360,18 @@ int weir_socket_seed(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !has_owner(sk))
+	if (!sk)
 		return 0;
 	now = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP) {
+		if (now == TCP_LISTEN)
+			keep_listener(sk, task);
+		return 0;
+	}
+	if (!has_owner(sk))
+		return 0;
 	if (now == TCP_LISTEN || BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP) {
-		owner = place_of_owner(sk);
-		if (owner && !owner->process) {
-			own(owner, task);
-			if (now == TCP_LISTEN)
-				owner->lost = BPF_CORE_READ((struct tcp_sock *)sk, lost);
-		}
+		store_owner(sk, task, now == TCP_LISTEN);
 		return 0;
 	}
 	if (now == TCP_CLOSE)

@@ -3,9 +3,10 @@ import FlowModel
 /// Queries that wait for their responses.
 ///
 /// A response counts only if the same client sent the query on the same interface moments before; other packets from port
-/// 53 are ignored.
+/// 53 are ignored. All interfaces of the host count as one: a response may arrive through another one than the query left by.
 struct PendingQueries {
     private struct Key: Hashable {
+        /// The interface of a workload; 0 for the host.
         let interface: UInt32
         let client: IPAddress
         let port: UInt16
@@ -15,7 +16,7 @@ struct PendingQueries {
         let question: Int
 
         init(_ packet: DNSPacket, _ message: DNSMessage) {
-            interface = packet.interfaceIndex
+            interface = packet.isHost ? 0 : packet.interfaceIndex
             client = packet.client
             port = packet.clientPort
             server = packet.server

@@ -92,6 +92,59 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// The answer arrives through another interface of the node than the query left by, as with bonds.
+        @Test func copiesAnswersFromOtherUplink() throws {
+            let node = try SocketNode()
+            _ = try VethPair(
+                VethEnd(node.lab.node, interface: "up1", addresses: ["192.0.3.1/24"]),
+                VethEnd(node.outside, interface: "eth1", addresses: ["192.0.3.2/24"])
+            )
+            for interface in ["all", "up1"] {
+                try node.lab.node.setSysctl("net.ipv4.conf.\(interface).rp_filter", "0")
+            }
+            try node.outside.command(["ip", "route", "add", "192.0.2.1/32", "via", "192.0.3.1"])
+            var configuration = DatapathConfiguration(
+                interfaces: InterfaceSelection(include: ["up*"]),
+                tableSlots: 32768
+            )
+            configuration.collects = .dns
+            let monitor = try Monitor(in: node.lab.node, configuration)
+            let exchange = try UDPExchange(
+                from: (node.lab.node, LabAddress("192.0.2.1")),
+                to: (node.outside, LabAddress("192.0.2.2")),
+                Self.query,
+                Self.reply
+            )
+            try monitor.scan()
+            let uplinks = try (node.lab.node.index(of: "up0"), node.lab.node.index(of: "up1"))
+            #expect(monitor.dns.map(\.interfaceIndex) == [uplinks.0, uplinks.1])
+            #expect(monitor.dns.map(\.isResponse) == [false, true])
+            #expect(monitor.dns.allSatisfy { $0.isHost && $0.client == exchange.client })
+            try monitor.stop()
+        }
+
+        /// A sender below the node's interface, such as a macvlan's pod, needs a raw socket to use the node's address.
+        @Test func rawSocketAsksNothingForNode() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: .dns)
+            let query = """
+                import socket, struct
+                message = b"query of at least 12 bytes"
+                udp = struct.pack("!4H", 40000, 53, 8 + len(message), 0) + message
+                ip = struct.pack("!2B3H2BH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0)
+                ip += socket.inet_aton("192.0.2.1") + socket.inet_aton("192.0.2.2")
+                raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+                raw.sendto(ip + udp, ("192.0.2.2", 0))
+                """
+            _ = try node.lab.node.command(["python3", "-c", query])
+            let isCounted = try eventually {
+                try monitor.scan()
+                return monitor.flows.keys.contains { $0.isDNS }
+            }
+            #expect(isCounted && monitor.dns.isEmpty)
+            try monitor.stop()
+        }
+
         /// A copy has at most 1,232 bytes of a message; the flow counts all its bytes.
         @Test(arguments: [12, 128, 129, 512, 513, 1232, 1233, 1472])
         func truncatesLongMessages(size: Int) throws {

@@ -223,12 +223,13 @@ extension KernelTests {
 
         /// The kernel returns the executable of a living process, but not for another process with the same number.
         @Test func findsExecutablesOfLivingProcesses() throws {
-            let finder = try ExecutableFinder(ProcessPrograms.load(paths: true, arguments: false))
+            var finder = try ExecutableFinder(ProcessPrograms.load(paths: true, arguments: false))
             let reader = try SocketReader()
             let listener = try Self.listener(port: 0)
             defer { close(listener) }
-            var (key, owner) = (listener, weir_socket_owner())
-            try #require(bpf_map_lookup_elem(reader.owners.number, &key, &owner) == 0)
+            var (key, storage) = (listener, weir_socket_storage())
+            try #require(bpf_map_lookup_elem(reader.owners.number, &key, &storage) == 0)
+            var owner = storage.owner
             var path = [CChar](repeating: 0, count: 4096)
             try #require(readlink("/proc/self/exe", &path, path.count - 1) > 0)
             let own = path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }

@@ -307,7 +307,7 @@ extension Monitor {
     }
 
     /// Adds sockets that do not exist to those of an interface.
-    fileprivate func addKept(_ count: UInt32, of interface: String) throws {
+    func addKept(_ count: UInt32, of interface: String) throws {
         _ = try share(of: interface) { share in
             share.pointee.kept.bytes += count
             return 0

@@ -318,8 +318,8 @@ extension Doctor {
     /// The memory of the kernel for what is collected beside packets (docs/collect.md), bytes.
     private var collectedMemory: Int {
         let collects = configuration.datapath.collects
-        // The ring, the map and the lists; entries and owners of all sockets that are kept.
-        let sockets = 6 << 20 + Int(WEIR_MAX_SOCKETS) * (256 + 300)
+        // The ring, the entries and the map of their places; places and owners of all sockets that are kept.
+        let sockets = 17 << 20 + Int(WEIR_MAX_SOCKETS) * (64 + 300)
         let parts: [(Collected, bytes: Int)] = [
             ([.tcp, .process], sockets), (.process, 1 << 20), (.processPath, 3 << 19), (.processArguments, 3 << 19),
             (.dns, 3 << 20), (.handshake, configuration.datapath.tableSlots * 17),

@@ -545,8 +545,17 @@ struct weir_socket_owner {
 	__u64 start; /* of the process, ns since boot: distinguishes it from others with the same number */
 	__u64 cgroup; /* its number in the hierarchy of cgroup v2; 0: not known */
 	__u32 process; /* its number (tgid) in the first PID namespace; 0: not known */
-	__u32 lost; /* segments that the socket's earlier connections lost */
+	__u32 pad; /* 0 */
 	char name[16]; /* of its first thread (comm), ends with the first 0 */
+};
+
+/* What a socket itself stores; an accepted socket begins with a copy of its listener's. */
+struct weir_socket_storage {
+	struct weir_socket_owner owner;
+	__u32 lost; /* segments that the socket's earlier connections lost */
+	__u32 ifindex; /* the interface of its connection, which found no room in the table; 0: none */
+	__u32 flags; /* of that connection: WEIR_SOCKET_* */
+	__u32 pad; /* 0 */
 };
 
 /* weir_socket_report.flags */
@@ -632,6 +641,7 @@ struct weir_socket_share {
 #define WEIR_DATAGRAM_RING 262144
 
 WEIR_ASSERT(sizeof(struct weir_socket_owner) == 40);
+WEIR_ASSERT(sizeof(struct weir_socket_storage) == 56);
 WEIR_ASSERT(sizeof(struct weir_socket) == 88);
 WEIR_ASSERT(sizeof(struct weir_socket_gauges) == 56);
 WEIR_ASSERT(sizeof(struct weir_socket_report) == 160);
@@ -708,9 +718,12 @@ struct weir_dns_message {
 /*
  * Ports from which the client on an interface sent queries: port << 16 | time, in units of 2^28 ns
  * (0.27 s). For each value of the low bits there are places for the last few ports, the newest one first.
- * Responses to other ports are not copied, so that a flood of them takes no room of the client. Index:
- * position.
+ * Responses to other ports are not copied, so that a flood of them takes no room of the client. Index: the
+ * position of a workload's interface; one element is that of all interfaces of the host, because the
+ * response may arrive through another one than the query left by (bonds, several routes).
  */
+#define WEIR_DNS_CLIENT_HOST WEIR_MAX_INTERFACES
+#define WEIR_DNS_CLIENTS (WEIR_MAX_INTERFACES + 1)
 #define WEIR_DNS_PORTS 128
 #define WEIR_DNS_PORTS_ALIKE 4
 #define WEIR_DNS_TIME_SHIFT 28

@@ -23,6 +23,7 @@ extension Datapath {
         try endTakeover()
         readSockets()
         readDatagrams()
+        readOlderSockets()
         readDNS()
     }
 

@@ -19,11 +19,17 @@ extension Datapath {
                     onNotice(.olderProcessesUnavailable(reason: reason))
                 }
             }
-            if let reason = reader.olderUnavailable.map({ "\($0)" }) ?? DatapathSurvey.hiddenProcesses {
-                onNotice(.olderSocketsUnavailable(reason: reason))
-            }
         } catch {
             onNotice(.socketsUnavailable(reason: "\(error)"))
+        }
+    }
+
+    /// Finds the sockets that are older than the programs; if that is not possible, sends a notice with the reason.
+    func readOlderSockets() {
+        guard let sockets else { return }
+        sockets.findOlder()
+        if let reason = sockets.olderUnavailable.map({ "\($0)" }) ?? DatapathSurvey.hiddenProcesses {
+            onNotice(.olderSocketsUnavailable(reason: reason))
         }
     }
 
@@ -99,34 +105,44 @@ extension Datapath {
     /// Emits the reports of flows that have begun; keeps the others, or discards them if `isLast`.
     func emitSocketReports(isLast: Bool, _ emit: (FlowBatch) -> Void) {
         guard !socketReports.isEmpty else { return }
+        // Further reports may come while a batch waits for the pipeline.
+        var reports: [weir_socket_report] = []
+        swap(&reports, &socketReports)
+        defer { keep(&reports) }
         var batch = FlowBatch()
-        batch.sockets.reserveCapacity(min(socketReports.count, Self.batchReports))
+        batch.sockets.reserveCapacity(min(reports.count, Self.batchReports))
         // Interfaces that are being detached keep their positions until their last counts are read.
         let places = positionsByIndex
         var later = 0
         var searches: [FlowTableReader.Search?] = []
-        for first in stride(from: 0, to: socketReports.count, by: Self.searchesAtOnce) {
-            let indices = first..<min(first + Self.searchesAtOnce, socketReports.count)
+        for first in stride(from: 0, to: reports.count, by: Self.searchesAtOnce) {
+            let indices = first..<min(first + Self.searchesAtOnce, reports.count)
             if batch.sockets.count + indices.count > Self.batchReports {
                 emit(batch)
                 batch.sockets = []
                 batch.sockets.reserveCapacity(Self.batchReports)
             }
             searches.removeAll(keepingCapacity: true)
-            for index in indices { searches.append(search(for: socketReports[index], places)) }
+            for index in indices { searches.append(search(for: reports[index], places)) }
             for (index, search) in zip(indices, searches) {
-                let report = socketReports[index]
+                let report = reports[index]
                 if let flowID = flowID(of: report, search, places) {
                     batch.sockets.append(FlowSocket(report, of: flowID, by: self))
                 } else if !isLast {
-                    socketReports[later] = report
+                    reports[later] = report
                     later += 1
                 }
             }
         }
-        socketReports.removeLast(socketReports.count - later)
-        if socketReports.capacity > Self.keptReports, later == 0 { socketReports = [] }
+        reports.removeLast(reports.count - later)
         if !batch.isEmpty { emit(batch) }
+    }
+
+    /// Keeps reports for the next time, before those that came meanwhile, or else their memory.
+    private func keep(_ reports: inout [weir_socket_report]) {
+        if reports.isEmpty, !socketReports.isEmpty || reports.capacity > Self.keptReports { return }
+        reports += socketReports
+        swap(&reports, &socketReports)
     }
 
     /// The positions of interfaces, by the kernel's index.
@@ -144,14 +160,19 @@ extension Datapath {
         _ places: [UInt32: Int]
     ) -> UInt32? {
         if let flowID = search.flatMap({ table.flowID(of: $0) }) { return flowID }
-        guard report.isHost, let place = places[report.of.ifindex], roles[place] == .host else { return nil }
+        guard report.isHost, let place = place(of: report, places), roles[place] == .host else { return nil }
         // Packets that this host sends through a bond or VLAN are counted at its lower interfaces.
         return uppers.lowers(of: place).lazy.compactMap { self.search(for: report, at: $0) }
             .compactMap { self.table.flowID(of: $0) }.first
     }
 
     private func search(for report: weir_socket_report, _ places: [UInt32: Int]) -> FlowTableReader.Search? {
-        places[report.of.ifindex].flatMap { search(for: report, at: $0) }
+        place(of: report, places).flatMap { search(for: report, at: $0) }
+    }
+
+    /// The position of the interface that a socket's packets cross; that of its bridge, if only the bridge is watched.
+    private func place(of report: weir_socket_report, _ places: [UInt32: Int]) -> Int? {
+        places[report.of.ifindex] ?? network.links[report.of.ifindex]?.master.flatMap { places[$0] }
     }
 
     private func search(for report: weir_socket_report, at position: Int) -> FlowTableReader.Search? {

@@ -4,7 +4,17 @@ import Glibc
 /// Finds the executables of living processes (weir_process_find in bpf/processes.bpf.c).
 ///
 /// `/proc/PID/exe` is readable only with permission to trace the process, which a run does not have.
+///
+/// Before Linux 6.1 each search looks at all tasks, which may take milliseconds. Searches together take at most a fiftieth of a
+/// core, beside a first second.
 struct ExecutableFinder {
+    /// The longest time that searches may take at once, and their part of the time, as a divisor.
+    private static let longest: Int64 = 1_000_000_000
+    private static let part: UInt64 = 50
+
+    /// The time that searches may take now, ns; CLOCK_MONOTONIC of the last search.
+    private var credit = longest
+    private var lastTime = Datapath.monotonicNow
     private let program: SharedDescriptor
     private let request: SharedDescriptor
 
@@ -18,8 +28,17 @@ struct ExecutableFinder {
 
     /// Returns the path of a process's executable in the process's mount namespace.
     ///
-    /// Returns nil if the process has ended, is in another PID namespace, or has no executable.
-    func path(of owner: weir_socket_owner) -> [UInt8]? {
+    /// Returns nil if the process has ended, is in another PID namespace, or has no executable, and if searches take too long.
+    mutating func path(of owner: weir_socket_owner) -> [UInt8]? {
+        let start = Datapath.monotonicNow
+        credit = min(Self.longest, credit + Int64((start - lastTime) / Self.part))
+        lastTime = start
+        guard credit > 0 else { return nil }
+        defer { credit -= Int64(Datapath.monotonicNow - start) }
+        return search(for: owner)
+    }
+
+    private func search(for owner: weir_socket_owner) -> [UInt8]? {
         var key = owner.process
         var value = weir_process_text()
         value.start = owner.start

@@ -14,6 +14,7 @@ package final class SocketReader {
     private let events: FileDescriptor
     private let reports: FileDescriptor
     private let passProgram: FileDescriptor
+    private let seedProgram: FileDescriptor
     private let losses: MappedMap<UInt64>
     /// The shares of interfaces, by position.
     let shares: MappedMap<weir_socket_share>
@@ -33,7 +34,9 @@ package final class SocketReader {
     let lossMap: FileDescriptor
 
     /// The programs that are attached to tracepoints.
-    private static let tracepoints = ["weir_socket_state", "weir_socket_retransmit"]
+    static let tracepoints = [
+        "weir_socket_owner", "weir_socket_state", "weir_socket_destroy", "weir_socket_retransmit",
+    ]
     /// The shares that are not those of a watched interface.
     private static let otherShares: Set = [Int(WEIR_SOCKET_SHARE_UNWATCHED), Int(WEIR_SOCKET_SHARE_SILENT)]
     /// The maximum number of program runs in one pass; each run may fill half of the ring.
@@ -57,24 +60,35 @@ package final class SocketReader {
     /// Loads the programs for all interfaces, attaches them, and finds the existing sockets.
     ///
     /// - Parameter usesFasterPass: whether sockets are read by plain loads where the kernel can.
-    /// - Throws: ``DatapathError`` if the kernel rejects one of the programs; a failing run of the iterator over files is kept in
-    ///   ``olderUnavailable``.
+    /// - Throws: ``DatapathError`` if the kernel rejects one of the programs.
     package convenience init(usesFasterPass: Bool = true) throws(DatapathError) {
-        try self.init(nil, usesFasterPass: usesFasterPass)
+        try self.init(attaching: Self.tracepoints, usesFasterPass: usesFasterPass)
     }
 
-    /// The same beside a flow counter, whose interfaces have shares, and roles that decide which sockets report.
+    /// The same, and only some of the programs are attached to their tracepoints.
+    convenience init(attaching tracepoints: [String], usesFasterPass: Bool = true) throws(DatapathError) {
+        try self.init(nil, attaching: tracepoints, usesFasterPass: usesFasterPass)
+        findOlder()
+    }
+
+    /// Loads the programs beside a flow counter, whose interfaces have shares, and roles that decide which sockets report.
+    ///
+    /// Existing sockets are found by ``findOlder()``.
     ///
     /// - Parameters:
     ///   - counter: the flow counter.
     ///   - positions: the positions of its interfaces.
-    /// - Throws: as ``init(usesFasterPass:)``.
+    /// - Throws: ``DatapathError`` if the kernel rejects one of the programs.
     convenience init(beside counter: borrowing KernelPrograms, positions: Set<Int>) throws(DatapathError) {
         let (configuration, accounts) = try (counter.configuration, counter.map("accounts"))
         try self.init(Surroundings(configuration: configuration, accounts: accounts, positions: positions))
     }
 
-    private init(_ surroundings: Surroundings?, usesFasterPass: Bool = true) throws(DatapathError) {
+    private init(
+        _ surroundings: Surroundings?,
+        attaching tracepoints: [String] = SocketReader.tracepoints,
+        usesFasterPass: Bool = true
+    ) throws(DatapathError) {
         let object = try Self.load(beside: surroundings)
         owners = try Self.copy(object.map("socket_owners"))
         let map = try object.map("socket_reports")
@@ -84,6 +98,7 @@ package final class SocketReader {
         } else {
             passProgram = try Self.copy(object.program(Self.passName))
         }
+        seedProgram = try Self.copy(object.program("weir_socket_seed"))
         events = FileDescriptor(owning: try checked("wait for the ring of sockets", weir_ring_watch(map)))
         lossMap = try Self.copy(object.map("socket_losses"))
         losses = try MappedMap(descriptor: lossMap.number, name: "socket_losses", count: 1)
@@ -94,14 +109,20 @@ package final class SocketReader {
         )
         try checked("open the ring of sockets", unsafe weir_ring_open(map, Int(WEIR_SOCKET_RING), &ring))
         divide(among: surroundings?.positions ?? [])
-        for name in Self.tracepoints {
+        for name in tracepoints {
             let program = try object.program(name)
             links.append(SharedDescriptor(owning: try checked("attach \(name)", bpf_raw_tracepoint_open(nil, program))))
             attached.append(try SharedDescriptor(copying: program, of: name))
         }
         ownersUnavailable = ownerFailure(of: SOCK_STREAM)
+    }
+
+    /// Finds the sockets that are older than the programs; if that fails, ``olderUnavailable`` has the reason.
+    ///
+    /// Call it once, after the programs for new UDP sockets are attached, too.
+    func findOlder() {
         do throws(DatapathError) {
-            try TaskIterator.run(object.program("weir_socket_seed"))
+            try TaskIterator.run(seedProgram.number)
         } catch {
             olderUnavailable = error
         }
@@ -114,10 +135,10 @@ package final class SocketReader {
     func ownerFailure(of type: __socket_type) -> DatapathError? {
         let socket = FileDescriptor(owning: Glibc.socket(AF_INET, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0))
         guard socket.number >= 0, type != SOCK_STREAM || Self.listens(socket) else { return nil }
-        var (key, owner) = (socket.number, weir_socket_owner())
-        if unsafe bpf_map_lookup_elem(owners.number, &key, &owner) == 0, owner.process != 0 { return nil }
+        var (key, storage) = (socket.number, weir_socket_storage())
+        if unsafe bpf_map_lookup_elem(owners.number, &key, &storage) == 0, storage.owner.process != 0 { return nil }
         // This allocates the same storage as the program, and returns the error if it fails.
-        let result = unsafe bpf_map_update_elem(owners.number, &key, &owner, UInt64(BPF_ANY))
+        let result = unsafe bpf_map_update_elem(owners.number, &key, &storage, UInt64(BPF_ANY))
         guard result < 0 else {
             return .unsuitable(reason: "the kernel does not call the program for new sockets", advice: "")
         }
@@ -214,8 +235,8 @@ package final class SocketReader {
     }
 
     private static let sharedMaps = [
-        "sockets", "socket_groups", "socket_shares", "socket_use", "socket_owners", "socket_losses", "socket_reports",
-        "accounts",
+        "sockets", "socket_states", "socket_groups", "socket_shares", "socket_use", "socket_owners", "socket_losses",
+        "socket_reports", "accounts",
     ]
 
     /// Maps of the flow counter's headers that no program here uses.
