@@ -43,7 +43,7 @@ public final class Datapath {
     /// Finds the servers behind services; nil where there is no connection tracking, or DNS messages are not read.
     var dnsConnections: Conntrack?
     /// DNS messages for the next scan.
-    var dnsPackets: [DNSPacket] = []
+    var dnsMessages: [WaitingMessage] = []
     /// DNS messages that removed interfaces lost.
     var pastMissedDNS: UInt64 = 0
     /// The data that is collected beside packets.

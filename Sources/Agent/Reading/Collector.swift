@@ -257,9 +257,8 @@ struct Collector {
 
     /// Posts a message.
     ///
-    /// While the pipeline is behind, only the overflow ring and the logged packets are read; everything else waits in the flow
-    /// table. When the run ends, the mailbox holds at most one message: the rest of the table is read in less detail if time is
-    /// short.
+    /// While the pipeline is behind, only the rings and the logged packets are read; everything else waits in the flow table.
+    /// When the run ends, the mailbox holds at most one message: the rest of the table is read in less detail if time is short.
     private func post(_ message: Pipeline.Message) {
         let most = plan.hasBegun ? 1 : Int.max
         guard !mailbox.offer(message, mostWaiting: most) else { return }
@@ -267,6 +266,9 @@ struct Collector {
         while !mailbox.offer(message, mostWaiting: most) {
             guard !plan.isOver(.posting) else { return mailbox.insist(message) }
             datapath.drainOverflow()
+            datapath.drainSockets()
+            datapath.drainDatagrams()
+            datapath.drainDNS()
             verdicts?.drain()
             var entry = pollfd(fd: datapath.descriptors.overflow, events: Int16(POLLIN), revents: 0)
             _ = poll(&entry, 1, 1)

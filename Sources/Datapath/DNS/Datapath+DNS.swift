@@ -23,6 +23,12 @@ extension Datapath {
     /// Whether DNS messages are read.
     public var readsDNS: Bool { dns != nil }
 
+    /// A message that waits for a scan, with its payload.
+    struct WaitingMessage {
+        fileprivate let message: weir_dns_message
+        fileprivate let payload: [UInt8]
+    }
+
     /// The maximum number of messages that wait for a scan; later messages stay in the ring until the next scan.
     private static let dnsLimit = 1 << 14
 
@@ -30,21 +36,42 @@ extension Datapath {
     ///
     /// It is -1 if DNS is not read, or if the limit is reached until the next scan.
     public var dnsDescriptor: Int32 {
-        guard let dns, dnsPackets.count < Self.dnsLimit else { return -1 }
+        guard let dns, dnsMessages.count < Self.dnsLimit else { return -1 }
         return dns.descriptor
     }
 
     /// Takes DNS messages before they fill the ring.
     public func drainDNS() {
-        guard let dns, dnsPackets.count < Self.dnsLimit else { return }
-        let places = positionsByIndex
-        var translated: [TranslatedAnswer] = []
+        guard let dns, dnsMessages.count < Self.dnsLimit else { return }
         unsafe dns.drain(positions: positions) { message, payload in
+            dnsMessages.append(WaitingMessage(message: message, payload: unsafe [UInt8](payload)))
+            return dnsMessages.count < Self.dnsLimit
+        }
+    }
+
+    /// Emits the DNS messages so far.
+    func emitDNS(_ emit: (FlowBatch) -> Void) {
+        drainDNS()
+        guard !dnsMessages.isEmpty else { return }
+        var messages: [WaitingMessage] = []
+        swap(&messages, &dnsMessages)
+        var batch = FlowBatch()
+        batch.dns = packets(of: messages)
+        if !batch.dns.isEmpty { emit(batch) }
+    }
+
+    /// The packets of messages whose clients are behind the interfaces.
+    private func packets(of messages: [WaitingMessage]) -> [DNSPacket] {
+        let places = positionsByIndex
+        var packets: [DNSPacket] = []
+        var translated: [TranslatedAnswer] = []
+        for waiting in messages {
+            let message = waiting.message
             guard let place = places[message.ifindex],
-                var packet = unsafe DNSPacket(message, payload, isWorkload: roles[place] == .workload),
+                var packet = DNSPacket(waiting, isWorkload: roles[place] == .workload),
                 // The host's interfaces also pass forwarded messages, whose client is not the host.
                 !packet.isHost || ownAddresses.contains(packet.client)
-            else { return true }
+            else { continue }
             if packet.isResponse {
                 let slot = weir_flow_slot(message, isEgress: Int32(message.direction) == WEIR_EGRESS, position: place)
                 packet.flowID = table.slotIndex(of: slot).map { UInt32($0) }
@@ -52,14 +79,14 @@ extension Datapath {
                     if isAsSent(message, sender) {
                         packet.isForged = isForeign(packet.server, sender)
                     } else {
-                        translated.append(TranslatedAnswer(number: dnsPackets.count, sender: sender))
+                        translated.append(TranslatedAnswer(number: packets.count, sender: sender))
                     }
                 }
             }
-            dnsPackets.append(packet)
-            return dnsPackets.count < Self.dnsLimit
+            packets.append(packet)
         }
-        examine(translated)
+        examine(translated, in: &packets)
+        return packets
     }
 
     /// An answer whose addresses were translated after a workload of this host sent it, such as a service's answer.
@@ -84,36 +111,27 @@ extension Datapath {
     }
 
     /// Marks translated answers as forged if connection tracking had sent the question to another workload.
-    private func examine(_ answers: [TranslatedAnswer]) {
+    private func examine(_ answers: [TranslatedAnswer], in packets: inout [DNSPacket]) {
         guard !answers.isEmpty, let dnsConnections else { return }
-        let connections = dnsConnections.connections(of: answers.map { dnsPackets[$0.number].questionTuple })
+        let connections = dnsConnections.connections(of: answers.map { packets[$0.number].questionTuple })
         for (answer, connection) in zip(answers, connections) {
             guard let server = connection?.reply.source else { continue }
-            dnsPackets[answer.number].isForged = isForeign(server, answer.sender)
+            packets[answer.number].isForged = isForeign(server, answer.sender)
         }
-    }
-
-    /// Emits the DNS messages so far.
-    func emitDNS(_ emit: (FlowBatch) -> Void) {
-        drainDNS()
-        guard !dnsPackets.isEmpty else { return }
-        var batch = FlowBatch()
-        swap(&batch.dns, &dnsPackets)
-        emit(batch)
     }
 }
 
 extension DNSPacket {
     /// Creates a packet from a record of the ring; nil if the client is not behind the interface.
-    @unsafe
-    fileprivate init?(_ message: weir_dns_message, _ payload: UnsafeRawBufferPointer, isWorkload: Bool) {
+    fileprivate init?(_ waiting: Datapath.WaitingMessage, isWorkload: Bool) {
+        let message = waiting.message
         let isResponse = (Int32(message.direction) == WEIR_EGRESS) == isWorkload
         let isIPv4 = message.version == 4
         let source = IPAddress(message.source, isIPv4: isIPv4)
         let destination = IPAddress(message.destination, isIPv4: isIPv4)
         let serverPort = isResponse ? message.source_port : message.destination_port
         guard UInt16(bigEndian: serverPort) == UInt16(WEIR_DNS_PORT) else { return nil }
-        unsafe self.init(
+        self.init(
             interfaceIndex: message.ifindex,
             isHost: !isWorkload,
             client: isResponse ? destination : source,
@@ -121,7 +139,7 @@ extension DNSPacket {
             server: isResponse ? source : destination,
             isResponse: isResponse,
             time: message.time,
-            bytes: [UInt8](payload)
+            bytes: waiting.payload
         )
     }
 }
