@@ -156,6 +156,40 @@ extension KernelTests {
             try monitor.stop()
         }
 
+        /// The rings are read while a batch of a scan waits for the rest of the agent, and nothing of them is lost.
+        @Test func ringsAreReadWhileBatchesWait() throws {
+            let node = try SocketNode()
+            let monitor = try node.monitor(collects: [.tcp, .process, .dns])
+            let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
+            let question = [UInt8](repeating: 1, count: 12)
+            let connection = try node.connection(port: 7055)
+            try connection.send(1000)
+            var (batches, sockets, messages) = (0, Set<UInt32>(), 0)
+            try monitor.perform { datapath in
+                for _ in 0..<2 {
+                    _ = try datapath.scan { batch in
+                        batches += 1
+                        sockets.formUnion(batch.sockets.filter { $0.statistics != nil }.map(\.flowID))
+                        messages += batch.dns.count
+                        if batches == 1 {
+                            _ = try? UDPExchange(
+                                from: (a.namespace, a.ipv4),
+                                to: (b.namespace, b.ipv4),
+                                question,
+                                question
+                            )
+                            connection.close()
+                        }
+                        datapath.drainSockets()
+                        datapath.drainDatagrams()
+                        datapath.drainDNS()
+                    }
+                }
+            }
+            #expect(sockets.count == 2 && messages == 2)
+            try monitor.stop()
+        }
+
         /// Sockets of the host to a pod, which do not report, take no place of the pod's.
         @Test func hostTakesNoPlaceOfPod() throws {
             let node = try SocketNode()
