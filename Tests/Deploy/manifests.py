@@ -29,6 +29,15 @@ CASES = [
     (["config.flowLogsCollectProcessInfo=true"], None),
     (["monitoring.enabled=true", "monitoring.tokenSecret=weir-token", "monitoring.podMonitorLabels.release=x"], None),
     (["audit.enabled=true", "hostPaths.audit=/var/log/kubernetes/audit", "config.store=/var/lib/weir/flows.db"], None),
+    (["audit.enabled=true", "config.audit-output=file:/var/log/calico/auditlogs/audit.log"], None),
+    (
+        [
+            r"config.audit-output={tcp:siem:5172,file:/var/log/calico/auditlogs/audit.log;max-size=1G}",
+            "hostPaths.auditOutput=/srv/audit",
+        ],
+        None,
+    ),
+    (["audit.enabled=true", "config.audit-output=tcp:siem:5172"], None),
     (["audit.secret=weir-audit", "config.audit-listen=127.0.0.1:9466", "config.audit-token-file=/etc/weir-audit/token"], None),
     (["podLabels.team=net", "podAnnotations.a=b", "env[0].name=X", "env[0].value=y", "imagePullSecrets[0].name=z"], None),
     (["config.memory-limit=1G", "config.output[1]=tcp:collector:5170", "resources.limits.memory=2Gi"], None),
@@ -39,6 +48,7 @@ BAD_VALUES = [
     "image.repository=",
     "hostPaths.records=relative",
     "hostPaths.dns=relative",
+    "hostPaths.auditOutput=relative",
     "monitoring.from=",
     "privileged=maybe",
 ]
@@ -195,21 +205,22 @@ def check_processes(objects, what):
 
 
 def check_files(objects, what):
-    """Checks that the pod may write the folder of each file output, and has the one of DNS logs only where it is used."""
+    """Checks that the pod may write the folder of each file output, and other folders of logs only read."""
     pod = objects["DaemonSet", "weir-system", "weir"]["spec"]["template"]["spec"]
     made = {v["name"] for v in pod["volumes"] if v.get("hostPath", {}).get("type") == "DirectoryOrCreate"}
     mounts = pod["containers"][0]["volumeMounts"]
     folders = {m["mountPath"] for m in mounts if m["name"] in made and not m.get("readOnly")}
     config = configured(objects)
-    outputs = [config[name] for name in ("output", "dns-output") if name in config]
+    outputs = [config[name] for name in ("output", "dns-output", "audit-output") if name in config]
     outputs = [text for value in outputs for text in ([value] if isinstance(value, str) else value) if text]
     files = [text.removeprefix("file:").split(";")[0] for text in outputs if text.startswith("file:")]
     for path in files:
         if str(Path(path).parent) not in folders:
             fault(f"{what}: the pod cannot write {path}: it has {sorted(folders)}")
-    dns = "/var/log/calico/dnslogs"
-    if dns in folders and not any(path.startswith(f"{dns}/") for path in files):
-        fault(f"{what}: {dns} is mounted, and no output writes there")
+    unused = folders - {str(Path(path).parent) for path in files} - {"/var/log/calico/flowlogs"}
+    for folder in sorted(unused):
+        if folder.startswith("/var/log/"):
+            fault(f"{what}: the pod may write {folder}, and no output does")
 
 
 def main():

@@ -24,3 +24,8 @@ app.kubernetes.io/component: agent
 {{- define "weir.writesDNS" -}}
 {{- if contains "file:/var/log/calico/dnslogs/" (toJson (index .Values.config "dns-output")) }}true{{ end -}}
 {{- end -}}
+
+{{/* Whether config.audit-output has a file in the folder of audit events. Empty if it does not. */}}
+{{- define "weir.writesAudit" -}}
+{{- if contains "file:/var/log/calico/auditlogs/" (toJson (index .Values.config "audit-output")) }}true{{ end -}}
+{{- end -}}
