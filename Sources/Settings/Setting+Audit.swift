@@ -7,7 +7,7 @@ extension Setting {
             isRepeatable: true,
             .audit,
             valueName: "spec",
-            example: "file:/var/log/calico/audit/shipped.log",
+            example: "file:/var/log/calico/auditlogs/audit.log",
             "Ship the events of audit logs there: the forms of output."
         ),
         Setting(
