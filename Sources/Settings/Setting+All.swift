@@ -352,12 +352,13 @@ extension Setting {
             .outputs,
             reload: .live,
             valueName: "spec",
-            example: "file:/var/log/weir/flows.log",
+            example: "file:/var/log/calico/flowlogs/flows.log",
             """
             Where records go: stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT, udp:HOST:PORT, \
             syslog:tcp:HOST:PORT, syslog:tls:HOST:PORT, syslog:udp:HOST:PORT, https://HOST/PATH, elasticsearch:URL, opensearch:URL, clickhouse:URL, loki:URL, \
             splunk:URL (docs/outputs). Options of this output follow behind semicolons, named like those below without \
-            'file-': 'file:/var/log/denied.log;filter=action == "deny";max-size=10M;aggregation-denied=0;interval=1m'.
+            'file-': 'file:/var/log/calico/flowlogs/denied.log;filter=action == "deny";max-size=10M;\
+            aggregation-denied=0;interval=1m'.
             """
         ),
         Setting(

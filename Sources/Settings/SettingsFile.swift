@@ -133,7 +133,10 @@ private struct SettingsReader {
     /// Reads a list of outputs; each is one text, or a mapping with `to` and the options of the output.
     private func readOutputs(_ origin: SettingOrigin, _ values: inout SettingValues) throws(FileFault) {
         guard try events.next() == .sequenceStart, events.anchor == nil else {
-            throw FileFault(line: events.line, reason: "outputs: a list is needed: - to: file:/var/log/weir/flows.log")
+            throw FileFault(
+                line: events.line,
+                reason: "outputs: a list is needed: - to: file:/var/log/calico/flowlogs/flows.log"
+            )
         }
         var list: [String] = []
         while true {

@@ -35,7 +35,7 @@ package struct OutputConfigurationError: Error, Hashable, CustomStringConvertibl
 // MARK: - Parsing
 
 extension OutputConfiguration {
-    /// Reads `SPEC` or `SPEC;option=value;…`, as in `file:/var/log/denied.log;filter=action == "deny"`.
+    /// Reads `SPEC` or `SPEC;option=value;…`, as in `file:denied.log;filter=action == "deny"`.
     ///
     /// A semicolon within quotes belongs to the value.
     ///

@@ -25,9 +25,9 @@ struct RunCommand: ParsableCommand {
             packets are counted there, unless it is named without wildcards.
 
             Examples:
-              sudo weir run --interface 'eth*' --output file:/var/log/weir/flows.log
+              sudo weir run --interface 'eth*' --output file:/var/log/calico/flowlogs/flows.log
               sudo weir run --inventory cluster.yaml --flush-interval 1m --output unix:/run/collector.sock
-              sudo weir run --kubeconfig ~/.kube/config --host node-1 --output file:/var/log/weir/flows.log
+              sudo weir run --kubeconfig ~/.kube/config --host node-1 --output file:/var/log/calico/flowlogs/flows.log
               sudo weir run --filter 'namespace == "shop"' --output 'file:denied.log;filter=action == "deny"'
               sudo weir run --interface eth0 --duration 30s --report account.json --output tcp:127.0.0.1:5170
             """
