@@ -40,11 +40,13 @@ CASES = [
     (["audit.enabled=true", "config.audit-output=tcp:siem:5172"], None),
     (["audit.secret=weir-audit", "config.audit-listen=127.0.0.1:9466", "config.audit-token-file=/etc/weir-audit/token"], None),
     (["podLabels.team=net", "podAnnotations.a=b", "env[0].name=X", "env[0].value=y", "imagePullSecrets[0].name=z"], None),
-    (["config.memory-limit=1G", "config.output[1]=tcp:collector:5170", "resources.limits.memory=2Gi"], None),
+    (["config.memory-limit=1G", "resources.limits.memory=2Gi"], None),
+    ([r"config.output={file:/var/log/calico/flowlogs/flows.log,tcp:collector:5170}", "config.store=null"], None),
 ]
 # Values that the chart must refuse.
 BAD_VALUES = [
     "privilege=false",
+    "config.output[1]=tcp:collector:5170",
     "image.repository=",
     "hostPaths.records=relative",
     "hostPaths.dns=relative",
@@ -212,7 +214,7 @@ def check_files(objects, what):
     folders = {m["mountPath"] for m in mounts if m["name"] in made and not m.get("readOnly")}
     config = configured(objects)
     outputs = [config[name] for name in ("output", "dns-output", "audit-output") if name in config]
-    outputs = [text for value in outputs for text in ([value] if isinstance(value, str) else value) if text]
+    outputs = [text for value in outputs for text in ([value] if isinstance(value, str) else value)]
     files = [text.removeprefix("file:").split(";")[0] for text in outputs if text.startswith("file:")]
     for path in files:
         if str(Path(path).parent) not in folders:
