@@ -207,8 +207,8 @@ static __always_inline void end(struct sock *sk, struct tcp_sock *tp, bool was_e
 }
 
 /*
- * A program of its own: while a process runs it, the kernel does not run it again on that CPU for the
- * connections that packets establish and end.
+ * A program of its own, because the kernel does not run a program on a CPU that runs it already: packets
+ * may establish and end other connections while a process is in this one.
  */
 SEC("tp_btf/inet_sock_set_state")
 int weir_socket_owner(unsigned long long *ctx)
