@@ -75,6 +75,18 @@ struct CommandLineTests {
         #expect(process.errors.hasPrefix(said), "\(process.errors)")
     }
 
+    @Test(arguments: [
+        ("--dns-output stdout", "stdout already takes the flow records, which is the default of --output; send one"),
+        ("--output file:a --dns-output file:a", "file:a already takes the flow records; send one of them elsewhere"),
+        ("--dns-output file:a --dns-output file:a", "the same output is given twice"),
+    ])
+    func saysWhichOutputOfDNSLogIsTaken(_ options: String, _ said: String) throws {
+        let line = "run --collect dns \(options)"
+        let process = try weir(line.split(separator: " ").map(String.init))
+        try expectError(process, exit: 2)
+        #expect(process.errors.contains("--dns-output: \(said)"), "\(process.errors)")
+    }
+
     /// Every option of every command, as the parser lists them.
     @Test func rejectsEmptyValueOfEachOption() throws {
         let dump = try weir(["--experimental-dump-help"])

@@ -205,8 +205,17 @@ struct RunCommand: ParsableCommand {
         guard outputs.isEmpty || collects.contains(where: { $0.collected.contains(.dns) }) else {
             throw ValidationError("--dns-output: no DNS messages are read; give --collect dns, too")
         }
-        guard Set(outputs + destinations).count == outputs.count + destinations.count else {
-            throw ValidationError("--dns-output: the same output is given twice, or is one of --output")
+        guard Set(outputs).count == outputs.count else {
+            throw ValidationError("--dns-output: the same output is given twice")
+        }
+        if let taken = outputs.first(where: { destinations.contains($0) }) {
+            let isDefault = output.outputs.isEmpty
+            throw ValidationError(
+                """
+                --dns-output: \(taken) already takes the flow records\(isDefault ? ", which is the default of --output" : ""); \
+                send one of them elsewhere, as --output file:flows.log
+                """
+            )
         }
         guard DNSRecord.Detail(rawValue: dnsAggregation) != nil else {
             throw ValidationError("--dns-aggregation \(dnsAggregation): 0 or 1 is needed")
