@@ -328,7 +328,10 @@ extension Setting {
             default: "false",
             .records,
             valueName: "true|false",
-            "Records have Weir's own fields too: dropped_packets_in, dropped_packets_out, drop_reason."
+            """
+            Records have Weir's own fields too: dropped_packets_in, dropped_packets_out, drop_reason, caused_by, \
+            connect_time_us, rtt_us, tcp_flags, dns_latency_us, container_id, container_name (docs/fields.md).
+            """
         ),
         Setting(
             "max-label-bytes",
