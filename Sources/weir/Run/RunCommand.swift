@@ -63,7 +63,7 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("dns-output"), help: .setting("dns-output"))
     var dnsOutputs: [String] = []
 
-    @Option(name: .customLong("dns-aggregation"), help: .setting("dns-aggregation", showsDefault: true))
+    @Option(name: .customLong("dns-aggregation"), help: .setting("dns-aggregation"))
     var dnsAggregation = DNSRecord.Detail.clientPrefix.rawValue
 
     @OptionGroup(title: "Who is behind an address")
