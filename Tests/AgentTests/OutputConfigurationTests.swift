@@ -36,6 +36,19 @@ struct OutputConfigurationTests {
         #expect(lines.options.rotation.maximumBytes == nil && lines.options.rotation.maximumFiles == 3)
     }
 
+    @Test(arguments: ["filter=proto == 6", " drop =proto == 6", "with-host", "interval=5m", "include-labels=off"])
+    func linesRefuseOptionsOfRecords(_ option: String) {
+        let defaults = OutputConfiguration(.standardOutput)
+        let error = #expect(throws: OutputConfigurationError.self) {
+            try OutputConfiguration(ofLines: "file:/a;max-files=3;\(option)", defaults: defaults)
+        }
+        let name = option.prefix { $0 != "=" }.filter { $0 != " " }
+        let reason =
+            "\(name) is only for flow records; the DNS log takes max-size, max-files, max-age, min-age, compress, mode, "
+            + "spool, spool-max-size, spool-full"
+        #expect(error?.reason.hasPrefix(reason) == true)
+    }
+
     @Test func readsOptionsOfFiles() throws {
         let text = "file:/a;max-size=10M;max-files=3;max-age=1d;min-age=0s;compress;mode=0600;with-host=on"
         let output = try OutputConfiguration(parsing: text)

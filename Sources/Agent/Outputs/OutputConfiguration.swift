@@ -75,8 +75,14 @@ extension OutputConfiguration {
                 reason: "these lines go to stdout, file:, unix:, tcp:, tls: and udp: only"
             )
         }
-        guard selection == RecordSelection() else {
-            throw OutputConfigurationError(output: specification, reason: "its options are for flow records")
+        for part in Self.split(text).dropFirst() {
+            let name = part.prefix { $0 != "=" }.trimmed
+            guard OutputOption.ofRecords.contains(where: { $0.name == name }) else { continue }
+            let names = OutputOption.ofLines.map(\.name).joined(separator: ", ")
+            throw OutputConfigurationError(
+                output: specification,
+                reason: "\(name) is only for flow records; the DNS log takes \(names), and with tls: also those of TLS"
+            )
         }
     }
 

@@ -24,7 +24,11 @@ struct OutputOption: Sendable {
     }
 
     /// All options.
-    static let all = selection + details + intervals + spools + messages + files + servers
+    static let all = ofRecords + spools + messages + files + servers
+    /// The options that only outputs of flow records have.
+    static let ofRecords = selection + details + intervals
+    /// The options of files and spools, which outputs of other lines have too.
+    static let ofLines = files + spools
 
     private static let selection = [
         OutputOption("filter") { filter($1, &$0.selection.keep) },
