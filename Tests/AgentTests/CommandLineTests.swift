@@ -49,6 +49,7 @@ struct CommandLineTests {
         "run --filter nofield==1", "run --drop action=='no'", "run --output stdout;x=1",
         "run --file-max-size 0", "run --file-mode 777777", "run --file-max-age soon", "run --output file:x;max-files=x",
         "run --max-label-bytes -1", "run --max-label-bytes 16385", "run --max-label-bytes many",
+        "run --collect tcp,udp", "run --collect tcp,",
     ])
     func wrongUsagePrintsOneLineAndExitsWithTwo(_ line: String) throws {
         let process = try weir(line.split(separator: " ").map(String.init))

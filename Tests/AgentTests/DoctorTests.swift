@@ -102,8 +102,9 @@ struct DoctorTests {
         #expect(found["output"]?.seen.contains("Connection refused") == true)
     }
 
-    @Test func reportsSocketAccess() throws {
-        let (_, found) = try examine(["--collect", "tcp,process"])
+    @Test(arguments: ["tcp,process", " tcp, process "])
+    func reportsSocketAccess(_ collected: String) throws {
+        let (_, found) = try examine(["--collect", collected])
         let seen = try #require(found["sockets"]?.seen)
         #expect(["they can be read", "only processes of this container can be seen"].contains(seen))
     }
