@@ -82,6 +82,11 @@ public enum FieldReference {
         identifier is that of the host. The path of a process that has ended before it was looked up is the one that was
         passed to exec(), which may be a symbolic link to the executable. Threads count as their process.
 
+        The name set by the process is that at the time of the call, path and arguments are those at the time of the lookup:
+        a process that has called exec() between the two has the new path and arguments. A TCP connection attempt that is
+        not answered gets its process with its first retransmission, after a second, or when it ends; an earlier record of
+        it has `-`.
+
         Neither accept() nor passing a socket on is observed. These records show another process than the one that sends:
 
         - of a server that forks its workers after listen() (Apache, nginx, PostgreSQL, gunicorn): the one that listens
