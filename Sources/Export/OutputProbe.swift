@@ -42,8 +42,21 @@ package enum OutputProbe {
         if access(path, F_OK) == 0 {
             return access(path, W_OK) == 0 ? nil : String(cString: strerror(errno))
         }
+        if let file = fileAsFolder(of: .file(path: path)) { return "\(file) is a file, not a folder" }
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         return access(folder, W_OK | X_OK) == 0 ? nil : "\(folder): \(String(cString: strerror(errno)))"
+    }
+
+    /// The file that a file output's path names as a folder; nil if there is none, and for other outputs.
+    package static func fileAsFolder(of specification: OutputSpecification) -> String? {
+        guard case .file(let path) = specification else { return nil }
+        var part = path
+        repeat {
+            part = TrustedFile.folder(of: part)
+            var status = stat()
+            if stat(part, &status) == 0 { return status.st_mode & S_IFMT == S_IFDIR ? nil : part }
+        } while part != "/" && part != "."
+        return nil
     }
 
     /// The number of free bytes in the file system of a file output; nil for other outputs, and if it cannot be determined.

@@ -46,6 +46,17 @@ struct DoctorTests {
         #expect(output.cost == "Weir does not start" && !output.fix.isEmpty)
     }
 
+    @Test(arguments: ["out.log", "logs/out.log"])
+    func reportsFileInPlaceOfFolder(_ log: String) throws {
+        let file = folder.file("afile")
+        try #require(FileManager.default.createFile(atPath: file, contents: nil))
+        let (status, found) = try examine(["--output", "file:\(file)/\(log)"])
+        #expect(status == 3)
+        let output = try #require(found["output"])
+        #expect(output.seen.contains("\(file) is a file, not a folder"), "\(output.seen)")
+        #expect(output.fix.contains("remove this file"), "\(output.fix)")
+    }
+
     @Test func examinesOutputsOfDNSLog() throws {
         let log = "file:/nonexistent/dns.log"
         let (status, found) = try examine(["--output", "stdout", "--collect", "dns", "--dns-output", log])

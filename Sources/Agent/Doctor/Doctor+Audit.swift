@@ -170,12 +170,13 @@ extension Doctor {
             return [shortage(configured, name, waiting) ?? Examination(name, .ok, "\(output)")] + spool
         }
         let isFatal = if case .file = output { true } else { output == .standardOutput }
+        let fix = OutputProbe.fileAsFolder(of: output).map { "give a path not below \($0), or remove this file" }
         let found = Examination(
             name,
             isFatal ? .missing : .degraded,
             "\(output): \(failure)",
             cost: isFatal ? "Weir does not start" : waiting,
-            fix: isFatal ? "make the folder and let root write to it" : "start the reader"
+            fix: fix ?? (isFatal ? "make the folder and let root write to it" : "start the reader")
         )
         return [found] + spool
     }
