@@ -44,8 +44,8 @@ struct OutputConfigurationTests {
         }
         let name = option.prefix { $0 != "=" }.filter { $0 != " " }
         let reason =
-            "\(name) is only for flow records; the DNS log takes max-size, max-files, max-age, min-age, compress, mode, "
-            + "spool, spool-max-size, spool-full"
+            "\(name) is only for flow records; the DNS log takes max-size, max-files, max-age, min-age, compress, "
+            + "mode, spool, spool-max-size, spool-full"
         #expect(error?.reason.hasPrefix(reason) == true)
     }
 

@@ -209,11 +209,11 @@ struct RunCommand: ParsableCommand {
             throw ValidationError("--dns-output: the same output is given twice")
         }
         if let taken = outputs.first(where: { destinations.contains($0) }) {
-            let isDefault = output.outputs.isEmpty
+            let reason = output.outputs.isEmpty ? ", which is the default of --output" : ""
             throw ValidationError(
                 """
-                --dns-output: \(taken) already takes the flow records\(isDefault ? ", which is the default of --output" : ""); \
-                send one of them elsewhere, as --output file:flows.log
+                --dns-output: \(taken) already takes the flow records\(reason); send one of them elsewhere, \
+                as --output file:flows.log
                 """
             )
         }
