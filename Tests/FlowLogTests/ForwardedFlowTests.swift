@@ -178,6 +178,31 @@ import Testing
         #expect(fixture.aggregator.statistics.heldFlows == 0)
     }
 
+    /// The destination is a pod of this host, which reports the connection, too.
+    @Test(arguments: [false, true]) func connectionToPodHasBothRecords(podIsFirst: Bool) {
+        var fixture = Self.fixture()
+        fixture.learn { $0.owners[Self.server] = Endpoint(kind: .workload, name: "web", aggregatedName: "web") }
+        let pod = AggregatorFixture.birth(
+            7,
+            near: Self.server,
+            far: Self.client,
+            nearPort: 80,
+            farPort: 40_000,
+            role: .workload,
+            interface: 9,
+            marks: .openedEgress
+        )
+        fixture.batch { $0.births = podIsFirst ? [pod, Self.entering(1)] : [Self.entering(1), pod] }
+        fixture.delta(1, ingress: 10, egress: 20)
+        fixture.delta(7, ingress: 20, egress: 10)
+        var records = fixture.flush()
+        records.sort { $0.reporter == .destination && $1.reporter != .destination }
+        #expect(records.map(\.reporter) == [.destination, .forward])
+        #expect(records.map(\.flows) == [FlowCounts(1, 1, 0), FlowCounts(1, 1, 0)])
+        #expect(records.first?.inbound == TrafficCounters(packets: 2, bytes: 10))
+        #expect(records.last?.forwarded.inbound == TrafficCounters(packets: 1, bytes: 10))
+    }
+
     /// The destination is a service's address at the entrance, and the server's at the exit.
     @Test func translatedConnectionGetsOneRecord() throws {
         var fixture = Self.fixture()

@@ -160,10 +160,13 @@ extension FlowLedger {
 
     /// Whether datapath flows of a connection may count for an active flow with its tuple.
     ///
-    /// The verdicts must be the same; for denied flows the policies, too.
+    /// The verdicts must be the same; for denied flows the policies, too. A host endpoint that forwards a connection reports it
+    /// beside the end that it belongs to.
     private func mayBe(_ flow: UInt32, _ resolved: ResolvedFlow) -> Bool {
         let key = groups[flows[flow].group]
-        guard key.action == resolved.action else { return false }
+        guard key.action == resolved.action, (key.reporter == .forward) == (resolved.reporter == .forward) else {
+            return false
+        }
         return key.action == .allow || folding.policies(of: key)?.enforced == resolved.policies?.enforced
     }
 
