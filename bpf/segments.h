@@ -48,7 +48,7 @@ static __always_inline __u32 tunnel_headers(const struct packet_bytes *bytes,
 
 /*
  * Counts a super-packet as on the wire: gso_segs packets, each with its own copy of the headers.
- * gso_segs is 0 where the maker of the super-packet did not count (a virtual machine, tun).
+ * gso_segs is 0 where the maker of the super-packet did not count.
  */
 static __always_inline void count_segments(const struct packet_bytes *bytes,
 					   const struct layout *layout, __u32 transport_header,
@@ -76,6 +76,8 @@ static __always_inline void count_segments(const struct packet_bytes *bytes,
 	}
 	if (!segments)
 		segments = length > headers && size ? (length - headers + size - 1) / size : 1;
+	if (segments > most_segments(length))
+		segments = most_segments(length);
 	headers -= layout->offload_header;
 	length -= layout->offload_header;
 	packet->wire.packets = segments;

@@ -92,7 +92,7 @@ static __always_inline bool usual_transport(struct usual *usual, enum weir_slot_
 			/* With TCP outside it is not a tunnel's, so gso_type need not be read. */
 			__u64 segments = skb_gso_segs(usual->skb);
 
-			if (!segments)
+			if (!segments || segments > most_segments(usual->length))
 				return false;
 			header += (LOAD(__u8, transport + TCP_OFFSET(data_offset)) >> 4) * 4;
 			usual->packets = segments;

@@ -660,6 +660,18 @@ extension PacketCase {
             marks: 0x10,
             gso: (1000, 3)
         ),
+        // A raw socket may set any size of segments; one for each 32 bytes is counted at most, beside 128.
+        flow(
+            "segments of one byte",
+            Frame.inIPv4(Frame.ipv4(6, Frame.tcp(payload: 3000))),
+            6,
+            40000,
+            443,
+            bytes: 3000 + (3040 / 32 + 128) * 40,
+            packets: 3040 / 32 + 128,
+            marks: 0x10,
+            gso: (1, 0)
+        ),
         flow(
             "a super-packet of one segment",
             Frame.inIPv4(Frame.ipv4(6, Frame.tcp(payload: 10))),
