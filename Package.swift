@@ -71,7 +71,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]
         ),
         .target(name: "FlowModel", swiftSettings: strictMemory),
-        .target(name: "Datapath", dependencies: ["FlowModel", "CWeir"], swiftSettings: strictMemory),
+        .target(name: "Datapath", dependencies: ["FlowModel", "CWeir", "Posix"], swiftSettings: strictMemory),
         .target(name: "ClusterModel", dependencies: ["FlowModel"], swiftSettings: strictMemory),
         .target(
             name: "ClusterSource",

@@ -5,16 +5,9 @@ import Glibc
 ///
 /// `/proc/PID/exe` is readable only with permission to trace the process, which a run does not have.
 ///
-/// Before Linux 6.1 each search looks at all tasks, which may take milliseconds. Searches together take at most a fiftieth of a
-/// core, beside a first second.
+/// Before Linux 6.1 each search looks at all tasks, which may take milliseconds: ``LookupTime`` bounds all searches together.
 struct ExecutableFinder {
-    /// The longest time that searches may take at once, and their part of the time, as a divisor.
-    private static let longest: Int64 = 1_000_000_000
-    private static let part: UInt64 = 50
-
-    /// The time that searches may take now, ns; CLOCK_MONOTONIC of the last search.
-    private var credit = longest
-    private var lastTime = Datapath.monotonicNow
+    private var time = LookupTime()
     private let program: SharedDescriptor
     private let request: SharedDescriptor
 
@@ -30,15 +23,15 @@ struct ExecutableFinder {
     ///
     /// Returns nil if the process has ended, is in another PID namespace, or has no executable, and if searches take too long.
     mutating func path(of owner: weir_socket_owner) -> [UInt8]? {
-        let start = Datapath.monotonicNow
-        credit = min(Self.longest, credit + Int64((start - lastTime) / Self.part))
-        lastTime = start
-        guard credit > 0 else { return nil }
-        defer { credit -= Int64(Datapath.monotonicNow - start) }
-        return search(for: owner)
+        let (program, request) = (program, request)
+        return time.run { Self.search(for: owner, by: program, request) }
     }
 
-    private func search(for owner: weir_socket_owner) -> [UInt8]? {
+    private static func search(
+        for owner: weir_socket_owner,
+        by program: SharedDescriptor,
+        _ request: SharedDescriptor
+    ) -> [UInt8]? {
         var key = owner.process
         var value = weir_process_text()
         value.start = owner.start

@@ -4,9 +4,9 @@ import Glibc
 
 /// Finds the programs that processes run, and their arguments (bpf/processes.bpf.c, `/proc`).
 ///
-/// A process is looked up once, when its first socket is reported; again with the next report if the tree of cgroups could not
-/// be read for it. The path is the path of its executable; if the process has
-/// ended or is hidden, it is the path that was passed to exec(). The arguments come from exec(), or else from `/proc`.
+/// A process is looked up once, when its first socket is reported; again with the next report if the tree of cgroups or its
+/// arguments could not be read for it. The path is the path of its executable; if the process has ended or is hidden, it is the
+/// path that was passed to exec(). The arguments come from exec(), or else from `/proc`.
 final class ProcessPrograms {
     /// The key of a process and its program; the name distinguishes the programs that a process executes one after another.
     private struct Key: Hashable {
@@ -43,6 +43,7 @@ final class ProcessPrograms {
     private(set) var paths: ProcessTexts?
     private var executables: ExecutableFinder?
     private var arguments: ProcessTexts?
+    private var argumentReader: ArgumentReader?
     private var containers = CgroupTree()
     private var links: [SharedDescriptor] = []
     /// The reason why programs are not stored at exec(); nil if they are.
@@ -55,6 +56,7 @@ final class ProcessPrograms {
         (self.readsPaths, self.readsArguments) = (readsPaths, readsArguments)
         guard readsPaths || readsArguments else { return }
         do throws(DatapathError) {
+            if readsArguments { argumentReader = try ArgumentReader() }
             let object = try Self.load(paths: readsPaths, arguments: readsArguments)
             if readsPaths {
                 executables = try ExecutableFinder(object)
@@ -111,14 +113,16 @@ final class ProcessPrograms {
         if let known = known[key] { return known }
         let name = unsafe withUnsafeBytes(of: owner.name) { bytes in unsafe ProcessName(bytes) }
         let container = container(of: owner)
+        let arguments = readsArguments ? argumentBytes(of: owner) : .read(nil)
         let process = FlowProcess(
             id: owner.process,
             name: readsPaths ? ProcessName(name, path: path(of: owner)) : name,
-            arguments: readsArguments ? argumentText(of: owner) : nil,
+            arguments: Self.text(arguments),
             container: container
         )
-        // Its next report may find the container.
+        // Its next report may find the container, or the arguments.
         if container == nil, !containers.isLookedUp(owner.cgroup) { return process }
+        if arguments == .late { return process }
         if known.count == Self.limit { known.removeAll() }
         known[key] = process
         return process
@@ -127,25 +131,17 @@ final class ProcessPrograms {
     /// Returns the container of a process: by its cgroup at the creation of the socket, or else by `/proc` if it is alive.
     private func container(of owner: weir_socket_owner) -> String? {
         if let known = containers.container(of: owner.cgroup) { return known }
-        guard let bytes = Self.file("/proc/\(owner.process)/cgroup"), Self.isAlive(owner) else { return nil }
+        guard let bytes = ProcessFile.bytes("/proc/\(owner.process)/cgroup", atMost: 4096),
+            ProcessIdentity(owner).isAlive
+        else { return nil }
         return ContainerName.identifier(inMemberships: String(decoding: bytes, as: UTF8.self))
-    }
-
-    /// Reads the beginning of a file of `/proc`; nil if it cannot be read, or is empty.
-    private static func file(_ path: String) -> [UInt8]? {
-        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = unsafe read(file, &bytes, bytes.count)
-        return count > 0 ? Array(bytes.prefix(count)) : nil
     }
 
     private func path(of owner: weir_socket_owner) -> String? {
         if let path = executables?.path(of: owner).flatMap({ Self.path($0[...]) }) { return path }
         var bytes = [UInt8](repeating: 0, count: Self.textBytes)
         let count = unsafe readlink("/proc/\(owner.process)/exe", &bytes, bytes.count)
-        if count > 0, Self.isAlive(owner) { return Self.path(bytes.prefix(count)) }
+        if count > 0, ProcessIdentity(owner).isAlive { return Self.path(bytes.prefix(count)) }
         return paths?.text(of: owner).flatMap { Self.path($0[...]) }
     }
 
@@ -158,34 +154,19 @@ final class ProcessPrograms {
         return String(decoding: kept, as: UTF8.self)
     }
 
-    private func argumentText(of owner: weir_socket_owner) -> String? {
-        if let bytes = arguments?.text(of: owner) { return Self.arguments(bytes[...]) }
-        let file = unsafe open("/proc/\(owner.process)/cmdline", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: Self.textBytes)
-        let count = unsafe read(file, &bytes, bytes.count)
-        guard count > 0, Self.isAlive(owner) else { return nil }
-        return Self.arguments(bytes.prefix(count))
+    private func argumentBytes(of owner: weir_socket_owner) -> ArgumentReader.Answer {
+        if let bytes = arguments?.text(of: owner) { return .read(bytes) }
+        return argumentReader?.arguments(of: ProcessIdentity(owner)) ?? .read(nil)
+    }
+
+    private static func text(_ arguments: ArgumentReader.Answer) -> String? {
+        guard case .read(let bytes?) = arguments else { return nil }
+        return self.arguments(bytes[...])
     }
 
     /// Joins arguments with spaces; nil if there are none.
     static func arguments(_ bytes: ArraySlice<UInt8>) -> String? {
         guard let last = bytes.lastIndex(where: { $0 != 0 }) else { return nil }
         return String(decoding: bytes[...last].lazy.map { $0 == 0 ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
-    }
-
-    /// Whether the process with the owner's number is still the owner, which has the same start time.
-    private static func isAlive(_ owner: weir_socket_owner) -> Bool {
-        let file = unsafe open("/proc/\(owner.process)/stat", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return false }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 1024)
-        let count = unsafe read(file, &bytes, bytes.count)
-        // proc(5): the name, in parentheses, is the second field and may contain any byte; the start is the 22nd, in ticks.
-        guard count > 0, let name = bytes[..<count].lastIndex(of: UInt8(ascii: ")")) else { return false }
-        let fields = bytes[name..<count].split(separator: UInt8(ascii: " "))
-        guard fields.count > 20, let start = UInt64(String(decoding: fields[20], as: UTF8.self)) else { return false }
-        return start == owner.start / (1_000_000_000 / UInt64(sysconf(Int32(_SC_CLK_TCK))))
     }
 }
