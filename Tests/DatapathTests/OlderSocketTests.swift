@@ -17,6 +17,7 @@ extension KernelTests {
         ///   - port: the server's port.
         ///   - before: Python statements that run before it listens.
         ///   - proto: the protocol of its socket.
+        /// - Throws: an error if it does not listen within a minute.
         private func serve(on node: SocketNode, port: UInt16, after before: String = "", proto: Int = 0) throws {
             let b = try node.lab.pod("b")
             let server = """

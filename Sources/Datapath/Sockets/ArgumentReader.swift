@@ -59,7 +59,7 @@ struct ProcessIdentity: Hashable, Sendable {
         return start == self.start / (1_000_000_000 / UInt64(sysconf(Int32(_SC_CLK_TCK))))
     }
 
-    /// The beginning of its arguments; nil if it has ended or has none. May block.
+    /// The beginning of its arguments, which may block; nil if it has ended or has none.
     var arguments: [UInt8]? {
         let bytes = ProcessFile.bytes("/proc/\(number)/cmdline", atMost: Int(WEIR_PROCESS_TEXT))
         return isAlive ? bytes : nil
