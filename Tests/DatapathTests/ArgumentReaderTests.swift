@@ -14,10 +14,17 @@ struct ArgumentReaderTests {
 
     @Test func answersAtOnceIfReadIsQuick() throws {
         let reader = try ArgumentReader { [UInt8($0.number)] }
+        var prompt = 0
         for number in 1...100 as ClosedRange<UInt32> {
-            // A thread that is not scheduled for ten milliseconds answers late.
-            #expect(eventually { reader.arguments(of: process(number)) == .read([UInt8(number)]) })
+            let answer = ArgumentReader.Answer.read([UInt8(number)])
+            if reader.arguments(of: process(number)) == answer {
+                prompt += 1
+            } else {
+                // The thread was not scheduled for ten milliseconds.
+                #expect(eventually { reader.arguments(of: process(number)) == answer })
+            }
         }
+        #expect(prompt > 50)
     }
 
     /// A read that waits delays neither the caller nor, once it is over, the other requests.

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Reads the arguments of living processes from `/proc/PID/cmdline`, on a thread of its own.
 ///
-/// A process can let such a read wait for as long as it likes: the kernel takes the lock of its memory, for which all its threads
+/// Such a read may block without limit: the kernel needs the lock of the process's memory, for which all threads of the process
 /// may queue. A scan waits for an answer for ten milliseconds at most, and only if no other read is under way; later answers are
 /// kept for the next report of the process.
 final class ArgumentReader {
@@ -39,7 +39,7 @@ final class ArgumentReader {
     }
 }
 
-/// A process, which no other one with its number is.
+/// Identifies a process, although process numbers are used again.
 struct ProcessIdentity: Hashable, Sendable {
     /// The PID in the initial PID namespace.
     let number: UInt32

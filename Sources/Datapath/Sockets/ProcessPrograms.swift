@@ -40,6 +40,8 @@ final class ProcessPrograms {
     private let readsPaths: Bool
     private let readsArguments: Bool
     private var known: [Key: FlowProcess] = [:]
+    /// Those whose arguments are not read yet.
+    private var late: Set<Key> = []
     private(set) var paths: ProcessTexts?
     private var executables: ExecutableFinder?
     private var arguments: ProcessTexts?
@@ -110,7 +112,7 @@ final class ProcessPrograms {
     func process(_ owner: weir_socket_owner) -> FlowProcess? {
         guard owner.process != 0 else { return nil }
         let key = Key(owner)
-        if let known = known[key] { return known }
+        if let known = known[key] { return late.contains(key) ? complete(known, of: owner, as: key) : known }
         let name = unsafe withUnsafeBytes(of: owner.name) { bytes in unsafe ProcessName(bytes) }
         let container = container(of: owner)
         let arguments = readsArguments ? argumentBytes(of: owner) : .read(nil)
@@ -120,12 +122,31 @@ final class ProcessPrograms {
             arguments: Self.text(arguments),
             container: container
         )
-        // Its next report may find the container, or the arguments.
+        // Its next report may find the container.
         if container == nil, !containers.isLookedUp(owner.cgroup) { return process }
-        if arguments == .late { return process }
-        if known.count == Self.limit { known.removeAll() }
+        if known.count == Self.limit {
+            known.removeAll()
+            late.removeAll()
+        }
         known[key] = process
+        if arguments == .late { late.insert(key) }
         return process
+    }
+
+    /// Adds the arguments of a process that were read too late for its first report, if they are read by now.
+    private func complete(_ process: FlowProcess, of owner: weir_socket_owner, as key: Key) -> FlowProcess {
+        guard let answer = argumentReader?.arguments(of: ProcessIdentity(owner)), answer != .late else {
+            return process
+        }
+        late.remove(key)
+        let complete = FlowProcess(
+            id: process.id,
+            name: process.name,
+            arguments: Self.text(answer),
+            container: process.container
+        )
+        known[key] = complete
+        return complete
     }
 
     /// Returns the container of a process: by its cgroup at the creation of the socket, or else by `/proc` if it is alive.
