@@ -80,13 +80,13 @@ static __always_inline __u32 skb_gso_segs(struct __sk_buff *skb)
 }
 
 /*
- * The most segments that a super-packet of a length is counted as. TCP sends none below 48 bytes
- * (TCP_MIN_SND_MSS), UDP no more than 128 (UDP_MAX_SEGMENTS). A virtual machine, or the user of a raw socket
- * or tun, may set any number: a flow's packets between two scans might then exceed 32 bits.
+ * The most segments that a super-packet of a length is counted as. A segment of TCP has at least 8 bytes of
+ * payload (TCP_MIN_GSO_SIZE), UDP makes at most 128 (UDP_MAX_SEGMENTS). A virtual machine, or the user of a
+ * raw socket or tun, may set any number: a flow's packets between two scans might then exceed 32 bits.
  */
 static __always_inline __u32 most_segments(__u32 length)
 {
-	return length / 32 + 128;
+	return length / 8 + 128;
 }
 
 static __always_inline __u32 bytes_length(const struct packet_bytes *bytes)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <linux/bpf.h>
+#include <linux/errno.h>
 #include <bpf/bpf_helpers.h>
 
 #include "weir_abi.h"
@@ -119,7 +120,8 @@ static __always_inline void socket_share_leave(__u32 position, struct socket_use
 
 /*
  * Counts one socket more of an interface; false if it has used up its share. The shares that belong to no
- * interface get no more than what is reserved for them: any pod's connections may be in them.
+ * interface get no more than what is reserved for them: all pods use them, so that one pod could take the
+ * room of others.
  */
 static __always_inline bool socket_share_enter(__u32 position, struct socket_use *use)
 {
@@ -227,9 +229,16 @@ static __always_inline void socket_leave(__u64 key, struct socket_state *state)
 {
 	__u32 place = state->place, share = state->share;
 
+	long error;
+
 	if (__sync_val_compare_and_swap(&state->address, key, 0) != key)
 		return;
-	bpf_map_delete_elem(&sockets, &key);
+	error = bpf_map_delete_elem(&sockets, &key);
+	if (error && error != -ENOENT) {
+		/* The map is locked by a program that this one has interrupted: a later event removes the entry. */
+		__sync_lock_test_and_set(&state->address, key);
+		return;
+	}
 	socket_place_leave(place);
 	socket_share_leave(share, socket_use_now());
 }
@@ -262,6 +271,15 @@ static __always_inline bool socket_put(__u64 key, __u32 place, struct socket_sta
 	return true;
 }
 
+/* Counts a socket without an entry as missed, unless it does not report or its interface is not watched. */
+static __always_inline void count_refusal(const struct socket_state *state)
+{
+	bool is_unplaced = state->share == WEIR_SOCKET_SHARE_UNWATCHED && !state->socket.ifindex;
+
+	if (state->share < WEIR_MAX_INTERFACES || is_unplaced)
+		count_loss();
+}
+
 /*
  * Makes an entry for a socket that has none; false if its share is used up. Sockets whose reports are not
  * used have a share of their own: the role of an interface may still change.
@@ -278,7 +296,7 @@ static __always_inline bool socket_enter(__u64 key, struct socket_state *state)
 	if (!socket_reports_at(&state->socket, account))
 		state->share = WEIR_SOCKET_SHARE_SILENT;
 	if (!socket_share_enter(state->share, use)) {
-		count_loss();
+		count_refusal(state);
 		return false;
 	}
 	place = socket_place_take();
@@ -287,7 +305,7 @@ static __always_inline bool socket_enter(__u64 key, struct socket_state *state)
 			return true;
 		socket_place_leave(place);
 	}
-	count_loss();
+	count_refusal(state);
 	socket_share_leave(state->share, use);
 	return false;
 }

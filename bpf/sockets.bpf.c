@@ -48,10 +48,11 @@ static __always_inline bool post_last(const struct weir_socket_report *report)
 /* ---- Older listeners of MPTCP ----------------------------------------------------------- */
 
 /*
- * A listener of MPTCP listens by a TCP socket that no file has, so that the iterator over files cannot
- * store an owner in it. The connections that it accepts find the owner here.
+ * A listener of MPTCP uses an inner TCP socket to which no file refers, so that the iterator over files
+ * cannot store an owner in it. The connections that it accepts find the owner here.
  */
 struct listener {
+	__be32 address[4]; /* IPv4: ::ffff:a.b.c.d */
 	__u32 netns; /* inode number */
 	__u16 port;
 	__u16 pad;
@@ -65,14 +66,34 @@ struct {
 	__type(value, struct weir_socket_owner);
 } older_listeners SEC(".maps");
 
+/* The local end of a socket. */
 static __always_inline struct listener listener_of(struct sock *sk)
 {
-	struct listener listener = {
-		.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum),
-		.port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport),
-	};
+	struct weir_socket socket = {};
+	struct listener listener = {};
 
+	keep_addresses(sk, &socket);
+	__builtin_memcpy(listener.address, socket.local, sizeof(listener.address));
+	listener.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	listener.port = socket.local_port;
 	return listener;
+}
+
+/* The owner of the older listener that has accepted a socket: on its address, or on any of IPv6 or IPv4. */
+static __always_inline struct weir_socket_owner *listener_owner(struct sock *sk)
+{
+	struct listener listener = listener_of(sk);
+	struct weir_socket_owner *owner;
+
+	owner = bpf_map_lookup_elem(&older_listeners, &listener);
+	if (owner)
+		return owner;
+	__builtin_memset(listener.address, 0, sizeof(listener.address));
+	owner = bpf_map_lookup_elem(&older_listeners, &listener);
+	if (owner)
+		return owner;
+	listener.address[2] = (__be32)__builtin_bswap32(0xffff);
+	return bpf_map_lookup_elem(&older_listeners, &listener);
 }
 
 /* The storage of a socket that is being established; an accepted one may have an older listener of MPTCP. */
@@ -80,12 +101,10 @@ static __always_inline struct weir_socket_storage *adopted_storage_of(struct soc
 {
 	struct weir_socket_storage *storage = known_storage_of(sk);
 	struct weir_socket_owner *owner;
-	struct listener listener;
 
 	if (storage)
 		return storage;
-	listener = listener_of(sk);
-	owner = bpf_map_lookup_elem(&older_listeners, &listener);
+	owner = listener_owner(sk);
 	storage = owner ? storage_of(sk) : NULL;
 	if (storage)
 		storage->owner = *owner;
@@ -338,9 +357,11 @@ static __always_inline void keep_listener(struct sock *sk, struct task_struct *t
 {
 	struct listener listener = listener_of(sk);
 	struct weir_socket_owner owner = {};
+	long error;
 
 	own(&owner, task);
-	if (bpf_map_update_elem(&older_listeners, &listener, &owner, BPF_NOEXIST) == -E2BIG)
+	error = bpf_map_update_elem(&older_listeners, &listener, &owner, BPF_NOEXIST);
+	if (error && error != -EEXIST)
 		count_loss();
 }
 

@@ -660,15 +660,15 @@ extension PacketCase {
             marks: 0x10,
             gso: (1000, 3)
         ),
-        // A raw socket may set any size of segments; one for each 32 bytes is counted at most, beside 128.
+        // A raw socket may set any size of segments; one for each 8 bytes is counted at most, beside 128.
         flow(
             "segments of one byte",
             Frame.inIPv4(Frame.ipv4(6, Frame.tcp(payload: 3000))),
             6,
             40000,
             443,
-            bytes: 3000 + (3040 / 32 + 128) * 40,
-            packets: 3040 / 32 + 128,
+            bytes: 3000 + (3040 / 8 + 128) * 40,
+            packets: 3040 / 8 + 128,
             marks: 0x10,
             gso: (1, 0)
         ),

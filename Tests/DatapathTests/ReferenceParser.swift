@@ -255,7 +255,7 @@ struct ReferenceParser {
         if segments == 0 {
             segments = payload > 0 ? (payload + Int(gso.size) - 1) / Int(gso.size) : 1
         }
-        segments = min(segments, length / 32 + 128)
+        segments = min(segments, length / 8 + 128)
         // Every segment has the headers; the payload is there once.
         let bytes = length - packet.offWire + (segments - 1) * (headers - packet.offWire)
         return TrafficCounters(packets: UInt64(segments), bytes: UInt64(bytes))

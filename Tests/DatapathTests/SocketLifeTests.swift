@@ -164,13 +164,17 @@ extension KernelTests {
             let question = [UInt8](repeating: 1, count: 12)
             let connection = try node.connection(port: 7055)
             try connection.send(1000)
-            var (batches, sockets, messages) = (0, Set<UInt32>(), 0)
+            var (batches, sockets, owners, messages) = (0, Set<UInt32>(), Set<UInt32>(), 0)
             try monitor.perform { datapath in
                 for _ in 0..<2 {
                     _ = try datapath.scan { batch in
                         batches += 1
                         sockets.formUnion(batch.sockets.filter { $0.statistics != nil }.map(\.flowID))
+                        owners.formUnion(
+                            batch.sockets.filter { $0.statistics == nil && $0.process != nil }.map(\.flowID)
+                        )
                         messages += batch.dns.count
+                        // Flows that begin when the scan has passed their slots.
                         if batches == 1 {
                             _ = try? UDPExchange(
                                 from: (a.namespace, a.ipv4),
@@ -186,7 +190,7 @@ extension KernelTests {
                     }
                 }
             }
-            #expect(sockets.count == 2 && messages == 2)
+            #expect(sockets.count == 2 && owners.count == 2 && messages == 2)
             try monitor.stop()
         }
 

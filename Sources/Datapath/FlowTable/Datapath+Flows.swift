@@ -62,9 +62,10 @@ extension Datapath {
         }
         emitDNS(emit)
         takeSocketReports(ofAll: readsSockets)
-        emitSocketReports(isLast: false, emit)
+        emitSocketReports(emit)
+        let earlier = socketReports.count
         try table.scan(surroundings, fence: { () throws(DatapathError) in try fence.wait() }, emit: take)
-        emitSocketReports(isLast: true, emit)
+        emitSocketReports(discarding: earlier, emit)
         emitHandshakes(emit)
         var last = overflow.scan(surroundings, emit: take)
         addRemainders(to: &last)

@@ -102,8 +102,13 @@ extension Datapath {
         drainDatagrams()
     }
 
-    /// Emits the reports of flows that have begun; keeps the others, or discards them if `isLast`.
-    func emitSocketReports(isLast: Bool, _ emit: (FlowBatch) -> Void) {
+    /// Emits the reports of flows that have begun; keeps the others.
+    ///
+    /// - Parameters:
+    ///   - earlier: the number of reports that were taken before a scan of the table; if the scan has not found their flows, they
+    ///     are discarded. The flows of later ones may be behind the place that the scan had reached.
+    ///   - emit: takes a batch.
+    func emitSocketReports(discarding earlier: Int = 0, _ emit: (FlowBatch) -> Void) {
         guard !socketReports.isEmpty else { return }
         // Further reports may come while a batch waits for the pipeline.
         var reports: [weir_socket_report] = []
@@ -128,7 +133,7 @@ extension Datapath {
                 let report = reports[index]
                 if let flowID = flowID(of: report, search, places) {
                     batch.sockets.append(FlowSocket(report, of: flowID, by: self))
-                } else if !isLast {
+                } else if index >= earlier {
                     reports[later] = report
                     later += 1
                 }
