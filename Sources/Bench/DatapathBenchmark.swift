@@ -56,7 +56,7 @@ package struct DatapathBenchmark {
 
     private var rounds: Int { isQuick ? 20 : 100 }
 
-    /// Rounds and runs of a packet of one known flow, whose chunks are so short that some have no other program beside them.
+    /// Rounds and runs of a packet of one known flow, whose chunks are so short that some run without an interruption.
     private static let shortChunk: Int32 = 4000
     private var shortRounds: Int { 20 * rounds }
 

@@ -97,10 +97,10 @@ public enum FieldReference {
         Flows that would share a record have one for each process name: one for each of the first two names, one with the
         name `*` for the others together, and one with `-` for flows without a known process, such as those of other
         protocols. The counters of these records add up to those of the flows: a flow counts for one of them, with all of
-        its traffic in the interval. In outputs with a longer interval, a connection whose process becomes known after the
-        first flush is in `num_flows` of both records. `process_id` is `*` where a record has several processes. The counts
-        of names and processes end at 16. A process may call itself `*` or `-`: without `process-path` it cannot be told
-        apart.
+        its traffic in the interval. Exception: in outputs with a longer interval, a connection whose process becomes known
+        after the interval's first flush is in `num_flows` of the record with `-` and of that of its process. `process_id`
+        is `*` where a record has several processes. The counts of names and processes end at 16. A process may call itself
+        `*` or `-`: without `process-path` it cannot be told apart.
 
         With `process-args`, `process_args` has the arguments of these processes with spaces between them, at most 256 bytes
         of each: five texts for several processes, the longest one for a single process. They are the arguments with which

@@ -77,7 +77,7 @@ struct CommandLineTests {
     }
 
     @Test(arguments: [
-        ("--dns-output stdout", "stdout already takes the flow records, which is the default of --output; send one"),
+        ("--dns-output stdout", "stdout, the default of --output, already takes the flow records; send one"),
         ("--output file:a --dns-output file:a", "file:a already takes the flow records; send one of them elsewhere"),
         ("--dns-output file:a --dns-output file:a", "the same output is given twice"),
     ])

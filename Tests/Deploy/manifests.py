@@ -50,6 +50,7 @@ BAD_VALUES = [
     "image.repository=",
     "hostPaths.records=relative",
     "hostPaths.dns=relative",
+    "hostPaths.dns=null",
     "hostPaths.auditOutput=relative",
     "monitoring.from=",
     "privileged=maybe",

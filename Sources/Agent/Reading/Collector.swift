@@ -262,7 +262,7 @@ struct Collector {
     private func post(_ message: Pipeline.Message) {
         let most = plan.hasBegun ? 1 : Int.max
         guard !mailbox.offer(message, mostWaiting: most) else { return }
-        // At the end of a run the pipeline takes one message after the other.
+        // At the end of a run the mailbox holds one message, so that waiting does not mean that the pipeline is behind.
         if !plan.hasBegun { mailbox.noteDelay() }
         while !mailbox.offer(message, mostWaiting: most) {
             guard !plan.isOver(.posting) else { return mailbox.insist(message) }

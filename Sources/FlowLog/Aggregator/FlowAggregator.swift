@@ -28,7 +28,7 @@ public struct FlowAggregator: ~Copyable {
     /// Those of ``held`` that are not at a workload's interface, if policies of forwarded connections are evaluated: the datapath's
     /// identifiers.
     var heldForwards: Set<UInt32> = []
-    /// Those of ``heldForwards`` that have ended, and end when the interval does.
+    /// Flows that were in ``heldForwards`` when they ended: their ends are noted when the interval ends.
     var heldEnds: Set<UInt32> = []
     /// How often identifiers of these were used again in this interval.
     var earlySettlements = 0

@@ -31,9 +31,9 @@ struct ObserveCommand: ParsableCommand {
               sudo weir observe --service database --since 1h
               weir observe --kubeconfig ~/.kube/config --node node-1 --node node-2
               sudo weir observe --watch --inventory cluster.yaml
-              weir observe --from /var/log/calico/flowlogs/flows.log --denied --last 20
+              sudo weir observe --from /var/log/calico/flowlogs/flows.log --denied --last 20
               weir observe --from flows.log --since 1h --service database -o json | jq .bytes_out
-              ssh node-1 tail -F /var/log/calico/flowlogs/flows.log | weir observe --from - --pod yaobank/customer
+              ssh node-1 sudo tail -F /var/log/calico/flowlogs/flows.log | weir observe --from - --pod yaobank/customer
             """
     )
 

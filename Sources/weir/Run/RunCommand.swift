@@ -209,11 +209,11 @@ struct RunCommand: ParsableCommand {
             throw ValidationError("--dns-output: the same output is given twice")
         }
         if let taken = outputs.first(where: { destinations.contains($0) }) {
-            let reason = output.outputs.isEmpty ? ", which is the default of --output" : ""
+            let origin = output.outputs.isEmpty ? ", the default of --output," : ""
             throw ValidationError(
                 """
-                --dns-output: \(taken) already takes the flow records\(reason); send one of them elsewhere, \
-                as --output file:flows.log
+                --dns-output: \(taken)\(origin) already takes the flow records; send one of them elsewhere, \
+                as with --output file:flows.log
                 """
             )
         }
