@@ -118,40 +118,22 @@ static __always_inline __u32 describe(struct __sk_buff *skb, __u32 offset,
 	return offset + sizeof(udp);
 }
 
-/* Whether a UDP socket in the interface's network namespace has the source address and port of a query. */
-static __always_inline bool has_socket(struct __sk_buff *skb, const struct weir_dns_message *query)
-{
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *sk;
-
-	if (query->version == 4) {
-		tuple.ipv4.daddr = query->source[0];
-		tuple.ipv4.saddr = query->destination[0];
-		tuple.ipv4.dport = query->source_port;
-		tuple.ipv4.sport = query->destination_port;
-		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	} else {
-		__builtin_memcpy(tuple.ipv6.daddr, query->source, sizeof(tuple.ipv6.daddr));
-		__builtin_memcpy(tuple.ipv6.saddr, query->destination, sizeof(tuple.ipv6.saddr));
-		tuple.ipv6.dport = query->source_port;
-		tuple.ipv6.sport = query->destination_port;
-		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
-	}
-	if (!sk)
-		return false;
-	bpf_sk_release(sk);
-	return true;
-}
-
 /*
- * Whether this host itself has sent a query through its interface. A pod or virtual machine that uses the
- * same device (macvlan) may send packets with the address of this host: from a raw socket, or from a socket
- * that has bound the address in its own network namespace.
+ * Whether this host itself has sent a query through its interface: a UDP socket of the interface's network
+ * namespace. A pod or virtual machine that uses the same device (macvlan) may send packets with the address
+ * of this host: from a raw socket, or from a socket that has bound the address in its own namespace. The
+ * addresses of the socket are not compared: those of the packet may be translated (services).
  */
 static __always_inline bool is_of_host(struct __sk_buff *skb, const struct weir_dns_message *query)
 {
-	return !query->arrival && datagram_sender(skb, bpf_ntohs(query->source_port)) &&
-	       has_socket(skb, query);
+	struct sk_buff *kernel_skb = (void *)skb;
+	struct sock___net *sk;
+
+	if (query->arrival || !datagram_sender(skb, bpf_ntohs(query->source_port)))
+		return false;
+	sk = (void *)BPF_CORE_READ(kernel_skb, sk);
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net) ==
+	       BPF_CORE_READ(kernel_skb, dev, nd_net.net);
 }
 
 /* Whether the message belongs to the client behind the interface. */

@@ -34,9 +34,19 @@ struct dst_entry {
 	struct net_device *dev;
 };
 
+/* include/net/sock.h */
+struct sock_common___net {
+	possible_net_t skc_net;
+};
+
+struct sock___net {
+	struct sock_common___net __sk_common;
+};
+
 /* include/linux/skbuff.h */
 struct sk_buff {
 	struct net_device *dev;
+	struct sock___net *sk;
 	unsigned long _skb_refdst;
 	unsigned long _nfct;
 	unsigned int len;

@@ -120,8 +120,8 @@ static __always_inline void socket_share_leave(__u32 position, struct socket_use
 
 /*
  * Counts one socket more of an interface; false if it has used up its share. The shares that belong to no
- * interface get no more than what is reserved for them: all pods use them, so that one pod could take the
- * room of others.
+ * interface get no more than what is reserved for them: all pods use them, and with more one pod could take
+ * the room of the others.
  */
 static __always_inline bool socket_share_enter(__u32 position, struct socket_use *use)
 {
@@ -228,14 +228,17 @@ static __always_inline struct socket_state *socket_entry(__u64 key)
 static __always_inline void socket_leave(__u64 key, struct socket_state *state)
 {
 	__u32 place = state->place, share = state->share;
-
 	long error;
 
 	if (__sync_val_compare_and_swap(&state->address, key, 0) != key)
 		return;
 	error = bpf_map_delete_elem(&sockets, &key);
 	if (error && error != -ENOENT) {
-		/* The map is locked by a program that this one has interrupted: a later event removes the entry. */
+		/*
+		 * The map is locked by a program that this one has interrupted. A later event removes the entry,
+		 * which is no socket's: it is not reported again.
+		 */
+		state->cookie = ~0ULL;
 		__sync_lock_test_and_set(&state->address, key);
 		return;
 	}
@@ -271,7 +274,10 @@ static __always_inline bool socket_put(__u64 key, __u32 place, struct socket_sta
 	return true;
 }
 
-/* Counts a socket without an entry as missed, unless it does not report or its interface is not watched. */
+/*
+ * Counts a socket without an entry as missed, unless it does not report or its interface is not watched, or
+ * not yet: then it still has its last report.
+ */
 static __always_inline void count_refusal(const struct socket_state *state)
 {
 	bool is_unplaced = state->share == WEIR_SOCKET_SHARE_UNWATCHED && !state->socket.ifindex;

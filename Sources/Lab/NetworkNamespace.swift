@@ -88,7 +88,7 @@ package final class NetworkNamespace: Sendable {
     }
 
     /// A path by which programs on this machine can open the namespace, as long as this object exists.
-    var path: String { "/proc/\(getpid())/fd/\(descriptor.number)" }
+    package var path: String { "/proc/\(getpid())/fd/\(descriptor.number)" }
 
     // MARK: Settings
 

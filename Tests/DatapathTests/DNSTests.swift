@@ -123,23 +123,86 @@ extension KernelTests {
             try monitor.stop()
         }
 
-        /// A sender below the node's interface, such as a macvlan's pod, needs a raw socket to use the node's address.
-        @Test func rawSocketAsksNothingForNode() throws {
+        /// A connected socket of the node has the address of a service, its packets that of a server.
+        @Test func copiesNodeQueriesToService() throws {
+            let node = try SocketNode()
+            try node.lab.node.ip("route add 10.96.0.0/16 via 192.0.2.2")
+            try node.lab.node.nft(
+                """
+                table ip service {
+                    chain output {
+                        type nat hook output priority -100
+                        ip daddr 10.96.0.10 udp dport 53 dnat to 192.0.2.2:53
+                    }
+                }
+                """
+            )
+            let monitor = try node.monitor(collects: .dns)
+            let server = """
+                import socket
+                server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                server.settimeout(60)
+                server.bind(("192.0.2.2", 53))
+                query, client = server.recvfrom(512)
+                server.sendto(b"answer of at least 12 bytes", client)
+                """
+            let start = "python3 -c \"$1\" < /dev/null &> /dev/null &"
+            _ = try node.outside.command(["bash", "-c", start, "-", server])
+            try #require(try eventually { try node.outside.command(["ss", "-Hlun"]).contains("192.0.2.2:53 ") })
+            let client = """
+                import socket
+                client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                client.settimeout(60)
+                client.connect(("10.96.0.10", 53))
+                client.send(b"query of at least 12 bytes")
+                client.recv(512)
+                """
+            _ = try node.lab.node.command(["python3", "-c", client])
+            try monitor.scan()
+            #expect(monitor.dns.map(\.isResponse) == [false, true])
+            #expect(monitor.dns.allSatisfy { $0.isHost && $0.server == IPAddress(192, 0, 2, 2) })
+            try monitor.stop()
+        }
+
+        /// Sends a query with the node's address.
+        enum Pretender: CaseIterable {
+            /// A raw socket of the node, as a virtual machine or another user of the device would.
+            case rawSocket
+            /// A socket that has bound the address in the network namespace of a macvlan.
+            case macvlan
+        }
+
+        @Test(arguments: Pretender.allCases) func pretenderAsksNothingForNode(_ pretender: Pretender) throws {
             let node = try SocketNode()
             let monitor = try node.monitor(collects: .dns)
-            let query = """
-                import socket, struct
-                message = b"query of at least 12 bytes"
-                udp = struct.pack("!4H", 40000, 53, 8 + len(message), 0) + message
-                ip = struct.pack("!2B3H2BH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0)
-                ip += socket.inet_aton("192.0.2.1") + socket.inet_aton("192.0.2.2")
-                raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-                raw.sendto(ip + udp, ("192.0.2.2", 0))
-                """
-            _ = try node.lab.node.command(["python3", "-c", query])
+            let pod = try NetworkNamespace()
+            let ask: () throws -> Void
+            switch pretender {
+            case .rawSocket:
+                let query = """
+                    import socket, struct
+                    message = b"query of at least 12 bytes"
+                    udp = struct.pack("!4H", 40000, 53, 8 + len(message), 0) + message
+                    ip = struct.pack("!2B3H2BH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0)
+                    ip += socket.inet_aton("192.0.2.1") + socket.inet_aton("192.0.2.2")
+                    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+                    raw.sendto(ip + udp, ("192.0.2.2", 0))
+                    """
+                ask = { _ = try node.lab.node.command(["python3", "-c", query]) }
+            case .macvlan:
+                try node.lab.node.ip("link add link up0 name mv0 type macvlan mode bridge")
+                try node.lab.node.ip("link set mv0 netns \(pod.path)")
+                try pod.ip("address add 192.0.2.1/24 dev mv0")
+                try pod.ip("link set mv0 up")
+                try pod.ip("neighbor add 192.0.2.2 lladdr 02:00:00:00:00:99 dev mv0")
+                ask = {
+                    _ = try pod.command(["bash", "-c", "echo query of at least 12 bytes > /dev/udp/192.0.2.2/53"])
+                }
+            }
             let isCounted = try eventually {
+                try ask()
                 try monitor.scan()
-                return monitor.flows.keys.contains { $0.isDNS }
+                return monitor.flows.contains { $0.key.isDNS && $0.value.egress.packets > 0 }
             }
             #expect(isCounted && monitor.dns.isEmpty)
             try monitor.stop()

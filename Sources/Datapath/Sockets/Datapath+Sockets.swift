@@ -106,7 +106,7 @@ extension Datapath {
     ///
     /// - Parameters:
     ///   - earlier: the number of reports that were taken before a scan of the table; if the scan has not found their flows, they
-    ///     are discarded. The flows of later ones may be behind the place that the scan had reached.
+    ///     are discarded. The scan may have passed the slots of later reports' flows: these wait for the next scan.
     ///   - emit: takes a batch.
     func emitSocketReports(discarding earlier: Int = 0, _ emit: (FlowBatch) -> Void) {
         guard !socketReports.isEmpty else { return }

@@ -40,7 +40,7 @@ final class ProcessPrograms {
     private let readsPaths: Bool
     private let readsArguments: Bool
     private var known: [Key: FlowProcess] = [:]
-    /// Those whose arguments are not read yet.
+    /// The keys of ``known`` whose arguments are not read yet.
     private var late: Set<Key> = []
     private(set) var paths: ProcessTexts?
     private var executables: ExecutableFinder?
