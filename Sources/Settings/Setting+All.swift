@@ -128,7 +128,7 @@ extension Setting {
             """
             Where the DNS log goes: lines of JSON with the lookups of workloads and of this host, their answers and how long \
             these took, once per flush. stdout, file:PATH, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or udp:HOST:PORT, with the \
-            options of files and spools behind semicolons; file-… and spool-… apply to it, too. It needs dns in collect.
+            options of files and spools behind semicolons; the settings file-… and spool-… apply to it, too. It needs dns in collect.
             """
         ),
         Setting(
