@@ -14,7 +14,7 @@ public final class PolicyTrace: Sendable {
     public let dependsOnDomains: Bool
     /// Hits of host endpoints' policies for forwarded traffic (`transit_policies`), in order.
     public let transit: [String]
-    /// Whether this is a decision on forwarded traffic, of which no rule may have matched: ``transit`` may be empty.
+    /// Whether the policies of a host endpoint decided about forwarded traffic; ``transit`` is empty if no rule matched.
     public let isForwarded: Bool
 
     /// Creates a trace with a new number.

@@ -81,8 +81,10 @@ extension OutputConfiguration {
             let names = OutputOption.ofLines.map(\.name).joined(separator: ", ")
             throw OutputConfigurationError(
                 output: specification,
-                reason:
-                    "\(name) is only for flow records; the DNS log takes \(names), and with tls: ca-file, cert-file, key-file, server-name"
+                reason: """
+                    \(name) is only for flow records; the DNS log takes \(names), and with tls: ca-file, cert-file, key-file, \
+                    server-name
+                    """
             )
         }
     }

@@ -6,12 +6,12 @@ import Synchronization
 /// Reads the arguments of living processes from `/proc/PID/cmdline`, on a thread of its own.
 ///
 /// Such a read may block without limit: the kernel needs the lock of the process's memory, for which all threads of the process
-/// may queue. A scan waits for an answer for ten milliseconds at most, and only if no other read is under way; later answers are
-/// kept for the next report of the process.
+/// may queue. A scan waits for each answer for ten milliseconds at most, and only if no other read is under way; ``LookupTime``
+/// bounds all waits together. Later answers are kept for the next report of the process.
 final class ArgumentReader {
     /// The result of a request.
     enum Answer: Equatable {
-        /// The beginning of the arguments, each of which ends with 0; nil if the process has ended or has none.
+        /// The first bytes of the arguments; each argument ends with 0. Nil if the process has ended or has none.
         case read([UInt8]?)
         /// They are not read yet; ask again.
         case late
