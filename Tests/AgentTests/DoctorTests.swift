@@ -168,13 +168,9 @@ struct DoctorTests {
         #expect(found["metrics and health"]?.status == .ok)
         #expect(found["metrics and health"]?.seen == "a run of Weir answers on unix:\(folder.file("weir.sock"))")
         try weir.finish()
-        let listener = try cable.node.start(["python3", "-m", "http.server", "9464"], keepingIn: folder)
-        defer { listener.signal(SIGKILL) }
-        let isTaken = try eventually {
-            let (_, found) = try examine(places)
-            return found["metrics and health"]?.status == .missing
-        }
-        #expect(isTaken)
+        let listener = try cable.node.run { try listening(on: 9464) }
+        defer { close(listener) }
+        #expect(try examine(places).1["metrics and health"]?.status == .missing)
     }
 
     @Test func examinesAuditLogsOutputsAndState() throws {

@@ -77,18 +77,3 @@ struct ProcessRunTests {
         try weir.finish()
     }
 }
-
-/// A socket that listens at all addresses; the kernel answers openings.
-private func listening(on port: UInt16) throws -> Int32 {
-    let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    let result = withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            bind(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-        }
-    }
-    try #require(result == 0 && listen(number, 16) == 0)
-    return number
-}
