@@ -57,7 +57,7 @@ extension OutputConfiguration {
 
     /// Parses the same form for lines that are not flow records.
     ///
-    /// Outputs to syslog and HTTP servers, and options that select flow records, are refused.
+    /// Outputs to syslog and HTTP servers, and options that only flow records have, are refused.
     ///
     /// - Parameters:
     ///   - text: the destination, and options of this output.
@@ -77,14 +77,11 @@ extension OutputConfiguration {
         }
         for part in Self.split(text).dropFirst() {
             let name = part.prefix { $0 != "=" }.trimmed
-            guard OutputOption.ofRecords.contains(where: { $0.name == name }) else { continue }
+            guard !OutputOption.ofLines.contains(where: { $0.name == name }) else { continue }
             let names = OutputOption.ofLines.map(\.name).joined(separator: ", ")
             throw OutputConfigurationError(
                 output: specification,
-                reason: """
-                    \(name) is only for flow records; the DNS log takes \(names), and with tls: ca-file, cert-file, key-file, \
-                    server-name
-                    """
+                reason: "\(name) is only for flow records; the DNS log takes \(names)"
             )
         }
     }

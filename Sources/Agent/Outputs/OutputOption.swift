@@ -24,11 +24,9 @@ struct OutputOption: Sendable {
     }
 
     /// All options.
-    static let all = ofRecords + spools + messages + files + servers
-    /// The options that only outputs of flow records have.
-    static let ofRecords = selection + details + intervals
-    /// The options of files and spools, which outputs of other lines have too.
-    static let ofLines = files + spools
+    static let all = selection + details + intervals + messages + servers + ofLines
+    /// The options that outputs of other lines than flow records have, too.
+    static let ofLines = files + spools + certificates
 
     private static let selection = [
         OutputOption("filter") { filter($1, &$0.selection.keep) },
@@ -160,11 +158,7 @@ struct OutputOption: Sendable {
         OutputOption("password-file") { text($1, &$0.options.http.passwordFile) },
         OutputOption("token-file") { text($1, &$0.options.http.tokenFile) },
         OutputOption("api-key-file") { text($1, &$0.options.http.apiKeyFile) },
-        OutputOption("ca-file") { text($1, &$0.options.http.authorityFile) },
-        OutputOption("cert-file") { text($1, &$0.options.http.certificateFile) },
-        OutputOption("key-file") { text($1, &$0.options.http.keyFile) },
         OutputOption("acknowledge", implied: "on") { flag($1, &$0.options.http.waitsForIndexers) },
-        OutputOption("server-name") { text($1, &$0.options.http.serverName) },
         OutputOption("dead-letter") { text($1, &$0.options.http.deadLetterPath) },
         OutputOption("index") { output, value in
             let isName = value.utf8.allSatisfy { 0x61...0x7a ~= $0 || 0x30...0x39 ~= $0 || "._-{}".utf8.contains($0) }
@@ -186,6 +180,13 @@ struct OutputOption: Sendable {
             output.options.http.table = value
             return nil
         },
+    ]
+
+    private static let certificates = [
+        OutputOption("ca-file") { text($1, &$0.options.http.authorityFile) },
+        OutputOption("cert-file") { text($1, &$0.options.http.certificateFile) },
+        OutputOption("key-file") { text($1, &$0.options.http.keyFile) },
+        OutputOption("server-name") { text($1, &$0.options.http.serverName) },
     ]
 
     // MARK: Values
