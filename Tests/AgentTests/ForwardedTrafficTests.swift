@@ -252,6 +252,15 @@ struct ForwardedTrafficTests {
         #expect(report.balanced)
         #expect(report.records?.unrecorded.transit.packets == 0)
         #expect(!weir.process.errors.contains("traffic is in no record"))
+        #expect(!weir.process.errors.contains("no policy governs"))
+    }
+
+    /// The log says at the start that there will be no such records.
+    @Test func lacksHostEndpointOfOtherHost() throws {
+        let lab = try Gateway()
+        let weir = try lab.run(["--host", "other"])
+        try weir.waitFor("no policy governs forwarded traffic")
+        try weir.finish()
     }
 
     /// Without the option no record has forwarded traffic.

@@ -258,6 +258,27 @@ struct TransitTests {
         #expect(store.snapshot().transit(of: Self.connection()) == nil)
     }
 
+    @Test func governsForwardedTrafficOfNodesWithHostEndpoints() {
+        let policies = [Self.policy("fwd", .forward, ingress: [Self.rule(.allow)])]
+        func governs(_ objects: [ClusterObject], _ node: String = "gw") -> Bool? {
+            Make.snapshot(objects).governsForwardedTraffic(ofNode: node)
+        }
+        #expect(governs(policies) == false)
+        #expect(governs(policies + [Self.endpoint("e", "eth0")]) == true)
+        #expect(governs(policies + [Self.endpoint("e", "eth0")], "other") == false)
+        let own = Self.policy("own", .end, ingress: [Self.rule(.allow)])
+        #expect(governs([own, Self.endpoint("e", "eth0")]) == false)
+    }
+
+    /// The interface that the connection passes is not known, only the node.
+    @Test(arguments: [("gw", 22, true), ("gw", 443, false), ("other", 22, false)] as [(String, UInt16, Bool)])
+    func deniesForwardedAtAnyInterface(_ node: String, _ port: UInt16, _ denies: Bool) {
+        let policy = Self.policy("fwd", .forward, ingress: [Self.rule(.deny, port: 22), Self.rule(.allow)])
+        let snapshot = Make.snapshot([policy, Self.endpoint("e", "eth0")])
+        let interface = HostInterface(node: node, name: "", addresses: [])
+        #expect(snapshot.deniesForwarded(Self.connection(port: port, interface: interface)) == denies)
+    }
+
     // MARK: - A host's own traffic
 
     /// A protocol, a port, and whether Felix lets it through to a host endpoint, and from it.

@@ -46,8 +46,7 @@ struct Pipeline: ~Copyable {
     private let writer: RecordWriter
     /// Maps addresses to domain names; nil where DNS messages are not collected.
     private let names: DomainTracker?
-    /// Whether to log once that policies use domain names while DNS messages are not collected.
-    private var warnsOfDomains: Bool
+    private var gaps: PolicyGapLog
     /// Writes the DNS log; nil where it has no outputs.
     private let dnsLog: DNSLogWriter?
     private var disagreements: DisagreementLog
@@ -133,9 +132,9 @@ struct Pipeline: ~Copyable {
             startTime: start.wall / 1_000_000_000
         )
         aggregator.use(known.policies)
+        gaps = PolicyGapLog(configuration, logger)
         names = configuration.datapath.collects.contains(.dns) ? DomainTracker() : nil
         aggregator.domains = names
-        warnsOfDomains = names == nil
         if configuration.recordsForwarded {
             let interfaces = HostInterfaces(node: configuration.hostName)
             aggregator.hostInterface = { interfaces.interface($0) }
@@ -165,7 +164,7 @@ struct Pipeline: ~Copyable {
             case .cluster(let known):
                 use(known.inventory)
                 aggregator.use(known.policies)
-                warnOfDomains(known.policies)
+                gaps.note(known.policies)
             case .flows(let batch):
                 process(batch)
                 // Ended flows are kept until the interval ends; a flood of short ones ends it early.
@@ -282,14 +281,6 @@ struct Pipeline: ~Copyable {
         inventoryGeneration = snapshot.generation
         resolver = snapshot
         aggregator.use(snapshot)
-    }
-
-    private mutating func warnOfDomains(_ policies: PolicySnapshot?) {
-        guard warnsOfDomains, policies?.usesDomains == true else { return }
-        warnsOfDomains = false
-        logger.warning(
-            "policies have domain names, but DNS is not collected: connections that depend on a name have no policies in records; add dns to --collect"
-        )
     }
 
     /// Applies changed settings between two records; levels change when the interval ends.

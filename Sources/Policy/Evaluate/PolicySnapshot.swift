@@ -20,6 +20,16 @@ public final class PolicySnapshot: PolicyEvaluator {
     /// Whether any policy or network set has domain names.
     public var usesDomains: Bool { world.usesDomains }
 
+    /// Whether enforced policies may govern traffic that a node forwards between interfaces with host endpoints.
+    ///
+    /// - Parameter node: the name of the node.
+    /// - Returns: false if the node has no host endpoint, or no policy has `applyOnForward`; nil while not all are known.
+    public func governsForwardedTraffic(ofNode node: String) -> Bool? {
+        guard world.isComplete else { return nil }
+        return world.hostEndpoints.contains { $0.node == node }
+            && world.global.policies.contains { $0.policy.hooks != [.end] && !$0.policy.isStaged }
+    }
+
     /// The traces of the two ends of a connection, after address translation.
     ///
     /// Both are nil while policies, or objects that they depend on, are unknown. Traces with the same contents are the
@@ -49,6 +59,17 @@ public final class PolicySnapshot: PolicyEvaluator {
             let endpoint = InterfaceEndpoint.find(connection.interface, among: world.hostEndpoints)
         else { return nil }
         return memory.state.withLock { $0.transit(connection, endpoint, world) }
+    }
+
+    /// Whether policies of a host endpoint deny a connection at any interface of the node that forwards it.
+    ///
+    /// - Parameter connection: the connection; only the node of its interface is used.
+    /// - Returns: true if one of the node's host endpoints denies it; false while not all policies are known.
+    public func deniesForwarded(_ connection: ForwardedConnection) -> Bool {
+        guard governsForwardedTraffic(ofNode: connection.interface.node) == true else { return false }
+        return world.hostEndpoints.contains { endpoint in
+            endpoint.node == connection.interface.node && transit(connection, at: endpoint).trace?.action == .deny
+        }
     }
 
     /// Evaluates the policies of a given host endpoint, and also returns the decision at each hook.
