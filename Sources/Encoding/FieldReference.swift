@@ -164,7 +164,9 @@ public enum FieldReference {
         that policies of a host endpoint govern ([policies.md](policies.md#forwarded-traffic)). Neither end reports:
         `transit_*_in` is the initiator's traffic, `transit_*_out` the answers, at one of the two interfaces; `bytes_*` and
         `packets_*` are 0, so that sums over records count nothing twice; connections are counted in `num_flows`. `policies`
-        has the hits in `transit_policies`. A connection of this host's pods is in their own record, too.
+        has the hits in `transit_policies`. A connection of this host's pods is in their own record, too. What a pod's
+        policies deny is denied in the pod's record, and allowed in that of the host endpoint, which let it through; what the
+        host endpoint's policies deny before it reaches the pod is in the `fwd` record only.
 
         """
 

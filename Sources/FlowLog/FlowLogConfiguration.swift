@@ -17,6 +17,9 @@ public struct FlowLogConfiguration: Sendable {
     /// Whether records are divided by the processes that own the flows' sockets.
     public var dividesProcesses: Bool
 
+    /// The name of this host's node, whose host endpoints may have policies for forwarded traffic; nil if it is not known.
+    public var node: String?
+
     /// The maximum memory of flows, their names and groups, in bytes; nil for no limit.
     ///
     /// Beyond the limit, flows of the interfaces that use the most memory are counted in less detail.
@@ -29,6 +32,7 @@ public struct FlowLogConfiguration: Sendable {
         readsLoggedVerdicts: Bool = false,
         recordsLoggedDenials: Bool = false,
         dividesProcesses: Bool = false,
+        node: String? = nil,
         memoryLimit: Int? = nil
     ) {
         self.levelForAllowed = levelForAllowed
@@ -36,6 +40,7 @@ public struct FlowLogConfiguration: Sendable {
         self.readsLoggedVerdicts = readsLoggedVerdicts
         self.recordsLoggedDenials = recordsLoggedDenials
         self.dividesProcesses = dividesProcesses
+        self.node = node
         self.memoryLimit = memoryLimit
     }
 

@@ -41,7 +41,7 @@ public final class PolicyTrace: Sendable {
 ///
 /// An evaluator is an immutable snapshot, used from one thread at a time; it may cache results.
 public protocol PolicyEvaluator: AnyObject, Sendable {
-    /// Increases with every snapshot whose results may differ.
+    /// Increases with every snapshot whose results may differ; never 0.
     var generation: UInt64 { get }
 
     /// Whether any policy or network set contains domain names, so that ``DestinationDomains`` are needed.
@@ -65,6 +65,12 @@ public protocol PolicyEvaluator: AnyObject, Sendable {
 
     /// Returns the decision of a host endpoint's policies on a connection that this host forwards; nil if none governs it.
     func transit(of connection: ForwardedConnection) -> PolicyTrace?
+
+    /// Whether policies of a host endpoint deny a connection at any interface of the node that forwards it.
+    ///
+    /// - Parameter connection: the connection; only the node of its interface is used.
+    /// - Returns: true if a host endpoint of the node denies it; false also while not all policies are known.
+    func deniesForwarded(_ connection: ForwardedConnection) -> Bool
 }
 
 extension PolicyEvaluator {
@@ -73,6 +79,12 @@ extension PolicyEvaluator {
     /// - Parameter connection: the connection at an interface.
     /// - Returns: nil.
     public func transit(of connection: ForwardedConnection) -> PolicyTrace? { nil }
+
+    /// Returns false, as an evaluator without host endpoints does.
+    ///
+    /// - Parameter connection: the connection.
+    /// - Returns: false.
+    public func deniesForwarded(_ connection: ForwardedConnection) -> Bool { false }
 }
 
 /// The domain names that the source of a connection has looked up for the destination's address.

@@ -26,7 +26,8 @@ struct AggregatorFixture: ~Copyable {
             configuration: FlowLogConfiguration(
                 levelForAllowed: level,
                 levelForDenied: .none,
-                dividesProcesses: dividesProcesses
+                dividesProcesses: dividesProcesses,
+                node: "gw"
             ),
             resolver: resolver,
             tracker: tracker,

@@ -30,6 +30,8 @@ final class FakeEvaluator: PolicyEvaluator {
     }
 
     func transit(of connection: ForwardedConnection) -> PolicyTrace? { decideTransit(connection) }
+
+    func deniesForwarded(_ connection: ForwardedConnection) -> Bool { decideTransit(connection)?.action == .deny }
 }
 
 extension PolicyTrace {

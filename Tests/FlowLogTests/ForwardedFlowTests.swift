@@ -203,6 +203,71 @@ import Testing
         #expect(records.last?.forwarded.inbound == TrafficCounters(packets: 1, bytes: 10))
     }
 
+    /// The firewall drops packets to a pod of this host: the pod's policies deny them if those of the host endpoint do not.
+    @Test(arguments: [FlowAction.allow, .deny, nil]) func recordsDenialOfPod(transit: FlowAction?) {
+        var fixture = Self.fixture()
+        fixture.aggregator.use(
+            FakeEvaluator(
+                generation: 2,
+                transit: { _ in transit.map { PolicyTrace(action: $0, transit: ["0|default|default.in|\($0)|0"]) } },
+                decide: { _ in (nil, PolicyTrace(enforced: ["0|default|shop/default.web|deny|0"])) }
+            )
+        )
+        fixture.learn {
+            $0.owners[Self.server] = Endpoint(kind: .workload, name: "web", aggregatedName: "web")
+            $0.localWorkloads = [Self.server]
+        }
+        let counted = TrafficCounters(packets: 3, bytes: 300)
+        fixture.batch { batch in
+            batch.births = [Self.entering(1)]
+            batch.deltas = [FlowDelta(flowID: 1, ingress: counted, egress: .zero)]
+            batch.drops = [FlowDrop(flowID: 1, deniedIngress: counted, decision: Self.denial)]
+        }
+        let records = fixture.flush()
+        let ofPod = records.filter { $0.reporter == .destination }
+        let ofHost = records.filter { $0.reporter == .forward }
+        #expect(records.count == ofPod.count + ofHost.count)
+        #expect(ofPod.map(\.action) == (transit == .deny ? [] : [.deny]))
+        #expect(ofPod.allSatisfy { $0.inbound == counted && $0.drops?.inbound == 3 })
+        #expect(ofPod.allSatisfy { $0.policies?.enforced.enforced == ["0|default|shop/default.web|deny|0"] })
+        #expect(ofHost.map(\.action) == [transit].compactMap(\.self))
+        #expect(ofHost.allSatisfy { $0.forwarded.inbound == counted && $0.policies?.enforced.transit.count == 1 })
+        #expect(fixture.aggregator.statistics.unrecordedDenials == 0)
+    }
+
+    /// The kernel drops a pod's packets that its own policies allow: a host endpoint of this node may have decided.
+    @Test(arguments: [FlowAction.allow, .deny]) func isNoMismatchIfHostEndpointDenies(transit: FlowAction) {
+        var fixture = Self.fixture()
+        fixture.aggregator.hostInterface = nil
+        fixture.aggregator.use(
+            FakeEvaluator(
+                generation: 2,
+                transit: { connection in
+                    guard connection.interface.node == "gw", connection.direction == .leaving else { return nil }
+                    return PolicyTrace(action: transit, transit: [])
+                },
+                decide: { _ in (PolicyTrace(enforced: ["0|default|shop/default.web|allow|0"]), nil) }
+            )
+        )
+        let pod = IPAddress(10, 1, 0, 1)
+        fixture.learn {
+            $0.owners[pod] = Endpoint(kind: .workload, name: "web", aggregatedName: "web")
+            $0.localWorkloads = [pod]
+        }
+        _ = fixture.flush(at: 110)
+        _ = fixture.flush(at: 120)
+        let counted = TrafficCounters(packets: 3, bytes: 300)
+        fixture.batch { batch in
+            batch.births = [
+                AggregatorFixture.birth(1, near: pod, far: Self.server, role: .workload, interface: 9)
+            ]
+            batch.deltas = [FlowDelta(flowID: 1, ingress: counted, egress: .zero)]
+            batch.drops = [FlowDrop(flowID: 1, deniedIngress: counted, decision: Self.denial)]
+        }
+        #expect(fixture.flush(at: 130).map(\.action) == [.deny])
+        #expect(fixture.aggregator.takeMismatches().count == (transit == .allow ? 1 : 0))
+    }
+
     /// The destination is a service's address at the entrance, and the server's at the exit.
     @Test func translatedConnectionGetsOneRecord() throws {
         var fixture = Self.fixture()

@@ -125,6 +125,7 @@ struct Pipeline: ~Copyable {
                 readsLoggedVerdicts: !configuration.nflogGroups.isEmpty,
                 recordsLoggedDenials: lacksDrops && !configuration.nflogGroups.isEmpty,
                 dividesProcesses: configuration.datapath.collects.contains(.process),
+                node: configuration.hostName,
                 memoryLimit: memoryPlan.flows(beside: ProcessMemory.resident ?? 0)
             ),
             resolver: known.inventory,

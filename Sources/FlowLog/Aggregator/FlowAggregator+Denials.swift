@@ -143,14 +143,17 @@ extension FlowAggregator {
 extension FlowAggregator {
     /// Determines the record that denied packets belong to; called again when policies or local addresses may have changed.
     mutating func decide(at place: UInt32) {
-        let generations = (policies: evaluator?.generation, resolver: resolver.generation)
+        let generations = (policies: evaluator?.generation ?? 0, resolver: resolver.generation)
         if let known = deniedFlows[place].evaluation, known.generations == generations { return }
         learnNames(at: place)
         let connection = deniedFlows[place].connection
-        let traces = traces(of: connection)
+        let isForwarded = connection.reporter == .forward
+        let traces = traces(of: isForwarded ? connection.seen(by: .destination) : connection)
         let evaluation = VerdictEvaluation(
             egress: logged(traces.egress, of: connection.seen(by: .source)),
             ingress: logged(traces.ingress, of: connection.seen(by: .destination)),
+            // Policies of a host endpoint were evaluated when the connection began.
+            transit: isForwarded ? connection.policies : nil,
             generations: generations
         )
         deniedFlows[place].evaluation = evaluation
@@ -178,23 +181,26 @@ extension FlowAggregator {
     /// Returns the record that denied packets of the initiator belong to.
     ///
     /// If both ends are local, the policies of the source are evaluated first. A remote end decides on its own node, or has no
-    /// policies. The egress of a local workload was allowed if its packets come out of its interface.
+    /// policies. The egress of a local workload was allowed if its packets come out of its interface. A host endpoint's policies
+    /// are evaluated before those of a workload behind it.
     private func decider(of flow: DeniedFlow, _ evaluation: VerdictEvaluation) -> DeniedFlow.Decider {
         let connection = flow.connection
-        if connection.reporter == .forward { return .own }
+        let isForwarded = connection.reporter == .forward
+        if isForwarded, evaluation.transit?.action == .deny { return .own }
         let isDestinationLocal = isLocal(connection.destination)
         let isDestinations =
             isDestinationLocal && evaluation.egress?.action != .deny && evaluation.ingress?.action == .deny
         if flow.isReported, connection.reporter == .destination {
             return resolver.isOwn(connection.source.address) && !isDestinations ? .otherEnd(.source) : .own
         }
-        if flow.isReported { return isDestinations ? .otherEnd(.destination) : .own }
+        if flow.isReported, !isForwarded { return isDestinations ? .otherEnd(.destination) : .own }
         if isLocal(connection.source), !isDestinations { return .entryInterface }
         if isDestinationLocal { return .otherEnd(.destination) }
+        if isForwarded { return .own }
         return hostInterface == nil ? .nobody : .otherInterface
     }
 
-    private func isLocal(_ endpoint: FlowEndpoint) -> Bool {
+    func isLocal(_ endpoint: FlowEndpoint) -> Bool {
         resolver.isLocalWorkload(endpoint.address) || resolver.isOwn(endpoint.address)
     }
 

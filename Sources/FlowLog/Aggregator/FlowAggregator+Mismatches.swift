@@ -10,9 +10,26 @@ extension FlowAggregator {
     /// Compares the datapath's verdict on a new connection with the policies' verdict at its reporting end.
     mutating func compare(_ connection: ResolvedFlow, reason: DropReason?) {
         guard connection.policies.map({ $0.action != connection.action }) ?? false, isCertain(connection),
-            connection.reporter != .forward
+            connection.reporter != .forward, !mayHostEndpointDeny(connection)
         else { return }
         mismatches.note(connection, reason: reason)
+    }
+
+    /// Whether a denied connection between a local workload and another host may be denied by a host endpoint of this node.
+    private func mayHostEndpointDeny(_ connection: ResolvedFlow) -> Bool {
+        guard let evaluator, let node, connection.action == .deny, resolver.isLocalWorkload(connection.local.address),
+            !isLocal(connection.remote)
+        else { return false }
+        return evaluator.deniesForwarded(
+            ForwardedConnection(
+                packets: connection.packets,
+                called: (connection.packets.destination, connection.packets.destinationPort),
+                source: connection.source.owner,
+                destination: connection.destination.owner,
+                interface: HostInterface(node: node, name: "", addresses: []),
+                direction: connection.reporter == .source ? .leaving : .entering
+            )
+        )
     }
 
     /// Drops mismatches that no longer exist, because policies or labels have changed or had just changed.

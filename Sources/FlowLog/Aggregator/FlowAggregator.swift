@@ -54,6 +54,8 @@ public struct FlowAggregator: ~Copyable {
     let readsLoggedVerdicts: Bool
     /// Whether only logging rules report denied packets.
     let recordsLoggedDenials: Bool
+    /// The name of this host's node; nil if it is not known.
+    let node: String?
     /// Flows that are held back for a few batches, until the log entry of their first packet or the flow that they answer may
     /// arrive.
     var awaiting = AwaitedFlows()
@@ -100,6 +102,7 @@ public struct FlowAggregator: ~Copyable {
         levels = configuration
         readsLoggedVerdicts = configuration.readsLoggedVerdicts
         recordsLoggedDenials = configuration.recordsLoggedDenials
+        node = configuration.node
         self.resolver = resolver
         self.tracker = tracker
         intervalStart = startTime

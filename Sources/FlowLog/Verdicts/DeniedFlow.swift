@@ -173,11 +173,17 @@ struct VerdictEvaluation {
     let egress: PolicyTrace?
     /// The verdict at the responder; nil if it has no policies.
     let ingress: PolicyTrace?
-    /// The generation of the evaluator (nil if there was none), and of the resolver.
-    let generations: (policies: UInt64?, resolver: UInt64)
+    /// The verdict of the host endpoint that reports the connection; nil if an end reports it.
+    let transit: PolicyTrace?
+    /// The generation of the evaluator (0 if there was none), and of the resolver.
+    let generations: (policies: UInt64, resolver: UInt64)
 
-    /// Returns the trace at one of the ends.
+    /// Returns the trace at the place of a reporter.
     func trace(for reporter: FlowReporter) -> PolicyTrace? {
-        reporter == .source ? egress : ingress
+        switch reporter {
+        case .source: egress
+        case .destination: ingress
+        case .forward: transit
+        }
     }
 }

@@ -13,7 +13,6 @@ extension FlowAggregator {
         by resolver: any EndpointResolver,
         _ evaluator: (any PolicyEvaluator)?
     ) -> (egress: PolicyTrace?, ingress: PolicyTrace?) {
-        // Policies of a host endpoint were evaluated when the connection began.
         if connection.reporter == .forward { return (nil, connection.policies) }
         guard let evaluator, !connection.isBeyondPolicies, !connection.origin.contains(.unsolicited) else {
             return (nil, nil)
