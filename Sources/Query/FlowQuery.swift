@@ -87,9 +87,9 @@ extension FlowQuery {
         var groups = GroupTable(groupBy, keys: snapshot.keys)
         var cells = SumTable(width: sums.count, points: points)
         let isDenied = snapshot.keys.map { $0.record.isDenied }
-        let counters = Set(sums.flatMap(\.quantity.counters)).sorted()
+        let counters = Set(sums.flatMap(\.counters)).sorted()
         let quantities = sums.map {
-            (action: $0.action, isRecords: $0.quantity == .records, counters: $0.quantity.counters)
+            (action: $0.action, isRecords: $0.quantity == .records, counters: $0.counters)
         }
         var values = [UInt64](repeating: 0, count: sums.count)
         let needs = ScanNeeds(
@@ -108,10 +108,7 @@ extension FlowQuery {
                 if quantity.isRecords {
                     values[index] = rows.records.isEmpty ? 1 : rows.records[row]
                 } else {
-                    values[index] = quantity.counters.reduce(0) { sum, counter in
-                        let column = rows.counters[counter]
-                        return sum &+ (column.isEmpty ? 0 : column[row])
-                    }
+                    values[index] = rows.sum(of: quantity.counters, row)
                 }
             }
             let group = try groups.number(rows, row, key)

@@ -3,6 +3,16 @@ import FlowModel
 import Records
 package import Store
 
+extension ScanRows {
+    /// The sum of some counters of a row.
+    func sum(of counters: [Int], _ row: Int) -> UInt64 {
+        counters.reduce(0) { sum, counter in
+            let column = self.counters[counter]
+            return sum &+ (column.isEmpty ? 0 : column[row])
+        }
+    }
+}
+
 /// Iterates over the records of a range that match a filter.
 package struct FlowScan {
     /// The snapshot of the store.

@@ -12,6 +12,8 @@ package struct Measure: Sendable, Hashable, CustomStringConvertible {
         case packets
         case packetsIn = "packets_in"
         case packetsOut = "packets_out"
+        case transitBytes = "transit_bytes"
+        case transitPackets = "transit_packets"
         case droppedPackets = "dropped_packets"
 
         /// The fields that are summed; empty for the number of records.
@@ -27,23 +29,36 @@ package struct Measure: Sendable, Hashable, CustomStringConvertible {
             case .packets: [.packetsIn, .packetsOut]
             case .packetsIn: [.packetsIn]
             case .packetsOut: [.packetsOut]
+            case .transitBytes: [.transitBytesIn, .transitBytesOut]
+            case .transitPackets: [.transitPacketsIn, .transitPacketsOut]
             case .droppedPackets: [.droppedPacketsIn, .droppedPacketsOut]
             }
         }
-
-        /// The indices of the counters in the store.
-        var counters: [Int] { fields.compactMap { StoreFields.counters.firstIndex(of: $0) } }
     }
 
     /// The quantity.
     package var quantity: Quantity
     /// The action of the records that are summed; nil for all records.
     package var action: FlowAction?
+    /// Whether `bytes` and `packets` include forwarded traffic, which records count separately.
+    package var includesForwarded: Bool
 
     /// Takes all members.
-    package init(_ quantity: Quantity, _ action: FlowAction? = nil) {
-        (self.quantity, self.action) = (quantity, action)
+    package init(_ quantity: Quantity, _ action: FlowAction? = nil, includesForwarded: Bool = false) {
+        (self.quantity, self.action, self.includesForwarded) = (quantity, action, includesForwarded)
     }
+
+    /// The fields that are summed; empty for the number of records.
+    var fields: [FlowField] {
+        switch quantity {
+        case .bytes where includesForwarded: quantity.fields + Quantity.transitBytes.fields
+        case .packets where includesForwarded: quantity.fields + Quantity.transitPackets.fields
+        default: quantity.fields
+        }
+    }
+
+    /// The indices of the counters in the store.
+    var counters: [Int] { fields.compactMap { StoreFields.counters.firstIndex(of: $0) } }
 
     /// Parses a name such as `bytes` or `denied_connections`; nil if the text is not a measure.
     package init?(_ text: String) {

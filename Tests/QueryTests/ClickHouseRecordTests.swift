@@ -36,6 +36,22 @@ struct ClickHouseRecordTests {
         #expect(record.transitHits == ["0|default|default.gateway|allow|0"])
     }
 
+    @Test(arguments: [
+        (Measure(.transitBytes), "sum(r.transit_bytes_in + r.transit_bytes_out)"),
+        (
+            Measure(.transitPackets, .deny),
+            "sumIf(r.transit_packets_in + r.transit_packets_out, r.action = 'deny')"
+        ),
+        (
+            Measure(.bytes, includesForwarded: true),
+            "sum(r.bytes_in + r.bytes_out + r.transit_bytes_in + r.transit_bytes_out)"
+        ),
+        (Measure(.connections, includesForwarded: true), "sum(r.num_flows_started)"),
+    ])
+    func sumsForwardedTraffic(_ measure: Measure, _ text: String) {
+        #expect(ClickHouseText.sum(measure) == text)
+    }
+
     @Test func readsExtensionFields() throws {
         let own: [FlowField: String] = [.droppedPacketsIn: "3", .dropReason: "NO \"SOCKET\"", .containerID: "ab"]
         let record = try #require(ClickHouseRecord.read(ClickHouseRecord.fields.map { own[$0] ?? Self.missing($0) }))

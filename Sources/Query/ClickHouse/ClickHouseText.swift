@@ -97,7 +97,7 @@ enum ClickHouseText {
             case .deny: "r.action = 'deny'"
             case .allow: "r.action != 'deny'"
             }
-        let columns = measure.quantity.fields.map(column).joined(separator: " + ")
+        let columns = measure.fields.map(column).joined(separator: " + ")
         if columns.isEmpty { return isWanted.map { "countIf(\($0))" } ?? "count()" }
         return isWanted.map { "sumIf(\(columns), \($0))" } ?? "sum(\(columns))"
     }

@@ -14,10 +14,11 @@ struct QueryCommand: ParsableCommand {
             Groups are fields of a record (docs/fields.md), or source and dest (namespace/name), port (port/protocol), \
             rule (the policy hit that decided), pending_rule, pending_action. Sums are records, connections (that began), \
             flows (active in each interval), completed, bytes, bytes_in, bytes_out, packets, packets_in, packets_out, \
-            dropped_packets, each with allowed_ or denied_ in front if only those count.
+            transit_bytes, transit_packets, dropped_packets, each with allowed_ or denied_ in front if only those count.
 
-            Records are summed as they are: a connection between two watched workloads has a record of each end; \
-            --filter 'reporter == "src"' takes one of them.
+            Records are summed as they are: a connection between two watched workloads has a record of each end, and one \
+            that a host forwards may have a record of its host endpoint (reporter fwd), which has its traffic in \
+            transit_bytes and transit_packets instead of bytes and packets; --filter 'reporter == "src"' takes one of them.
 
             Exit codes: 0 done, 1 the records cannot be read, 2 wrong usage.
 

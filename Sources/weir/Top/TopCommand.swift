@@ -24,6 +24,10 @@ struct TopCommand: ParsableCommand {
             Keys: v next view, s next order, p pause, q quit. Not on a terminal, or with --once, one picture is printed; \
             with -o json a line for each group.
 
+            Records are summed as they are: a connection between two watched workloads has a record of each end, and one \
+            that a host forwards may have a record of its host endpoint, whose transit_bytes and transit_packets are its \
+            bytes and packets here; --filter 'reporter == "src"' takes one of them.
+
             Examples:
               sudo weir top
               weir top services --by connections --store /var/lib/weir/flows.db

@@ -49,7 +49,8 @@ enum TopMeasure: String, ExpressibleByArgument, CaseIterable {
 
     /// All measures, in the order of the columns.
     static let sums = [
-        Measure(.connections), Measure(.bytes), Measure(.packets), Measure(.connections, .deny),
+        Measure(.connections), Measure(.bytes, includesForwarded: true), Measure(.packets, includesForwarded: true),
+        Measure(.connections, .deny),
     ]
 
     /// The names of the columns.
