@@ -41,7 +41,7 @@ struct PairShape: Encodable {
         (dest_port, proto) = (pair.port, pair.proto)
         (dest_service_namespace, dest_service_name) = (pair.service.namespace, pair.service.name)
         (allowed, denied, pending) = (pair.allowed, pair.denied, pair.pending)
-        rule = pair.example.enforcedHits.last
+        rule = pair.example.decidingHits.last
         action = pair.example.text(.action) ?? "-"
         (first_seen, last_seen, filter) = (pair.firstSeen, pair.lastSeen, pair.filter)
     }

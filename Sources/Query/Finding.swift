@@ -24,16 +24,15 @@ extension Finding {
     /// Returns all findings in the records of a range, worst first.
     package static func all(_ totals: KeyTotals, gaps: [(from: Int64, until: Int64)]) -> [Finding] {
         var disagreements = Group(), pending = Group(), denied = Group(), remainders = Group(), unexplained = Group()
-        for total in totals.totals {
-            let record = totals.record(total)
-            let decision = record.enforcedHits.last.flatMap(ReadRecord.action(ofHit:))
-            if let decision, (decision == .deny) != record.isDenied { disagreements.add(total, record) }
-            if record.isPendingDifferent { pending.add(total, record) }
-            if record.isDenied { denied.add(total, record) }
-            if record.isDenied, record.decidingHits.isEmpty { unexplained.add(total, record) }
-            if record.text(.sourceNameAggr) == "-" || record.text(.destNameAggr) == "-" {
-                remainders.add(total, record)
+        totals.forEachPairAndTotals { pair, members in
+            func matching(_ isWanted: (ReadRecord) -> Bool) -> [KeyTotals.Total] {
+                members.filter { isWanted(totals.record($0)) }
             }
+            disagreements.add(pair, matching { Self.isDisputed($0) })
+            pending.add(pair, matching { $0.isPendingDifferent }, connections: pair.pending.differs)
+            denied.add(pair, matching { $0.isDenied }, connections: pair.denied.connections)
+            unexplained.add(pair, matching { $0.isDenied && $0.decidingHits.isEmpty })
+            remainders.add(pair, matching { $0.text(.sourceNameAggr) == "-" || $0.text(.destNameAggr) == "-" })
         }
         let found = [
             disagreements.finding(
@@ -91,33 +90,50 @@ extension Finding {
         }
     }
 
+    /// Whether the kernel and the policies of the reporting end disagree.
+    private static func isDisputed(_ record: ReadRecord) -> Bool {
+        let decision = record.enforcedHits.last.flatMap(ReadRecord.action(ofHit:))
+        return decision.map { ($0 == .deny) != record.isDenied } ?? false
+    }
+
     private static func span(_ seconds: Int64) -> String {
         seconds >= 7200 ? "\(seconds / 3600) hours" : "\(max(1, seconds / 60)) minutes"
     }
 
-    /// Keys that share a property.
+    /// The connections of pairs that share a property.
     private struct Group {
-        var connections: UInt64 = 0
-        var packets: UInt64 = 0
-        var first: Int64 = .max
-        var last: Int64 = .min
-        var keys = 0
-        var most: (connections: UInt64, pair: String, filter: String) = (0, "", "")
+        private var amount = Amount()
+        private var first: Int64 = .max
+        private var last: Int64 = .min
+        private var pairs = 0
+        private var most: (connections: UInt64, pair: FlowPair)?
 
-        mutating func add(_ total: KeyTotals.Total, _ record: ReadRecord) {
-            connections &+= total.amount.connections
-            packets &+= total.amount.packets
-            first = min(first, total.first)
-            last = max(last, total.last)
-            keys += 1
-            guard keys == 1 || total.amount.connections > most.connections else { return }
-            let (source, destination) = (FlowNode(record, .source), FlowNode(record, .destination))
-            let port = PortName.text(record.number(.destPort), record.text(.proto) ?? "0")
-            most = (
-                total.amount.connections,
-                "\(Self.name(source)) to \(Self.name(destination)) on \(port)",
-                "\(source.filter(.source)) && \(destination.filter(.destination))"
-            )
+        /// Adds the keys of a pair that have the property, with each connection counted once.
+        mutating func add(_ pair: FlowPair, _ totals: [KeyTotals.Total], connections: UInt64? = nil) {
+            guard !totals.isEmpty else { return }
+            var amounts = PairAmounts()
+            for total in totals {
+                amounts.add(total.amount, total.view)
+                first = min(first, total.first)
+                last = max(last, total.last)
+            }
+            let counted = amounts.counted
+            var sum = counted.allowed.adding(counted.denied)
+            sum.connections = connections ?? sum.connections
+            amount += sum
+            pairs += 1
+            if let most {
+                let isMore = sum.connections > most.connections
+                guard isMore || (sum.connections == most.connections && pair.precedes(most.pair)) else { return }
+            }
+            most = (sum.connections, pair)
+        }
+
+        /// The pair with the most connections as text.
+        private var name: String {
+            guard let pair = most?.pair else { return "" }
+            let port = PortName.text(pair.port, pair.proto)
+            return "\(Self.name(pair.source)) to \(Self.name(pair.destination)) on \(port)"
         }
 
         /// The name of a node without its type.
@@ -127,18 +143,20 @@ extension Finding {
         }
 
         /// The filter expression for the pair with the most connections.
-        var filter: String { most.filter }
+        var filter: String {
+            most.map { "\($0.pair.source.filter(.source)) && \($0.pair.destination.filter(.destination))" } ?? ""
+        }
 
         func finding(_ kind: String, _ severity: Severity, _ title: String, filter: String, advice: String) -> Finding?
         {
-            guard keys > 0 else { return nil }
+            guard pairs > 0 else { return nil }
             return Finding(
                 id: "\(kind)-\(severity.rawValue)",
                 severity: severity,
                 kind: kind,
-                title: title.replacing("%n", with: "\(connections)").replacing("%p", with: "\(packets)"),
-                detail: "\(keys) group\(keys == 1 ? "" : "s") of connections, most: \(most.pair)",
-                count: connections,
+                title: title.replacing("%n", with: "\(amount.connections)").replacing("%p", with: "\(amount.packets)"),
+                detail: "\(pairs) pair\(pairs == 1 ? "" : "s"), most: \(name)",
+                count: amount.connections,
                 first_seen: first,
                 last_seen: last,
                 filter: filter,

@@ -76,7 +76,7 @@ package struct PendingChange: Sendable, Hashable, Encodable {
     }
 }
 
-/// The traffic from one source to one port of a destination; connections reported by both ends are counted once.
+/// The traffic from one source to one port of a destination; connections that several records report are counted once.
 package struct FlowPair: Sendable {
     /// The endpoint that opens the connections.
     package var source: FlowNode
@@ -90,7 +90,7 @@ package struct FlowPair: Sendable {
     package var service: (namespace: String?, name: String?)
     /// Allowed traffic.
     package var allowed = Amount()
-    /// Traffic that either end denied.
+    /// Traffic that either end denied, or a host that forwards it.
     package var denied = Amount()
     /// The verdicts that staged policies would change.
     package var pending = PendingChange()

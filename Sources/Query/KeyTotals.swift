@@ -1,4 +1,3 @@
-import FlowModel
 package import Records
 package import Store
 
@@ -6,7 +5,7 @@ package import Store
 package struct Amount: Sendable, Hashable, Encodable {
     /// Connections that started.
     package var connections: UInt64 = 0
-    /// Bytes in both directions.
+    /// Bytes in both directions; forwarded connections have those that the host forwarded.
     package var bytes: UInt64 = 0
     /// Packets in both directions.
     package var packets: UInt64 = 0
@@ -32,12 +31,22 @@ package struct Amount: Sendable, Hashable, Encodable {
         return sum
     }
 
+    /// The smaller of two amounts, separately for each member.
+    func limited(to other: Amount) -> Amount {
+        Amount(
+            connections: min(connections, other.connections),
+            bytes: min(bytes, other.bytes),
+            packets: min(packets, other.packets)
+        )
+    }
+
     /// The difference of two amounts, not below zero.
     func without(_ other: Amount) -> Amount {
-        Amount(
-            connections: connections - min(connections, other.connections),
-            bytes: bytes - min(bytes, other.bytes),
-            packets: packets - min(packets, other.packets)
+        let common = limited(to: other)
+        return Amount(
+            connections: connections - common.connections,
+            bytes: bytes - common.bytes,
+            packets: packets - common.packets
         )
     }
 }
@@ -48,6 +57,10 @@ package struct KeyTotals {
     package struct Total {
         /// The number of the key.
         package var key: Int
+        /// The hash of the key's pair.
+        let pair: Int
+        /// The reporter and the verdict of the key's records.
+        let view: PairView
         /// Records.
         package var records: UInt64 = 0
         /// Connections, bytes, packets.
@@ -56,17 +69,24 @@ package struct KeyTotals {
         package var first: Int64 = .max
         /// End of the last interval, Unix seconds.
         package var last: Int64 = .min
+
+        init(key: Int, _ record: ReadRecord) {
+            self.key = key
+            pair = PairKey(record).hashValue
+            view = PairView(record)
+        }
     }
 
     /// The keys that have records in the range.
     package private(set) var totals: [Total] = []
     /// The fields of each key.
     package let keys: [StoredKey]
-    /// Allowed and denied amounts by series point.
+    /// Allowed and denied amounts by series point; each connection of a point counts once.
     package private(set) var series: [Int64: (allowed: Amount, denied: Amount)] = [:]
 
-    private static let counters = [FlowField.bytesIn, .bytesOut, .packetsIn, .packetsOut, .numFlowsStarted]
-        .compactMap { StoreFields.counters.firstIndex(of: $0) }
+    private static let connections = Measure(.connections).counters
+    private static let bytes = Measure(.bytes, includesForwarded: true).counters
+    private static let packets = Measure(.packets, includesForwarded: true).counters
 
     /// Sums the records of a scan.
     ///
@@ -75,17 +95,18 @@ package struct KeyTotals {
     ///   - interval: the length of the points of a series, seconds; nil for none.
     /// - Throws: the errors of ``FlowScan/forEach(_:_:)``.
     package init(_ scan: FlowScan, interval: Int64? = nil) throws {
-        keys = scan.snapshot.keys
+        let keys = scan.snapshot.keys
+        self.keys = keys
         var places = [Int32](repeating: -1, count: keys.count)
-        let isDenied = keys.map { $0.record.isDenied }
         var all: [Total] = []
-        var points: [Int64: (allowed: Amount, denied: Amount)] = [:]
-        let needs = ScanNeeds(takesSums: true, interval: interval, counters: Self.counters)
+        var sums = SeriesSums()
+        let counters = (Self.connections + Self.bytes + Self.packets).sorted()
+        let needs = ScanNeeds(takesSums: true, interval: interval, counters: counters)
         try scan.forEach(needs) { rows, row in
             let key = Int(rows.keys[row])
             if places[key] < 0 {
                 places[key] = Int32(all.count)
-                all.append(Total(key: key))
+                all.append(Total(key: key, keys[key].record))
             }
             let place = Int(places[key])
             let amount = Self.amount(rows, row)
@@ -95,22 +116,20 @@ package struct KeyTotals {
             all[place].last = max(all[place].last, rows.ends[row])
             guard let interval else { return }
             let time = rows.pointTime(row) / interval * interval
-            if isDenied[key] {
-                points[time, default: (Amount(), Amount())].denied += amount
-            } else {
-                points[time, default: (Amount(), Amount())].allowed += amount
-            }
+            if sums.time != time { sums.begin(time, all) }
+            sums.add(amount, place)
         }
+        sums.begin(nil, all)
         totals = all
-        series = points
+        series = sums.points
     }
 
     private static func amount(_ rows: ScanRows, _ row: Int) -> Amount {
-        func value(_ index: Int) -> UInt64 {
-            let column = rows.counters[counters[index]]
-            return column.isEmpty ? 0 : column[row]
-        }
-        return Amount(connections: value(4), bytes: value(0) &+ value(1), packets: value(2) &+ value(3))
+        Amount(
+            connections: rows.sum(of: connections, row),
+            bytes: rows.sum(of: bytes, row),
+            packets: rows.sum(of: packets, row)
+        )
     }
 
     /// Returns the key of a total as a record.

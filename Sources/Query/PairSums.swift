@@ -6,7 +6,12 @@ extension KeyTotals {
     ///
     /// Pairs are made one after the other: only one pair and a number per flow key are in memory.
     package func forEachPair(_ body: (FlowPair) -> Void) {
-        forEachPair(in: pairOrder()) { pair, _ in body(pair) }
+        forEachPair(in: pairOrder()) { pair, _, _ in body(pair) }
+    }
+
+    /// Calls a body for each pair and the sums of its flow keys, in no particular order.
+    package func forEachPairAndTotals(_ body: (FlowPair, [Total]) -> Void) {
+        forEachPair(in: pairOrder()) { pair, totals, _ in body(pair, totals) }
     }
 
     /// Calls a body for each pair; all pairs of a group follow each other.
@@ -19,14 +24,14 @@ extension KeyTotals {
         let order = pairOrder()
         var grouped: [Place] = []
         grouped.reserveCapacity(order.count)
-        forEachPair(in: order) { pair, places in
+        forEachPair(in: order) { pair, _, places in
             let hash = group(pair).hashValue
             for place in places {
                 grouped.append(Place(hash: hash, total: order[place].total, pair: order[place].hash))
             }
         }
         grouped.sort()
-        forEachPair(in: grouped) { pair, places in body(pair, grouped[places.lowerBound].hash) }
+        forEachPair(in: grouped) { pair, _, places in body(pair, grouped[places.lowerBound].hash) }
     }
 
     /// The position of a flow key's sums in the order in which pairs are made.
@@ -44,19 +49,11 @@ extension KeyTotals {
 
     /// Returns the flow keys that belong to pairs, ordered by the pairs' hashes.
     private func pairOrder() -> [Place] {
-        var order: [Place] = []
-        order.reserveCapacity(totals.count)
-        for (index, total) in totals.enumerated() {
-            let record = record(total)
-            guard !record.isForwarded else { continue }
-            order.append(Place(hash: PairKey(record).hashValue, total: Int32(index)))
-        }
-        order.sort()
-        return order
+        totals.enumerated().map { Place(hash: $1.pair, total: Int32($0)) }.sorted()
     }
 
     /// Makes the pairs of each run of equal hashes; there is rarely more than one pair.
-    private func forEachPair(in order: [Place], _ body: (FlowPair, _ places: Range<Int>) -> Void) {
+    private func forEachPair(in order: [Place], _ body: (FlowPair, [Total], _ places: Range<Int>) -> Void) {
         var start = 0
         while start < order.count {
             var end = start + 1
@@ -76,17 +73,18 @@ extension KeyTotals {
                 }
                 views[index].add(total, record)
             }
-            for view in views { body(view.counted, start..<end) }
+            for view in views { body(view.counted, view.totals, start..<end) }
             start = end
         }
     }
 }
 
 /// The key that distinguishes pairs.
-private struct PairKey: Hashable {
+struct PairKey: Hashable {
     private var texts: [String?]
     private var port: UInt64?
 
+    /// Reads a record.
     init(_ record: ReadRecord) {
         texts = [
             record.text(.sourceType), record.name(.sourceNamespace), record.text(.sourceNameAggr),
@@ -98,11 +96,17 @@ private struct PairKey: Hashable {
 
 /// The counts for a pair by each reporter.
 private struct PairViews {
+    /// The sums of the pair's flow keys.
+    private(set) var totals: [KeyTotals.Total] = []
     private var pair: FlowPair
-    private var all = (Amount(), Amount())
-    private var denied = (Amount(), Amount())
+    private var amounts = PairAmounts()
     private var pending = (PendingChange(), PendingChange())
-    private var best: (isDenied: Bool, connections: UInt64) = (false, 0)
+    private var best: Rank = (0, 0, 0)
+
+    /// Ranks the keys of a pair as its example: denied ones first, and a host that forwards last.
+    ///
+    /// Of denied connections, most connections come first, whoever reports them.
+    private typealias Rank = (verdict: Int, connections: UInt64, end: Int)
 
     init(_ record: ReadRecord, _ total: KeyTotals.Total) {
         pair = FlowPair(
@@ -118,7 +122,8 @@ private struct PairViews {
     }
 
     mutating func add(_ total: KeyTotals.Total, _ record: ReadRecord) {
-        let isDenied = record.isDenied
+        totals.append(total)
+        amounts.add(total.amount, total.view)
         var change = PendingChange()
         if record.isPendingDifferent {
             let connections = total.amount.connections
@@ -129,34 +134,28 @@ private struct PairViews {
                 wouldDeny: allows ? 0 : connections
             )
         }
-        if record.isDestinationReported {
-            all.1 += total.amount
-            if isDenied { denied.1 += total.amount }
-            pending.1 += change
-        } else {
-            all.0 += total.amount
-            if isDenied { denied.0 += total.amount }
-            pending.0 += change
-        }
+        if total.view.reporter == .destination { pending.1 += change } else { pending.0 += change }
         pair.firstSeen = min(pair.firstSeen, total.first)
         pair.lastSeen = max(pair.lastSeen, total.last)
         if pair.service.name == nil, let name = record.name(.destServiceName) {
             pair.service = (record.name(.destServiceNamespace), name)
         }
-        let mine = (isDenied: isDenied, connections: total.amount.connections)
-        if (mine.isDenied && !best.isDenied) || (mine.isDenied == best.isDenied && mine.connections >= best.connections)
-        {
-            best = mine
+        let rank = Self.rank(total)
+        if rank >= best {
+            best = rank
             pair.example = record
         }
     }
 
-    /// The pair with the counts of both reporters: the larger total, and the connections that either end denied.
+    private static func rank(_ total: KeyTotals.Total) -> Rank {
+        let end = total.view.reporter == .forward ? 0 : 1
+        return (total.view.isDenied ? 2 : end, total.amount.connections, end)
+    }
+
+    /// The pair with the counts of all reporters, each connection once.
     var counted: FlowPair {
         var pair = pair
-        let total = all.0.connections >= all.1.connections && all.0 != Amount() ? all.0 : all.1
-        pair.denied = denied.0.adding(denied.1)
-        pair.allowed = total.without(pair.denied)
+        (pair.allowed, pair.denied) = amounts.counted
         pair.pending = pending.0.differs >= pending.1.differs ? pending.0 : pending.1
         return pair
     }
