@@ -1,3 +1,4 @@
+import Filter
 import FlowModel
 import Policy
 
@@ -36,10 +37,16 @@ struct PolicyFilter {
 
     /// Selects records with a hit of the rule.
     func rule(_ action: PolicyHit.Action, _ index: Int?, isIngress: Bool) -> String {
-        let list = isPending ? "pending_policies" : "enforced_policies"
-        let end = index.map { "\(action.rawValue)|\($0)" } ?? action.rawValue
-        // The preceding separator keeps rule 1 from matching rule 10.
-        return "\(list) ends with \(FilterText.quoted(part + end))"
+        hit(in: isPending ? .pending : .enforced, action, index)
             + " && reporter == \"\(isIngress ? FlowReporter.destination.rawValue : FlowReporter.source.rawValue)\""
+    }
+
+    /// Selects records of forwarded connections with a hit of the rule.
+    func transitRule(_ action: PolicyHit.Action, _ index: Int?) -> String { hit(in: .transit, action, index) }
+
+    private func hit(in list: FilterHits, _ action: PolicyHit.Action, _ index: Int?) -> String {
+        // The preceding separator keeps rule 1 from matching rule 10.
+        let end = index.map { "\(action.rawValue)|\($0)" } ?? action.rawValue
+        return "\(list.rawValue) ends with \(FilterText.quoted(part + end))"
     }
 }

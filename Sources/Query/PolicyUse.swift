@@ -8,14 +8,16 @@ package struct PolicyUse: Sendable {
     package enum State: String, Sendable, Encodable {
         case used
         case unused
-        /// No record of the range lists the evaluated policies.
+        /// The records of the range cannot tell: none lists the evaluated policies, or none is of forwarded connections,
+        /// which the policy applies to.
         case unknown
     }
 
     /// A rule, or the default action of a tier (index -1).
     package struct Rule: Sendable, Encodable {
         package var index: Int
-        /// `ingress` or `egress`.
+        /// `ingress` or `egress`; `transit` for hits of forwarded connections that belong to no rule of the inventory, as they
+        /// do not contain the direction.
         package var direction: String
         package var action: String
         package var connections: UInt64 = 0
@@ -61,11 +63,17 @@ package struct PolicyUse: Sendable {
     }
 
     package private(set) var tiers: [Tier] = []
+    /// Whether a record of the range has hits of the policies of its end.
+    package private(set) var hasEnforcedHits = false
 
     private var tierPlaces: [String: Int] = [:]
     private var policyPlaces: [PolicyKey: (tier: Int, policy: Int)] = [:]
     /// The rule for each hit text; the key is the direction and the hit without its index in the trace.
     private var known: [String: HitPlace?] = [:]
+    /// The policies of the inventory that apply to forwarded connections, too.
+    private var forwarding: Set<PolicyKey> = []
+    /// The filter for forwarded connections of each inventory rule with such hits.
+    private var transitFilters: [RulePlace: String] = [:]
     /// Sums of the trace positions of each tier and policy, which order those that are not in the inventory.
     private var places: [String: (sum: Int, count: Int)] = [:]
 
@@ -77,20 +85,23 @@ package struct PolicyUse: Sendable {
     package init(_ totals: KeyTotals, _ catalogue: PolicyCatalogue? = nil) {
         for tier in catalogue?.tiers ?? [] { add(tier) }
         let ordered = tiers.count
-        var hasEnforced = false
         var hasPending = false
+        var hasForwarded = false
         for total in totals.totals {
             let record = totals.record(total)
             let (enforced, pending) = (record.enforcedHits, record.pendingHits)
-            hasEnforced = hasEnforced || !enforced.isEmpty
+            hasEnforcedHits = hasEnforcedHits || !enforced.isEmpty
             hasPending = hasPending || !pending.isEmpty
+            hasForwarded = hasForwarded || record.isForwarded
             let differs = record.isPendingDifferent
             for text in enforced { add(text, total, record, isPending: false, wouldDecide: false) }
             for text in pending {
                 add(text, total, record, isPending: true, wouldDecide: differs && text == pending.last)
             }
+            if record.isForwarded { addTransit(record.transitHits, total) }
         }
-        finish(ordered, hasEnforced, hasPending)
+        finish(hasPending, hasForwarded)
+        sort(ordered)
     }
 
     // MARK: The inventory
@@ -101,11 +112,12 @@ package struct PolicyUse: Sendable {
         for policy in tier.policies {
             let key = PolicyKey(tier.name, policy.kind, policy.namespace, policy.name)
             let at = self.place(of: key, id: policy.id, name: policy.name)
+            if policy.appliesOnForward { forwarding.insert(key) }
             tiers[at.tier].policies[at.policy].selector = policy.selector
             tiers[at.tier].policies[at.policy].rules = policy.rules.map { rule in
                 Rule(
                     index: rule.index,
-                    direction: rule.isIngress ? "ingress" : "egress",
+                    direction: (rule.isIngress ? Direction.ingress : .egress).rawValue,
                     action: rule.action.rawValue,
                     text: rule.text,
                     filter: PolicyFilter(tier.name, policy.id, isPending: policy.kind.isStaged)
@@ -115,8 +127,23 @@ package struct PolicyUse: Sendable {
         }
     }
 
-    /// Sorts tiers and policies, and marks those without decisions.
-    private mutating func finish(_ ordered: Int, _ hasEnforced: Bool, _ hasPending: Bool) {
+    /// Completes the filters of rules, and marks rules and policies without decisions.
+    private mutating func finish(_ hasPending: Bool, _ hasForwarded: Bool) {
+        for (place, filter) in transitFilters {
+            let other = tiers[place.tier].policies[place.policy].rules[place.rule].filter
+            tiers[place.tier].policies[place.policy].rules[place.rule].filter = "(\(other)) || \(filter)"
+        }
+        for (key, place) in policyPlaces {
+            let isCoveredInTransit = hasForwarded || !forwarding.contains(key)
+            tiers[place.tier].policies[place.policy]
+                .finish(key.kind.isStaged ? hasPending : hasEnforcedHits && isCoveredInTransit)
+        }
+    }
+
+    /// Sorts tiers and policies behind those of the inventory.
+    ///
+    /// - Parameter ordered: the number of the inventory's tiers.
+    private mutating func sort(_ ordered: Int) {
         let order = places.mapValues { Double($0.sum) / Double(max(1, $0.count)) }
         func precedes(_ left: String, _ right: String) -> Bool {
             (order[left] ?? 0, left) < (order[right] ?? 0, right)
@@ -125,20 +152,30 @@ package struct PolicyUse: Sendable {
         for tier in tiers.indices {
             let listed = tiers[tier].policies.prefix { $0.selector != nil }.count
             tiers[tier].policies[listed...].sort { precedes($0.id, $1.id) }
-            for policy in tiers[tier].policies.indices {
-                let isCovered = tiers[tier].policies[policy].is_staged ? hasPending : hasEnforced
-                tiers[tier].policies[policy].finish(isCovered)
-            }
         }
     }
 
     // MARK: Hits
 
-    private struct HitPlace {
+    /// The direction of a rule, as hits show it.
+    private enum Direction: String {
+        case ingress, egress, transit
+    }
+
+    private struct RulePlace: Hashable {
         var tier: Int
         var policy: Int
         var rule: Int
+    }
+
+    private struct HitPlace {
+        var tier: Int
+        var policy: Int
+        /// The rule; more than one if the direction is not known.
+        var rules: [Int]
         var hit: PolicyHit
+
+        func isOfSamePolicy(as other: HitPlace) -> Bool { (tier, policy) == (other.tier, other.policy) }
     }
 
     private mutating func add(
@@ -148,19 +185,11 @@ package struct PolicyUse: Sendable {
         isPending: Bool,
         wouldDecide: Bool
     ) {
-        let isIngress = record.isDestinationReported
-        let key = (isIngress ? "<" : ">") + text
-        let found: HitPlace?
-        if let place = known[key] {
-            found = place
-        } else {
-            found = place(ofHit: text, isIngress: isIngress)
-            known[key] = .some(found)
-        }
+        let found = knownPlace(ofHit: text, record.isDestinationReported ? .ingress : .egress)
         guard let found, !isPending || found.hit.kind.isStaged else { return }
-        note(found.hit.tier, found.hit.index)
-        note(tiers[found.tier].policies[found.policy].id, found.hit.index)
-        tiers[found.tier].policies[found.policy].add(found.hit.action, found.rule, total)
+        note(found)
+        tiers[found.tier].policies[found.policy].add(found.hit.action, total)
+        for rule in found.rules { tiers[found.tier].policies[found.policy].rules[rule].add(total) }
         guard wouldDecide else { return }
         if found.hit.action == .deny {
             tiers[found.tier].policies[found.policy].would_deny &+= total.amount.connections
@@ -169,31 +198,83 @@ package struct PolicyUse: Sendable {
         }
     }
 
+    /// Adds the hits of forwarded connections.
+    ///
+    /// A policy may have a hit at each of the two interfaces: the last one counts for the policy, and a rule counts once.
+    private mutating func addTransit(_ hits: [String], _ total: KeyTotals.Total) {
+        let found = hits.compactMap { knownPlace(ofHit: $0, .transit) }
+        for (index, place) in found.enumerated() {
+            note(place)
+            let others = (found[..<index], found[(index + 1)...])
+            if !others.1.contains(where: place.isOfSamePolicy) {
+                tiers[place.tier].policies[place.policy].add(place.hit.action, total)
+            }
+            let counted = others.0.filter(place.isOfSamePolicy).flatMap(\.rules)
+            for rule in place.rules where !counted.contains(rule) {
+                tiers[place.tier].policies[place.policy].rules[rule].add(total)
+            }
+        }
+    }
+
+    /// Notes the position of a hit for its tier and its policy.
+    private mutating func note(_ found: HitPlace) {
+        note(found.hit.tier, found.hit.index)
+        note(tiers[found.tier].policies[found.policy].id, found.hit.index)
+    }
+
     private mutating func note(_ name: String, _ index: Int) {
         let known = places[name] ?? (0, 0)
         places[name] = (known.sum + index, known.count + 1)
     }
 
-    private mutating func place(ofHit text: String, isIngress: Bool) -> HitPlace? {
+    private mutating func knownPlace(ofHit text: String, _ direction: Direction) -> HitPlace? {
+        let key = direction.rawValue + text
+        if let place = known[key] { return place }
+        let found = place(ofHit: text, direction)
+        known[key] = .some(found)
+        return found
+    }
+
+    private mutating func place(ofHit text: String, _ direction: Direction) -> HitPlace? {
         guard let hit = try? PolicyHit(text) else { return nil }
         let parts = text.split(separator: "|", omittingEmptySubsequences: false)
         let id = String(parts[2])
         let at = place(of: PolicyKey(hit.tier, hit.kind, hit.namespace, hit.name), id: id, name: hit.name)
+        let filters = PolicyFilter(hit.tier, id, isPending: hit.kind.isStaged)
+        let filter =
+            direction == .transit
+            ? filters.transitRule(hit.action, hit.ruleIndex)
+            : filters.rule(hit.action, hit.ruleIndex, isIngress: direction == .ingress)
+        let rules = rules(of: hit, direction, at, filter)
+        return HitPlace(tier: at.tier, policy: at.policy, rules: rules, hit: hit)
+    }
+
+    /// Returns the rules that a hit may be of, with a new one if none is known, and sets their filters.
+    private mutating func rules(
+        of hit: PolicyHit,
+        _ direction: Direction,
+        _ at: (tier: Int, policy: Int),
+        _ filter: String
+    ) -> [Int] {
         let index = hit.ruleIndex ?? PolicyHit.unknownRule
-        let direction = isIngress ? "ingress" : "egress"
         let rules = tiers[at.tier].policies[at.policy].rules
-        let filter = PolicyFilter(hit.tier, id, isPending: hit.kind.isStaged)
-            .rule(hit.action, hit.ruleIndex, isIngress: isIngress)
-        if let rule = rules.firstIndex(where: {
-            $0.index == index && $0.direction == direction && $0.action == hit.action.rawValue
-        }) {
+        let same = rules.indices.filter { rules[$0].index == index && rules[$0].action == hit.action.rawValue }
+        if direction == .transit {
+            let listed = same.filter { rules[$0].text != nil }
+            for rule in listed {
+                transitFilters[RulePlace(tier: at.tier, policy: at.policy, rule: rule)] = filter
+            }
+            guard listed.isEmpty else { return listed }
+        }
+        if let rule = same.first(where: { rules[$0].direction == direction.rawValue }) {
             // The filter uses the hit format of the records.
             tiers[at.tier].policies[at.policy].rules[rule].filter = filter
-            return HitPlace(tier: at.tier, policy: at.policy, rule: rule, hit: hit)
+            return [rule]
         }
-        let rule = Rule(index: index, direction: direction, action: hit.action.rawValue, filter: filter)
-        tiers[at.tier].policies[at.policy].rules.append(rule)
-        return HitPlace(tier: at.tier, policy: at.policy, rule: rules.count, hit: hit)
+        tiers[at.tier].policies[at.policy].rules.append(
+            Rule(index: index, direction: direction.rawValue, action: hit.action.rawValue, filter: filter)
+        )
+        return [rules.count]
     }
 
     private mutating func place(ofTier name: String) -> Int {
@@ -235,26 +316,35 @@ extension PolicyUse.Policy {
         would_deny_filter = filter.would(.deny, instead: .allow)
     }
 
-    fileprivate mutating func add(_ action: PolicyHit.Action, _ rule: Int, _ total: KeyTotals.Total) {
+    fileprivate mutating func add(_ action: PolicyHit.Action, _ total: KeyTotals.Total) {
         switch action {
         case .allow: allow += total.amount
         case .deny: deny += total.amount
         case .pass: pass += total.amount
         }
         last_hit = max(last_hit, total.last)
-        rules[rule].connections &+= total.amount.connections
-        rules[rule].bytes &+= total.amount.bytes
-        rules[rule].last_hit = max(rules[rule].last_hit, total.last)
     }
 
-    /// - Parameter isCovered: whether records of the range list the evaluated policies.
+    /// Sorts the rules, and sets the states.
+    ///
+    /// - Parameter isCovered: whether records of the range have the hits of all connections that the policy applies to.
     fileprivate mutating func finish(_ isCovered: Bool) {
-        rules.sort {
-            ($0.direction == "ingress" ? 0 : 1, $0.index < 0 ? .max : $0.index, $0.action)
-                < ($1.direction == "ingress" ? 0 : 1, $1.index < 0 ? .max : $1.index, $1.action)
-        }
+        rules.sort { $0.place < $1.place }
         let idle = isCovered ? PolicyUse.State.unused : .unknown
         for rule in rules.indices where rules[rule].last_hit == 0 { rules[rule].state = idle }
         if last_hit == 0 { state = idle }
+    }
+}
+
+extension PolicyUse.Rule {
+    /// The place among the rules of a policy: ingress rules first, and the end of the tier behind all rules of its direction.
+    fileprivate var place: (direction: Int, index: Int, action: String) {
+        (["ingress", "egress"].firstIndex(of: direction) ?? 2, index < 0 ? .max : index, action)
+    }
+
+    fileprivate mutating func add(_ total: KeyTotals.Total) {
+        connections &+= total.amount.connections
+        bytes &+= total.amount.bytes
+        last_hit = max(last_hit, total.last)
     }
 }

@@ -203,6 +203,40 @@ import Testing
         #expect(nothing.output.isEmpty && nothing.errors.contains("no record of this time"), "\(nothing.errors)")
     }
 
+    /// Without records of forwarded traffic, the use of a policy with applyOnForward is not known, and of others it is.
+    @Test func unusedCommandNotesUnknownUseInForwardedTraffic() throws {
+        let gateway = """
+
+            ---
+            apiVersion: projectcalico.org/v3
+            kind: GlobalNetworkPolicy
+            metadata: {name: application.gateway}
+            spec: {tier: application, applyOnForward: true, types: [Ingress], ingress: [{action: Allow}]}
+
+            """
+        let cluster = folder.file("gateway.yaml")
+        try Data((PolicyInventory.bank + gateway).utf8).write(to: URL(fileURLWithPath: cluster))
+        func run(_ more: [String]) throws -> ChildProcess {
+            let arguments = [WeirProgram.path, "policy", "unused", "--inventory", cluster, "--flows", flows]
+            return try ChildProcess(arguments + more, keepingIn: folder)
+        }
+        let table = try run([])
+        #expect(table.wait() == 1, "\(table.errors)")
+        let lines = table.output.split(separator: "\n").map(String.init)
+        let note = "not known for forwarded traffic without weir run --policy-scope all"
+        #expect(lines.contains("GlobalNetworkPolicy application.gateway: nothing of it; \(note)"), "\(table.output)")
+        #expect(lines.contains("GlobalNetworkPolicy security.security-default-pass: nothing of it"))
+        let json = try run(["-o", "json"])
+        #expect(json.wait() == 1)
+        let members = try json.output.split(separator: "\n").map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        let states = members.filter { $0["rule"] == nil }.map { ($0["policy"] as? String, $0["state"] as? String) }
+        #expect(states.contains { $0 == ("application.gateway", "unknown") })
+        #expect(states.contains { $0 == ("security.security-default-pass", "unused") })
+        #expect(members.compactMap { $0["note"] as? String } == [note])
+    }
+
     @Test func previewRequiresInventory() throws {
         let (process, url) = try serve([])
         let (status, body) = try preview(url, Array("kind: X".utf8))

@@ -52,6 +52,27 @@ struct CatalogueTests {
         #expect(hit.contains("|\(late.id)|allow|2"), "\(hit)")
     }
 
+    /// Policies that govern forwarded traffic only are not listed.
+    @Test func catalogueMarksPoliciesForForwardedTraffic() {
+        func policy(_ name: String, preDNAT: Bool = false, applyOnForward: Bool) -> ClusterObject {
+            .calicoPolicy(
+                CalicoPolicy(
+                    kind: .globalNetworkPolicy,
+                    metadata: Make.metadata(name),
+                    preDNAT: preDNAT,
+                    applyOnForward: applyOnForward
+                )
+            )
+        }
+        var store = store([
+            policy("a", applyOnForward: true), policy("b", applyOnForward: false),
+            policy("c", preDNAT: true, applyOnForward: true),
+        ])
+        let policies = store.snapshot().catalogue.tiers.flatMap(\.policies)
+        let isMarked = Dictionary(policies.map { ($0.name, $0.appliesOnForward) }) { $1 }
+        #expect(isMarked["a"] == true && isMarked["b"] == false && isMarked["c"] == nil)
+    }
+
     /// A copy does not use cached results of the other one, although both give selectors the same numbers.
     @Test func forkedStoreDecidesByItsOwnPolicies() throws {
         let pod = Make.pod("pod", "shop", ["app": "web"])

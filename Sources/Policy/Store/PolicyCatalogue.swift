@@ -33,6 +33,8 @@ package struct PolicyCatalogue: Sendable {
         package var selector: String
         /// The rules that allow, deny or pass, ingress rules first.
         package var rules: [Rule]
+        /// Whether the policy also applies to connections that a host endpoint forwards.
+        package var appliesOnForward: Bool
 
         /// Takes all members.
         package init(
@@ -41,10 +43,11 @@ package struct PolicyCatalogue: Sendable {
             name: String,
             id: String,
             selector: String,
-            rules: [Rule]
+            rules: [Rule],
+            appliesOnForward: Bool = false
         ) {
             (self.kind, self.namespace, self.name, self.id) = (kind, namespace, name, id)
-            (self.selector, self.rules) = (selector, rules)
+            (self.selector, self.rules, self.appliesOnForward) = (selector, rules, appliesOnForward)
         }
     }
 
@@ -111,7 +114,8 @@ extension PolicyCatalogue.Policy {
             name: draft.name,
             id: hit.namePart(format),
             selector: draft.selector.description,
-            rules: Self.rules(draft.ingress, isIngress: true) + Self.rules(draft.egress, isIngress: false)
+            rules: Self.rules(draft.ingress, isIngress: true) + Self.rules(draft.egress, isIngress: false),
+            appliesOnForward: draft.hooks.contains(.forward)
         )
     }
 

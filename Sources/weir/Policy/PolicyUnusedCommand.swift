@@ -16,8 +16,11 @@ extension PolicyCommand {
                 rules of the others that did not. Rules that only log decide nothing and are left out. What is not used \
                 in a day may be used at the end of the month: choose the time with --since.
 
-                Exit codes: 0 everything is used, 1 something is not, or the records or the inventory cannot be read, or \
-                no record has evaluated policies, 2 wrong usage.
+                A policy with applyOnForward may decide forwarded connections, too. Without records of these (weir run \
+                --policy-scope all) its use is not known where no end of a connection used it, and the list says so.
+
+                Exit codes: 0 everything is used, 1 something is not or its use is not known, or the records or the \
+                inventory cannot be read, or no record has evaluated policies, 2 wrong usage.
 
                 Examples:
                   weir policy unused --inventory cluster.yaml --since 7d
@@ -94,21 +97,35 @@ extension PolicyCommand {
             var rule: Int?
             var action: String?
             var text: String?
+            var state: PolicyUse.State
+            /// Why the state is not known.
+            var note: String?
+
+            /// The line with a state; the note is about forwarded traffic, which staged policies do not decide.
+            func with(_ state: PolicyUse.State, isStaged: Bool) -> Line {
+                var line = self
+                line.state = state
+                line.note = state == .unknown && !isStaged ? Self.forwardedNote : nil
+                return line
+            }
+
+            private static let forwardedNote = "not known for forwarded traffic without weir run --policy-scope all"
         }
 
         private func lines(_ use: PolicyUse) throws -> [String] {
             let policies = use.tiers.flatMap(\.policies)
-            guard !policies.contains(where: { $0.state == .unknown && !$0.is_staged }) else {
+            let isUnknown = policies.contains { $0.state == .unknown && !$0.is_staged }
+            guard use.hasEnforcedHits || !isUnknown else {
                 throw CommandFailure(
                     description:
                         "no record of this time has evaluated policies; weir run needs an inventory, too"
                 )
             }
             let unused = policies.flatMap { policy -> [Line] in
-                let line = Line(kind: policy.kind, policy: policy.id)
-                guard policy.state == .used else { return [line] }
+                let line = Line(kind: policy.kind, policy: policy.id, state: policy.state)
+                guard policy.state == .used else { return [line.with(policy.state, isStaged: policy.is_staged)] }
                 return policy.rules.filter { $0.state != .used }.map { rule in
-                    var line = line
+                    var line = line.with(rule.state, isStaged: policy.is_staged)
                     (line.direction, line.rule, line.action) = (rule.direction, rule.index, rule.action)
                     line.text = rule.text
                     return line
@@ -119,10 +136,11 @@ extension PolicyCommand {
 
         private static func text(_ line: Line) -> String {
             let policy = "\(line.kind) \(line.policy)"
+            let note = line.note.map { "; \($0)" } ?? ""
             guard let rule = line.rule, let direction = line.direction, let action = line.action else {
-                return "\(policy): nothing of it"
+                return "\(policy): nothing of it\(note)"
             }
-            return "\(policy): \(direction) rule \(rule) (\(action)): \(line.text ?? "")"
+            return "\(policy): \(direction) rule \(rule) (\(action)): \(line.text ?? "")\(note)"
         }
     }
 }
