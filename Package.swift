@@ -236,7 +236,7 @@ let package = Package(
         .testTarget(name: "StoreTests", dependencies: ["Store", "Records", "FlowModel"], swiftSettings: strict),
         .testTarget(
             name: "QueryTests",
-            dependencies: ["Query", "API", "Store", "Records", "Filter", "FlowModel", "Policy"],
+            dependencies: ["Query", "API", "Store", "Records", "Filter", "Encoding", "FlowModel", "Policy"],
             swiftSettings: strict
         ),
         .testTarget(name: "ScreenTests", dependencies: ["Screen", "Records", "FlowModel"], swiftSettings: strict),

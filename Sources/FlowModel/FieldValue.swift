@@ -211,14 +211,14 @@ extension Endpoint.Kind {
 extension FlowRecord {
     /// The arguments of the record's processes, or the value for unknown arguments.
     fileprivate var processArguments: [String] {
-        guard let texts = processes?.arguments, !texts.isEmpty else { return FieldValue.unknownTexts }
+        guard let texts = processes?.arguments, !texts.isEmpty else { return FlowField.processArgs.unknownTexts }
         return texts
     }
 }
 
-extension FieldValue {
-    /// The value of a list of texts that is not known.
-    static let unknownTexts = ["-"]
+extension FlowField {
+    /// The texts of a list that is not known: `-` for the arguments of processes, none for other lists.
+    package var unknownTexts: [String] { self == .processArgs ? ["-"] : [] }
 }
 
 extension FlowRecord.End {

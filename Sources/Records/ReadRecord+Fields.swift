@@ -4,7 +4,8 @@ extension ReadRecord: FieldSource {
     /// Returns the value of a field in the line.
     package borrowing func value(of field: FlowField) -> FieldValue {
         switch field.description.type {
-        case .integer, .port: number(field).map { .number($0) } ?? .absent
+        case .integer: .number(integer(field))
+        case .port: number(field).map { .number($0) } ?? .absent
         case .string, .name: text(field).map { .text($0) } ?? .absent
         case .address: address(field).map { .address($0) } ?? .absent
         case .addresses, .strings:

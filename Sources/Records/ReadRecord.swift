@@ -79,11 +79,12 @@ package struct ReadRecord: Sendable {
         text(field).flatMap { IPAddress($0) }
     }
 
-    /// Returns the texts of a list; empty if it is null.
+    /// Returns the texts of a list; those of the field's empty value if it is missing, null or empty.
     package func texts(_ field: FlowField) -> [String] {
-        guard let place = places[field] else { return [] }
+        guard let place = places[field] else { return field.unknownTexts }
         var reader = JSONReader(bytes.span, at: place.lowerBound)
-        return (try? reader.strings()) ?? []
+        let texts = (try? reader.strings()) ?? []
+        return texts.isEmpty ? field.unknownTexts : texts
     }
 
     /// Returns the `key=value` texts of the labels of an end.
