@@ -15,7 +15,7 @@ from traffic import run_with_traffic
 weir, scratch = sys.argv[1], pathlib.Path(sys.argv[2])
 OWN = ["host", "@timestamp"]
 TRANSIT = {"transit_policies": ["0|default|default.gateway|allow|0"]}
-EXTENSIONS = ["dropped_packets_in", "dropped_packets_out", "drop_reason"]
+EXTENSIONS = ["dropped_packets_in", "dropped_packets_out", "drop_reason", "connect_time_us"]
 
 
 def made_up():
@@ -50,7 +50,7 @@ def made_up():
             dest_service_name=["-", "db", "*"][number % 3], process_name=["-", "curl", "/usr/bin/a b"][number % 3],
             process_args=[["-"], ["-x '1'", "\\"]][number % 2], original_source_ips=[None, ["192.0.2.7", "2001:db8::7"]][number % 2],
             dropped_packets_in=number % 3, dropped_packets_out=number % 2, drop_reason=[None, "NETFILTER_DROP", "it's"][number % 3],
-            num_flows=number % 6, num_flows_completed=number % 2,
+            num_flows=number % 6, num_flows_completed=number % 2, connect_time_us=number % 3 * 700,
             **{f"transit_{name}": 0 if number % 17 else number for name in ["bytes_in", "bytes_out", "packets_in", "packets_out"]},
         ))
     return made
@@ -67,6 +67,8 @@ FILTERS = [
     "nat_outgoing_ports == 1025", "has(nat_outgoing_ports)", "dest_domains ends with '.example'", "has(dest_domains)",
     "process_args contains '\\'", "original_source_ips == '2001:db8::/32'", "has(original_source_ips)", "drop_reason == 'it''s'",
     "has(drop_reason)", "dropped_packets_in > 1 || has(process_name)", "dest_service_port_num != 8443", "port == 32768",
+    "has(process_args)", "!has(process_args) && process_args == '-'", "dropped_packets_in != 0", "connect_time_us < 1000",
+    "rtt_us == 0 || has(dns_latency_us)", "has(tcp_flags) || has(caused_by)",
     "name contains 'a' && namespace == 'shop'", "policies == '0|default|a|allow|0' && action != 'deny'",
 ]
 QUERIES = [

@@ -27,6 +27,13 @@ enum ClickHouseText {
 
     private static func column(_ field: FlowField) -> String { "r.\(field.description.name)" }
 
+    /// A column of texts; an empty list, as of a record that was inserted without the field, is the field's empty value.
+    private static func texts(_ field: FlowField) -> String {
+        let (column, unknown) = (column(field), field.unknownTexts)
+        if unknown.isEmpty { return column }
+        return "if(empty(\(column)), [\(unknown.map(quoted).joined(separator: ", "))], \(column))"
+    }
+
     // MARK: Values
 
     /// The value of a field as text; ``null`` if it is null.
@@ -37,7 +44,8 @@ enum ClickHouseText {
         case .string: return "toString(\(column))"
         case .name, .port: return "ifNull(toString(\(column)), \(nullText))"
         case .address: return "ifNull(\(address(column)), \(nullText))"
-        case .integers, .strings: return "toJSONString(\(column))"
+        case .integers: return "toJSONString(\(column))"
+        case .strings: return "toJSONString(\(texts(field)))"
         case .addresses: return "toJSONString(arrayMap(x -> \(address("x")), \(column)))"
         case .labels: return "toJSONString(tupleElement(\(column), 'labels'))"
         case .policies:
@@ -130,7 +138,8 @@ enum ClickHouseText {
     private static func test(_ field: FlowField, _ question: FilterCondition) -> String {
         let column = column(field)
         switch field.description.type {
-        case .integers, .strings: return any(column, question)
+        case .integers: return any(column, question)
+        case .strings: return any(texts(field), question)
         case .labels: return any("tupleElement(\(column), 'labels')", question)
         case .policies:
             return "(\(FilterHits.allCases.map { any(hits($0), question) }.joined(separator: " OR ")))"
@@ -145,8 +154,7 @@ enum ClickHouseText {
     }
 
     private static func any(_ list: String, _ question: FilterCondition) -> String {
-        if case .present = question { return "notEmpty(\(list))" }
-        return "arrayExists(x -> \(holds("x", question, isAddress: false)), \(list))"
+        "arrayExists(x -> \(holds("x", question, isAddress: false)), \(list))"
     }
 
     private static func label(_ list: String, _ key: String, _ question: FilterCondition) -> String {
