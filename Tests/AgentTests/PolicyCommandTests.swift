@@ -395,6 +395,33 @@ import Testing
         #expect(bad.errors == "error: 2 of 2 answers are not allow; the first one is in line 1\n")
     }
 
+    /// A host's record of a connection that it forwards asks nothing about the ends; that of an end and a host does.
+    @Test func traceRefusesRecordsOfForwardingHosts() throws {
+        let path = try write(PolicyInventory.shop, to: "shop.yaml")
+        func record(_ source: String, _ destination: String, _ reporter: String) -> String {
+            #"{"end_time":2,\#(source),\#(destination),"proto":"tcp","action":"deny","reporter":"\#(reporter)"}"#
+        }
+        let outside = #""source_ip":"198.51.100.7","source_type":"net""#
+        let other = #""dest_ip":"203.0.113.9","dest_type":"net","dest_port":443"#
+        let cart = #""source_ip":"10.1.0.9","source_name":"cart","source_namespace":"shop","source_type":"wep""#
+        let web =
+            #""dest_ip":"10.1.0.3","dest_name":"web-3","dest_namespace":"shop","dest_port":8080,"dest_type":"wep""#
+        let reason = "a host forwards the connection"
+        let flows = try write(
+            record(outside, other, "fwd") + "\n" + record(cart, web, "dst,fwd") + "\n",
+            to: "forwarded.log"
+        )
+        let process = try run(["trace", "--inventory", path, "--flows", flows])
+        #expect(process.wait() == 0, "\(process.errors)")
+        let found = process.output.split(separator: "\n").map(String.init)
+        try #require(found.count == 2)
+        #expect(found[0] == "{\"untraceable\":\"\(reason)\",\"line\":1}")
+        #expect(found[1].contains("deny"), "\(found[1])")
+        let expected = try run(["trace", "--inventory", path, "--flows", flows, "--expect", "deny"])
+        #expect(expected.wait() == 1)
+        #expect(expected.errors.hasPrefix("error: 1 of 2 records cannot be traced: "), "\(expected.errors)")
+    }
+
     @Test func rejectsFolderAsFlows() throws {
         let path = try write(PolicyInventory.bank, to: "bank.yaml")
         let folder = FileManager.default.temporaryDirectory.path

@@ -39,7 +39,9 @@ struct PolicyFlowAnswers {
         try output.flush()
         if untraceable > 0 {
             let count = "\(untraceable) of \(lines) records cannot be traced"
-            let hint = "their names or ports are aggregated; weir run --aggregation-allowed 1 keeps them"
+            let hint =
+                "their names or ports are aggregated (weir run --aggregation-allowed 1 keeps them), "
+                + "or a host forwards them"
             guard expectation == nil, untraceable < lines || failures > 0 else {
                 throw CommandFailure(description: "\(count): \(hint)")
             }

@@ -22,7 +22,7 @@ enum PolicyFlowReader {
     enum Line {
         /// A connection to evaluate.
         case connection(PolicyConnection)
-        /// A record that stands for several connections and cannot be evaluated, with the reason.
+        /// A record that cannot be evaluated, of several connections or of a host that forwards, with the reason.
         case untraceable(String)
     }
 

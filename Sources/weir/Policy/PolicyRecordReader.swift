@@ -18,6 +18,7 @@ enum PolicyRecordReader {
     static func line(_ bytes: some Collection<UInt8>) throws(PolicyQuestionError) -> PolicyFlowReader.Line {
         let record: ReadRecord
         do { record = try ReadRecord(bytes) } catch { throw PolicyQuestionError(description: "\(error)") }
+        guard !record.isForwarded else { return .untraceable("a host forwards the connection") }
         guard let text = record.text(.proto) ?? record.number(.proto).map({ "\($0)" }),
             let proto = IPProtocol(recordText: text)
         else { throw PolicyQuestionError(description: "'proto' of the record is no protocol") }

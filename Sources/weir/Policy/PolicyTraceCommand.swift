@@ -21,7 +21,8 @@ extension PolicyCommand {
                 With --flows, each line of the file is a JSON object with from, to and, if known, protocol, port, \
                 source_port, icmp_type, icmp_code, domain, or a record that Weir wrote; the answers come as JSON, a line each, \
                 in the same order. A bad line has {"error":…,"line":N} in its place, and the exit code is 1; a record \
-                whose names or port are aggregated has {"untraceable":…,"line":N}, and is counted.
+                whose names or port are aggregated, or whose reporter is a host that forwards (fwd), has \
+                {"untraceable":…,"line":N}, and is counted.
 
                 With --expect the exit code is 0 if everything is decided as expected, and else 1.
 
