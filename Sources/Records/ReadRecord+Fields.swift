@@ -6,6 +6,7 @@ extension ReadRecord: FieldSource {
         switch field.description.type {
         case .integer: .number(integer(field))
         case .port: number(field).map { .number($0) } ?? .absent
+        case .string where field == .reporter: Self.list(reporters)
         case .string, .name: text(field).map { .text($0) } ?? .absent
         case .address: address(field).map { .address($0) } ?? .absent
         case .addresses, .strings:

@@ -120,11 +120,24 @@ extension ReadRecord {
     /// Whether the packets were denied.
     package var isDenied: Bool { text(.action) == FlowAction.deny.rawValue }
 
-    /// Whether the destination is the reporter.
-    package var isDestinationReported: Bool { text(.reporter) == FlowReporter.destination.rawValue }
+    /// The texts in `reporter`: one, or several that Calico Enterprise joins, as in `dst,fwd` or `dst, fwd`.
+    var reporters: [String] {
+        guard let text = text(.reporter) else { return [] }
+        guard text.utf8.contains(UInt8(ascii: ",")) else { return [text] }
+        return text.split(separator: ",").map { $0.filter { $0 != " " } }
+    }
 
-    /// Whether a host endpoint is the reporter of forwarded connections; their traffic is also counted at their ends.
-    package var isForwarded: Bool { text(.reporter) == FlowReporter.forward.rawValue }
+    /// The reporter: an end if one reports, even if a host endpoint reports, too; the source if none is known.
+    package var reporter: FlowReporter {
+        let known = reporters.compactMap { FlowReporter(rawValue: $0) }
+        return known.first { $0 != .forward } ?? known.first ?? .source
+    }
+
+    /// Whether the destination is the reporter.
+    package var isDestinationReported: Bool { reporter == .destination }
+
+    /// Whether only a host endpoint reports, of connections that it forwards; their traffic is also counted at their ends.
+    package var isForwarded: Bool { reporter == .forward }
 
     /// The hits of host endpoints' policies for forwarded traffic.
     package var transitHits: [String] { lists(.policies)["transit_policies"] ?? [] }

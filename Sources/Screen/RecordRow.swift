@@ -40,7 +40,7 @@ package struct RecordRow: Sendable {
         time = Int64(clamping: record.integer(.endTime))
         isDenied = record.isDenied
         action = (isDenied ? "DENY" : "allow") + (record.isPendingDifferent ? "~" : "")
-        reporter = (record.text(.reporter).flatMap(FlowReporter.init(rawValue:)) ?? .source).rawValue
+        reporter = record.reporter.rawValue
         source = EndName(record, .source)
         destination = EndName(record, .destination)
         port = TerminalText.neutralized(PortName.text(record.number(.destPort), record.text(.proto) ?? "0"))

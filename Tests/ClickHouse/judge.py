@@ -15,6 +15,8 @@ from traffic import run_with_traffic
 weir, scratch = sys.argv[1], pathlib.Path(sys.argv[2])
 OWN = ["host", "@timestamp"]
 TRANSIT = {"transit_policies": ["0|default|default.gateway|allow|0"]}
+# Calico Enterprise joins several reporters.
+REPORTERS = ["fwd", "dst", "src", "dst,fwd", "src, fwd", "dst"]
 EXTENSIONS = ["dropped_packets_in", "dropped_packets_out", "drop_reason", "connect_time_us"]
 
 
@@ -41,7 +43,7 @@ def made_up():
             # Messages of ICMPv6 are numbers: 256 is type 1, 260 type 1 with code 4, 32768 and 33024 echo request and reply.
             dest_port=[443, 53, None, 32768, 260, 33024, 256, 65535, 0][number // 3 % 9],
             proto=["tcp", "udp", "icmp", "icmp6", "icmp6", "icmp6", "icmp6", "icmp", "132"][number // 3 % 9],
-            action="deny" if number % 5 == 0 else "allow", reporter="fwd" if number % 17 == 0 else "dst" if number % 2 else "src",
+            action="deny" if number % 5 == 0 else "allow", reporter=REPORTERS[number % 17 % 6],
             policies=None if number % 11 == 0 else base["policies"] | (TRANSIT if number % 17 == 0 else {}),
             bytes_in=number * 10**14, num_flows_started=number % 4,
             source_labels=None if number % 13 == 0 else base["source_labels"], source_port=[None, 40000, 65535][number % 3],
@@ -68,7 +70,7 @@ FILTERS = [
     "process_args contains '\\'", "original_source_ips == '2001:db8::/32'", "has(original_source_ips)", "drop_reason == 'it''s'",
     "has(drop_reason)", "dropped_packets_in > 1 || has(process_name)", "dest_service_port_num != 8443", "port == 32768",
     "has(process_args)", "!has(process_args) && process_args == '-'", "dropped_packets_in != 0", "connect_time_us < 1000",
-    "rtt_us == 0 || has(dns_latency_us)", "has(tcp_flags) || has(caused_by)",
+    "reporter == 'dst'", "reporter != 'fwd'", "rtt_us == 0 || has(dns_latency_us)", "has(tcp_flags) || has(caused_by)",
     "name contains 'a' && namespace == 'shop'", "policies == '0|default|a|allow|0' && action != 'deny'",
 ]
 QUERIES = [

@@ -13,6 +13,10 @@ import Testing
         ("has(dest_domains)", "arrayExists(x -> toString(x) NOT IN ('-'), r.dest_domains)"),
         ("has(nat_outgoing_ports)", "arrayExists(x -> toString(x) NOT IN ('-'), r.nat_outgoing_ports)"),
         ("has(original_source_ips)", "notEmpty(r.original_source_ips)"),
+        (
+            "reporter == 'dst'",
+            "arrayExists(x -> toString(x) IN ('dst'), splitByChar(',', replaceAll(toString(r.reporter), ' ', '')))"
+        ),
         ("dropped_packets_in != 0", "NOT ifNull(((r.dropped_packets_in >= 0 AND r.dropped_packets_in <= 0)), 0)"),
         ("connect_time_us < 1000", "ifNull(((r.connect_time_us >= 0 AND r.connect_time_us <= 999)), 0)"),
     ])

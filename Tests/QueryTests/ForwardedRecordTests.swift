@@ -47,6 +47,37 @@ struct ForwardedRecordTests {
         )
     }
 
+    /// A record of an end and of a forwarding host is explained as one of the end.
+    @Test(arguments: [
+        ("dst,fwd", "the destination reports: these are its ingress policies"),
+        ("src, fwd", "the source reports: these are its egress policies"),
+    ])
+    func explainsJoinedReportersAsEnd(reporter: String, note: String) throws {
+        let policies =
+            #"{"enforced_policies":["0|t|t.e|allow|0"],"pending_policies":[],"transit_policies":["0|t|t.f|allow|0"]}"#
+        let line = recordLine([.reporter: "\"\(reporter)\"", .policies: policies])
+        let explanation = Explanation(try ReadRecord(Array(line.utf8)))
+        #expect(explanation.now.steps.map(\.hit) == ["0|t|t.e|allow|0"])
+        #expect(explanation.notes.first == note)
+    }
+
+    @Test(arguments: [
+        ("reporter == 'dst'", ["dst", "dst,fwd", "dst, fwd"]),
+        ("reporter == 'fwd'", ["fwd", "dst,fwd", "dst, fwd", "src,fwd"]),
+        ("reporter == 'dst' && reporter == 'fwd'", ["dst,fwd", "dst, fwd"]),
+        ("reporter in {'src', 'dst'}", ["src", "dst", "dst,fwd", "dst, fwd", "src,fwd"]),
+        ("reporter != 'fwd'", ["src", "dst"]),
+        ("has(reporter)", ["src", "dst", "fwd", "dst,fwd", "dst, fwd", "src,fwd"]),
+    ])
+    func filtersCompareEachReporter(text: String, expected: [String]) throws {
+        let filter = try Filter(text)
+        let all = ["src", "dst", "fwd", "dst,fwd", "dst, fwd", "src,fwd"]
+        let found = try all.filter { reporter in
+            try filter.matches(ReadRecord(Array(recordLine([.reporter: "\"\(reporter)\""]).utf8)))
+        }
+        #expect(found == expected)
+    }
+
     @Test func saysThatNoPolicyIsKnown() throws {
         let explanation = Explanation(try record("allow", []))
         #expect(explanation.now.sentence == "allow: no policy is known that applies" && explanation.now.steps.isEmpty)

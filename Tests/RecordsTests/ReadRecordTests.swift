@@ -28,6 +28,22 @@ import Testing
         #expect(record.name(.destNamespace) == nil)
     }
 
+    /// Calico Enterprise joins several reporters; a record is one of a forwarding host only if no end reports it.
+    @Test(arguments: [
+        ("src", FlowReporter.source), ("dst", .destination), ("fwd", .forward), ("dst,fwd", .destination),
+        ("dst, fwd", .destination), ("src,fwd", .source), ("fwd,dst", .destination), ("", .source), ("x", .source),
+        (",", .source), ("x,fwd", .forward),
+    ])
+    func readsJoinedReporters(text: String, expected: FlowReporter) throws {
+        let policies =
+            #"{"enforced_policies":["0|t|e|allow|0"],"pending_policies":[],"transit_policies":["0|t|f|deny|0"]}"#
+        let record = try read(recordLine([.reporter: "\"\(text)\"", .policies: policies]))
+        #expect(record.reporter == expected)
+        #expect(record.isDestinationReported == (expected == .destination))
+        #expect(record.isForwarded == (expected == .forward))
+        #expect(record.decidingHits == [expected == .forward ? "0|t|f|deny|0" : "0|t|e|allow|0"])
+    }
+
     @Test func lastOfRepeatedMembersCounts() throws {
         #expect(try read(#"{"num_flows":3,"num_flows":4}"#).integer(.numFlows) == 4)
     }

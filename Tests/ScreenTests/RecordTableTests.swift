@@ -33,6 +33,15 @@ import Testing
         )
     }
 
+    /// A record of an end and of a forwarding host has the traffic of the end.
+    @Test(arguments: [("dst,fwd", "dst", 1600), ("src, fwd", "src", 1600), ("fwd", "fwd", 7)])
+    func showsEndOfJoinedReporters(_ text: String, _ expected: String, _ bytes: Int) throws {
+        var fields = Self.denied
+        (fields[.reporter], fields[.transitBytesOut]) = ("\"\(text)\"", "7")
+        let shown = try row(fields)
+        #expect(shown.reporter == expected && shown.bytes == UInt64(bytes))
+    }
+
     @Test(arguments: [40, 60, 79, 80, 99, 100, 120, 140, 159, 160, 250])
     func linesFitWidthOfTerminal(_ width: Int) throws {
         var fields = Self.denied

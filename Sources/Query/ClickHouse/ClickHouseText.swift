@@ -147,6 +147,9 @@ enum ClickHouseText {
             if case .present = question { return "notEmpty(\(column))" }
             return "arrayExists(x -> \(holds("x", question, isAddress: true)), \(column))"
         case .address: return "ifNull(\(holds(column, question, isAddress: true)), 0)"
+        case .string where field == .reporter:
+            // Calico Enterprise joins several reporters, as in `dst,fwd`.
+            return any("splitByChar(',', replaceAll(toString(\(column)), ' ', ''))", question)
         case .integer where field == .startTime || field == .endTime:
             return holds("toUnixTimestamp(\(column))", question, isAddress: false)
         case .integer, .port, .string, .name: return "ifNull(\(holds(column, question, isAddress: false)), 0)"
