@@ -127,7 +127,7 @@ package enum OpenAPI {
     ]
 
     private static let record: JSONValue = {
-        let fields = FlowField.standard.map { field -> (String, JSONValue) in
+        let fields = FlowField.allCases.map { field -> (String, JSONValue) in
             let description = field.description
             var schema: [String: JSONValue]
             switch description.type {

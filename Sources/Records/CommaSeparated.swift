@@ -28,11 +28,13 @@ package enum CommaSeparated {
 
 extension CommaSeparated {
     /// The names of the columns of ``cells(of:)``.
-    package static var names: [String] { FlowField.standard.map(\.description.name) }
+    package static var names: [String] { FlowField.allCases.map(\.description.name) }
 
     /// The cells of a record: texts unchanged, other values as JSON, and empty cells for null.
+    ///
+    /// A field that the record lacks has its empty value.
     package static func cells(of record: ReadRecord) -> [String] {
-        FlowField.standard.map { field in
+        FlowField.allCases.map { field in
             if let text = record.text(field) { return text }
             let json = record.json(field)
             return json == "null" ? "" : json

@@ -210,6 +210,13 @@ import Testing
         #expect(try Set(body.keys) == documentedMembers(of: name))
     }
 
+    @Test func openAPIDocumentHasAllFieldsOfRecords() throws {
+        let document = try JSONSerialization.jsonObject(with: Data(OpenAPI.document(version: "1"))) as? [String: Any]
+        let schemas = (document?["components"] as? [String: Any])?["schemas"] as? [String: Any]
+        let record = try #require((schemas?["Record"] as? [String: Any])?["properties"] as? [String: Any])
+        #expect(Set(record.keys) == Set(FlowField.allCases.map(\.description.name) + ["id"]))
+    }
+
     @Test func returnsHostileNamesUnchanged() throws {
         let name = #""<script>alert(1)</script>\u202e\"'\\""#
         add([.endTime: "\(now - 5)", .sourceNameAggr: name, .sourceType: "\"wep\"", .numFlowsStarted: "9"])

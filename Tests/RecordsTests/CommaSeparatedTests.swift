@@ -1,3 +1,4 @@
+import FlowModel
 import Records
 import Testing
 
@@ -18,5 +19,26 @@ import Testing
 
     @Test func separatesCellsWithCommas() {
         #expect(CommaSeparated.line(["a", "=b,c", ""]) == "a,\"'=b,c\",")
+    }
+
+    /// All fields have columns, in the order of the format; a record without extended fields has their empty values.
+    @Test func recordsHaveAllFields() throws {
+        #expect(CommaSeparated.names == FlowField.allCases.map(\.description.name))
+        let own: [FlowField: String] = [
+            .droppedPacketsIn: "3", .dropReason: "\"NO_SOCKET\"", .handshakeRTT: "250", .tcpFlags: "[\"SYN\",\"ACK\"]",
+        ]
+        let members = own.map { ",\"\($0.description.name)\":\($1)" }.joined()
+        let records: [(line: String, own: [FlowField: String])] = [
+            (recordLine(), [:]), (String(recordLine().dropLast()) + members + "}", own),
+        ]
+        for (line, own) in records {
+            let cells = CommaSeparated.cells(of: try ReadRecord(Array(line.utf8)))
+            try #require(cells.count == FlowField.allCases.count)
+            for (field, cell) in zip(FlowField.allCases, cells) {
+                let json = own[field] ?? field.description.emptyJSON
+                let isText = json.hasPrefix("\"")
+                #expect(cell == (json == "null" ? "" : isText ? String(json.dropFirst().dropLast()) : json), "\(field)")
+            }
+        }
     }
 }
