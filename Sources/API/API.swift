@@ -295,7 +295,10 @@ package struct API: Sendable {
             )
             query.limit = .max
             query.limits = limits
-            let all = try query.run(snapshot).groups.compactMap { $0.values[0] }.filter { $0.hasPrefix(prefix) }
+            var all = try query.run(snapshot).groups.compactMap { $0.values[0] }
+            // Filters compare the elements of a list.
+            if name.isList { all = Set(all.flatMap(name.texts)).sorted() }
+            all = all.filter { $0.hasPrefix(prefix) }
             return Self.json(
                 ValuesShape(field: text, values: Array(all.prefix(limit)), is_complete: all.count <= limit)
             )

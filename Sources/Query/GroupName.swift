@@ -1,4 +1,5 @@
 package import FlowModel
+import FoundationEssentials
 package import Records
 import Store
 
@@ -31,12 +32,31 @@ package enum GroupName: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Whether records can be grouped by a field: it is not a counter, a time, or a list.
+    /// Whether records can be grouped by a field: it is a port, a text, an address, or a list of texts.
     package static func isGroupable(_ field: FlowField) -> Bool {
         switch field.description.type {
-        case .port, .string, .name, .address: true
-        case .integer, .addresses, .integers, .strings, .labels, .policies: false
+        case .port, .string, .name, .address, .strings: true
+        case .integer, .addresses, .integers, .labels, .policies: false
         }
+    }
+
+    /// Whether values are lists of texts, as JSON.
+    package var isList: Bool {
+        if case .field(let field) = self { field.description.type == .strings } else { false }
+    }
+
+    /// The texts of a value: the elements of a list, else the value.
+    package func texts(_ value: String) -> [String] {
+        guard isList else { return [value] }
+        return (try? JSONDecoder().decode([String].self, from: Data(value.utf8))) ?? []
+    }
+
+    /// The value of a list, in one form whatever the escapes in records; nil if it is empty.
+    static func list(_ texts: [String]) -> String? {
+        guard !texts.isEmpty else { return nil }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        return (try? encoder.encode(texts)).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The name, in the form that the parser accepts.
@@ -62,6 +82,7 @@ package enum GroupName: Sendable, Hashable, CustomStringConvertible {
     /// The value for a record; nil if it is null.
     package func value(_ record: ReadRecord) -> String? {
         switch self {
+        case .field(let field) where isList: return Self.list(record.texts(field))
         case .field(let field):
             if let text = record.text(field) { return text }
             let json = record.json(field)

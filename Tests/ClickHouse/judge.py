@@ -148,7 +148,7 @@ class Judge:
                 sums = ",".join(action + quantity for quantity in quantities)
                 self.compare(["query", "--group-by", "source,reporter", "--sum", sums, *whole])
         for name, kind in columns(self.engine).items():
-            if name not in OWN and kind.startswith(("Nullable", "LowCardinality", "String")):
+            if name not in OWN and kind.startswith(("Nullable", "LowCardinality", "String", "Array(String)")):
                 self.compare(["query", "--group-by", name, "--sum", "records,bytes,denied_connections", *whole])
         for order in ["connections", "bytes", "packets", "denied"]:
             for view in VIEWS:

@@ -217,6 +217,17 @@ import Testing
         #expect(Set(record.keys) == Set(FlowField.allCases.map(\.description.name) + ["id"]))
     }
 
+    /// Filters compare the elements of a list, so these are proposed.
+    @Test func valuesOfListAreItsElements() throws {
+        for domains in [#"["b.example","a.example"]"#, #"["b.example","c.test"]"#] {
+            add([.endTime: "\(now - 5)", .destDomains: domains])
+        }
+        let (_, all) = try ask("values", "since=1m&field=dest_domains")
+        #expect(all["values"] as? [String] == ["a.example", "b.example", "c.test"])
+        let (_, some) = try ask("values", "since=1m&field=dest_domains&prefix=c")
+        #expect(some["values"] as? [String] == ["c.test"])
+    }
+
     @Test func returnsHostileNamesUnchanged() throws {
         let name = #""<script>alert(1)</script>\u202e\"'\\""#
         add([.endTime: "\(now - 5)", .sourceNameAggr: name, .sourceType: "\"wep\"", .numFlowsStarted: "9"])

@@ -26,4 +26,15 @@ import Testing
         let arguments = "if(empty(r.process_args), ['-'], r.process_args)"
         #expect(condition == "\(range) AND \(expected.replacing("ARGUMENTS", with: arguments))")
     }
+
+    /// The value of a list is its JSON, in the form of other stores.
+    @Test func groupsByLists() throws {
+        let name = try #require(GroupName("dest_domains"))
+        #expect(
+            ClickHouseText.value(name) == "if(empty(r.dest_domains), '\\0', toJSONString(r.dest_domains))"
+        )
+        #expect(ClickHouseText.read(#"["a\/b","c"]"#, name) == #"["a/b","c"]"#)
+        #expect(ClickHouseText.read(ClickHouseText.null, name) == nil)
+        #expect(ClickHouseText.read("[\"a\"]", .field(.sourceName)) == "[\"a\"]")
+    }
 }

@@ -51,6 +51,32 @@ import Testing
         )
     }
 
+    /// A list of texts is one value: its JSON, whatever the escapes in records; an empty one is null.
+    @Test(
+        arguments: [
+            (
+                FlowField.destDomains, [#"["a\/b","c"]"#, #"["a/b","c"]"#, #"["a/b,c"]"#, "null", "[]"],
+                [#"["a/b","c"]"#: 2, #"["a/b,c"]"#: 1, nil: 2]
+            ),
+            (
+                .processArgs, [#"["-"]"#, "null", #"["x \u0022,"]"#, #"["x \",","y"]"#, #"["\u202e\u0011"]"#],
+                [#"["-"]"#: 2, #"["x \","]"#: 1, #"["x \",","y"]"#: 1, "[\"\u{202e}\\u0011\"]": 1]
+            ),
+        ] as [(FlowField, [String], [String?: UInt64])]
+    )
+    func groupsByLists(field: FlowField, values: [String], expected: [String?: UInt64]) throws {
+        let lines = values.map {
+            recordLine([.startTime: "\(bankStart)", .endTime: "\(bankStart + 10)", field: $0])
+        }
+        let (reader, _) = try store(lines)
+        let result = try run(reader) { query in
+            query.groupBy = [.field(field)]
+            query.sums = [Measure(.records)]
+        }
+        let found = result.groups.map { ($0.values[0], $0.sums[0]) }
+        #expect(Dictionary(uniqueKeysWithValues: found) == expected)
+    }
+
     /// Connections of two destinations, some without details; their source ports all differ.
     private static let detailedLines: [String] = (0..<600).map { number in
         let end = bankStart + Int64(number / 20 + 1) * 10
@@ -65,6 +91,8 @@ import Testing
             fields[.sourcePort] = "\(1_024 + number)"
             fields[.destIP] = number % 11 == 0 ? "null" : "\"10.1.0.\(number % 2)\""
             fields[.processID] = number % 13 == 0 ? "\"\(number)\"" : "\"-\""
+            fields[.processArgs] = number % 13 == 0 ? "[\"a \(number % 3)\",\"b\"]" : "[\"-\"]"
+            fields[.destDomains] = number % 7 == 0 ? "[\"\(number % 2).example\"]" : "null"
         }
         return recordLine(fields)
     }
@@ -74,6 +102,7 @@ import Testing
         arguments: [
             [.sourceIP], [.sourceName], [.sourceIP, .sourceName, .destIP], [.destIP, .destNameAggr], [.processID],
             [.destNameAggr, .sourcePort], [.sourceType, .processID, .sourceIP],
+            [.processArgs, .destNameAggr], [.destDomains, .sourceIP],
         ] as [[FlowField]]
     )
     func groupsByDetailsOfConnections(fields: [FlowField]) throws {

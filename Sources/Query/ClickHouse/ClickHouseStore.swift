@@ -82,7 +82,7 @@ package struct ClickHouseStore: Sendable {
             guard row.count == names.count + sums.count + 2 else { return true }
             result.groups.append(
                 FlowQueryResult.Group(
-                    values: row.prefix(names.count).map { $0 == ClickHouseText.null ? nil : $0 },
+                    values: zip(row, query.groupBy).map { ClickHouseText.read($0, $1) },
                     sums: row[names.count..<(names.count + sums.count)].map { UInt64($0) ?? 0 },
                     firstSeen: Int64(row[row.count - 2]) ?? 0,
                     lastSeen: Int64(row[row.count - 1]) ?? 0
@@ -139,7 +139,7 @@ package struct ClickHouseStore: Sendable {
             "SELECT \(columns) FROM \(table) AS r WHERE \(condition)\(isChosen) GROUP BY \(keys) ORDER BY point"
         ) { row in
             guard row.count == names.count + 1 + sums.count, let time = Int64(row[names.count]) else { return true }
-            let key = row.prefix(names.count).map { $0 == ClickHouseText.null ? nil : $0 }
+            let key = zip(row, query.groupBy).map { ClickHouseText.read($0, $1) }
             guard let place = places[key] else { return true }
             result.groups[place].points.append((time, row.dropFirst(names.count + 1).map { UInt64($0) ?? 0 }))
             return true

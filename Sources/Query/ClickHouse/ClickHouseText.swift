@@ -70,6 +70,7 @@ enum ClickHouseText {
     /// The value of a group; ``null`` if it is null.
     static func value(_ name: GroupName) -> String {
         switch name {
+        case .field(let field) where name.isList: return "if(empty(\(texts(field))), \(nullText), \(value(field)))"
         case .field(let field): return value(field)
         case .end(let end):
             let namespace = "ifNull(toString(\(column(end.namespace))), '-')"
@@ -86,6 +87,13 @@ enum ClickHouseText {
             return "if(isNull(r.dest_port) OR r.proto = '\(IPProtocol.icmp.name)', toString(r.proto), "
                 + "concat(if(r.proto = '\(IPProtocol.icmp6.name)', \(message), toString(\(port))), '/', toString(r.proto)))"
         }
+    }
+
+    /// Reads the value of a group in a row; nil if it is null.
+    static func read(_ value: String, _ name: GroupName) -> String? {
+        if value == null { return nil }
+        // The server escapes more characters of a list than other stores.
+        return name.isList ? GroupName.list(name.texts(value)) : value
     }
 
     private static let port = "assumeNotNull(r.dest_port)"

@@ -11,10 +11,11 @@ struct QueryCommand: ParsableCommand {
         commandName: "query",
         abstract: "Add up recorded flows by groups.",
         discussion: """
-            Groups are fields of a record (docs/fields.md), or source and dest (namespace/name), port (port/protocol), \
-            rule (the policy hit that decided), pending_rule, pending_action. Sums are records, connections (that began), \
-            flows (active in each interval), completed, bytes, bytes_in, bytes_out, packets, packets_in, packets_out, \
-            transit_bytes, transit_packets, dropped_packets, each with allowed_ or denied_ in front if only those count.
+            Groups are texts, ports, addresses and lists of texts (as JSON) of a record (docs/fields.md), or source \
+            and dest (namespace/name), port (port/protocol), rule (the policy hit that decided), pending_rule, \
+            pending_action. Sums are records, connections (that began), flows (active in each interval), completed, \
+            bytes, bytes_in, bytes_out, packets, packets_in, packets_out, transit_bytes, transit_packets, \
+            dropped_packets, each with allowed_ or denied_ in front if only those count.
 
             Records are summed as they are: a connection between two watched workloads has a record of each end, and one \
             that a host forwards may have a record of its host endpoint (reporter fwd), which has its traffic in \

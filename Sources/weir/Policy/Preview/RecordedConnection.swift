@@ -1,5 +1,4 @@
 import FlowModel
-import Foundation
 import Query
 
 /// Recorded connections that policies cannot distinguish, with their totals.
@@ -72,7 +71,7 @@ struct RecordedConnection {
             guard var connection = RecordedConnection(group),
                 group.values[groupBy.count] != FlowReporter.forward.rawValue
             else { continue }
-            connection.domains = texts(group.values[groupByReporter.count - 1])
+            connection.domains = group.values[groupByReporter.count - 1].map(GroupName.field(.destDomains).texts) ?? []
             let key = Identity(connection)
             guard let place = places[key] else {
                 places[key] = found.count
@@ -97,11 +96,6 @@ struct RecordedConnection {
             (source, destination) = (connection.source, connection.destination)
             (proto, port, domains) = (connection.proto, connection.port, connection.domains)
         }
-    }
-
-    /// The texts of a JSON list; none for null.
-    private static func texts(_ json: String?) -> [String] {
-        json.flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) } ?? []
     }
 
     /// Whether a group of such a query names a connection.
