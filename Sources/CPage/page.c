@@ -33,6 +33,10 @@ static const unsigned char commands_js[] = {
 #embed "commands.js"
 };
 
+static const unsigned char counted_js[] = {
+#embed "counted.js"
+};
+
 static const unsigned char dom_js[] = {
 #embed "dom.js"
 };
@@ -208,6 +212,7 @@ static const struct weir_page_file files[] = {
 	{ "/assets/changes.js", SCRIPT, changes_js, sizeof(changes_js) },
 	{ "/assets/chart.js", SCRIPT, chart_js, sizeof(chart_js) },
 	{ "/assets/commands.js", SCRIPT, commands_js, sizeof(commands_js) },
+	{ "/assets/counted.js", SCRIPT, counted_js, sizeof(counted_js) },
 	{ "/assets/dom.js", SCRIPT, dom_js, sizeof(dom_js) },
 	{ "/assets/empty.js", SCRIPT, empty_js, sizeof(empty_js) },
 	{ "/assets/ends.js", SCRIPT, ends_js, sizeof(ends_js) },

@@ -19,6 +19,8 @@ MEASURES = {
     "packets": lambda s: s[5] + s[6],
     "packets_in": lambda s: s[5],
     "packets_out": lambda s: s[6],
+    "transit_bytes": lambda s: s[7] + s[8],
+    "transit_packets": lambda s: s[9] + s[10],
 }
 
 

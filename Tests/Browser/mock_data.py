@@ -10,6 +10,10 @@ SUM_FIELDS = [
     "num_flows_completed",
     "packets_in",
     "packets_out",
+    "transit_bytes_in",
+    "transit_bytes_out",
+    "transit_packets_in",
+    "transit_packets_out",
 ]
 KEY_FIELDS = {
     "source_ip": None,
@@ -55,7 +59,10 @@ class Data:
         return len(self.keys) - 1
 
     def add(self, key, end, started, bytes_in, bytes_out, packets_in, packets_out):
-        self.records.append((key, end, bytes_in, bytes_out, started, started, started, packets_in, packets_out))
+        own, transit = (bytes_in, bytes_out, packets_in, packets_out), (0, 0, 0, 0)
+        if self.keys[key]["reporter"] == "fwd":
+            own, transit = transit, own
+        self.records.append((key, end, *own[:2], started, started, started, *own[2:], *transit))
 
     def finish(self):
         self.records.sort(key=lambda record: record[1])
@@ -129,6 +136,8 @@ def traffic(
         policies = (
             {"enforced_policies": hits, "pending_policies": (pending or {}).get(reporter, hits)} if hits else None
         )
+        if policies and reporter == "fwd":
+            policies = {"enforced_policies": [], "pending_policies": [], "transit_policies": hits}
         keys[reporter] = data.key(
             **side("source", source),
             **side("dest", dest),
@@ -362,9 +371,31 @@ def large(now, pairs=2000, records=20_000):
     return data.finish()
 
 
+def forwarded(now):
+    """Connections that a host forwards: one to a pod, which reports it as well, and a denied one between two networks."""
+    data = Data(now)
+    frontend = workload("shop", "frontend-7d9c6b5f48")
+    client = network("203.0.113.80")
+    hit = lambda action: [f"0|platform|platform.forward|{action}|0"]
+    rules = {"dst": PASSES + ["2|default|shop/knp.default.web|allow|0"], "fwd": hit("allow")}
+    traffic(data, client, frontend, 443, 20, 800, reporters=("dst", "fwd"), rules=rules)
+    traffic(
+        data,
+        client,
+        network("10.9.8.7", "pvt"),
+        2379,
+        3,
+        60,
+        action="deny",
+        reporters=("fwd",),
+        rules={"fwd": hit("deny")},
+    )
+    return data.finish()
+
+
 def empty(now):
     """A store without records."""
     return Data(now)
 
 
-SCENARIOS = {"bank": bank, "hostile": hostile, "large": large, "empty": empty}
+SCENARIOS = {"bank": bank, "hostile": hostile, "large": large, "forwarded": forwarded, "empty": empty}

@@ -30,7 +30,7 @@ class Policies:
             policies = record["policies"]
             if not policies:
                 continue
-            last_pending = policies["pending_policies"][-1]
+            last_pending = policies["pending_policies"][-1:]
             for kind, hits in (("enforced", policies["enforced_policies"]), ("pending", policies["pending_policies"])):
                 for hit in hits:
                     step = mock_words.step(hit)
@@ -64,7 +64,7 @@ class Policies:
                     total["connections"] += sums[3]
                     total["bytes"] += sums[0] + sums[1]
                     policy["last_hit"] = max(policy["last_hit"], end)
-                    if step["is_staged"] and hit == last_pending and step["action"] != record["action"]:
+                    if step["is_staged"] and [hit] == last_pending and step["action"] != record["action"]:
                         policy["would_" + step["action"]] += sums[3]
                     direction = "ingress" if record["reporter"] == "dst" else "egress"
                     rule = policy["_rules"].setdefault(

@@ -118,8 +118,8 @@ class Selection:
             side = group["sides"].setdefault(record["reporter"], {"allow": [0, 0, 0], "deny": [0, 0, 0]})
             total = side[record["action"]]
             total[0] += sums[3]
-            total[1] += sums[0] + sums[1]
-            total[2] += sums[5] + sums[6]
+            total[1] += sums[0] + sums[1] + sums[7] + sums[8]
+            total[2] += sums[5] + sums[6] + sums[9] + sums[10]
             group["first"], group["last"] = min(group["first"], end), max(group["last"], end)
             if record["action"] == "deny":
                 group["denied"] = record
@@ -131,6 +131,7 @@ class Selection:
 
     @staticmethod
     def totals(sides):
+        sides = {reporter: side for reporter, side in sides.items() if reporter != "fwd"} or sides
         widest = max(sides.values(), key=lambda side: side["allow"][0] + side["deny"][0])
         total = [a + b for a, b in zip(widest["allow"], widest["deny"])]
         denied = max((side["deny"] for side in sides.values()), key=lambda sums: sums[0])

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Serves the web page and a mock of /api/v1 over made records: for the page's tests, and for work on the page without a build.
 
-    Tests/Browser/mock_server.py [--port 8081] [--scenario bank|hostile|large|empty]
+    Tests/Browser/mock_server.py [--port 8081] [--scenario bank|hostile|large|forwarded|empty]
 
 Prints its address. The scenario can be chosen in the address, too: http://127.0.0.1:8081/large/.
 """

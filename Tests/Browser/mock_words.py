@@ -54,9 +54,14 @@ def sentence(hits, port):
     return f"{verb} by {last['policy']} rule {last['rule']} of tier {last['tier']}"
 
 
+def deciding(record):
+    """The name of the list of hits that decided."""
+    return "transit_policies" if record["reporter"] == "fwd" else "enforced_policies"
+
+
 def reason(record):
     """The reason of a record's verdict, in one sentence; None without policies."""
-    hits = (record["policies"] or {}).get("enforced_policies")
+    hits = (record["policies"] or {}).get(deciding(record))
     return sentence(hits, record["dest_port"]) if hits else None
 
 
@@ -65,7 +70,8 @@ def explain(record):
     hits = record["policies"]
     if not hits:
         return {"record": record, "now": None, "pending": None, "notes": ["no policies are known to apply to this end"]}
-    enforced, pending = hits["enforced_policies"], hits["pending_policies"]
+    enforced = hits[deciding(record)]
+    pending = enforced if record["reporter"] == "fwd" else hits["pending_policies"]
     decision = lambda list_of_hits: {
         "action": list_of_hits[-1].split("|")[-2],
         "sentence": sentence(list_of_hits, record["dest_port"]),

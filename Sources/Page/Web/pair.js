@@ -2,6 +2,7 @@
 
 import {timeChart} from "./chart.js";
 import {queryCommand} from "./commands.js";
+import {AMOUNT_SUMS, countedRows} from "./counted.js";
 import {h} from "./dom.js";
 import {encodeEnd, encodePort, portOf} from "./ends.js";
 import {both} from "./filter.js";
@@ -12,10 +13,16 @@ import {rangeParams, toView} from "./state.js";
 import {table} from "./table.js";
 import {trace, traceButton} from "./trace.js";
 
+/** The reporters of a pair, and the titles of their explanations. */
+const REPORTERS = {
+  src: "Egress of the source",
+  dst: "Ingress of the destination",
+  fwd: "Forwarding host"
+};
+
 /** The requests of the panel for a pair with its filter. */
 export function pairNeeds(state, filter) {
   const range = {...rangeParams(state), filter};
-  const sums = "connections,allowed_connections,denied_connections,bytes,packets";
   const explain = (reporter) => ({
     name: `explain-${reporter}`,
     path: "explain",
@@ -25,7 +32,7 @@ export function pairNeeds(state, filter) {
     {
       name: "pair-ports",
       path: "query",
-      params: {...range, group_by: "dest_port,proto,action,reporter", sum: sums, limit: 200}
+      params: {...range, group_by: "dest_port,proto,reporter,action", sum: AMOUNT_SUMS, limit: 200}
     },
     {name: "pair-time", path: "overview", params: range},
     {
@@ -33,13 +40,12 @@ export function pairNeeds(state, filter) {
       path: "query",
       params: {
         ...range,
-        group_by: "source_name,source_namespace,dest_name,dest_namespace,action",
-        sum: "connections,bytes",
-        limit: 50
+        group_by: "source_name,source_namespace,dest_name,dest_namespace,reporter,action",
+        sum: AMOUNT_SUMS,
+        limit: 200
       }
     },
-    explain("src"),
-    explain("dst"),
+    ...Object.keys(REPORTERS).map(explain),
   ];
 }
 
@@ -79,7 +85,7 @@ function closeButton(ctx) {
 }
 
 function why(ctx) {
-  const sides = ["src", "dst"].map((reporter) => ({reporter, entry: ctx.store.entry(`explain-${reporter}`)}));
+  const sides = Object.keys(REPORTERS).map((reporter) => ({reporter, entry: ctx.store.entry(`explain-${reporter}`)}));
   if (sides.some(({entry}) => entry.isLoading && (!entry.data || entry.isStale))) return loading(4);
   const known = sides.filter(({entry}) => entry.data?.now && !entry.isStale).map(({reporter, entry
                                                                                  }) => ({reporter, ...entry.data}));
@@ -98,13 +104,9 @@ function why(ctx) {
         deciding.pending && !deciding.pending.is_same && deciding.pending.action !== deciding.now.action
       ),
       " ", reasonText(deciding.now.sentence)),
-    known.sort((a, b) => Number(b === deciding) - Number(a === deciding))
-      .map(
-        (one) =>
-          h("div", {key: one.reporter},
-            trace(one, one.reporter === "src" ? "Egress of the source" : "Ingress of the destination", one === deciding)
-          )
-      ),
+    known.sort(
+           (a, b) => Number(b === deciding) - Number(a === deciding)
+    ).map((one) => h("div", {key: one.reporter}, trace(one, REPORTERS[one.reporter], one === deciding))),
   ];
 }
 
@@ -126,39 +128,18 @@ function buttons(ctx, pair, below) {
   );
 }
 
-/**
- * Reduces the rows of a query by port and reporter to one for each port: the row of the reporter with more connections,
- * with the denials of both.
- */
+/** Reduces the rows of a query by port, reporter and action to one for each port, with each connection counted once. */
 export function byPort(data) {
-  const groups = new Map();
-  for (const row of data.rows) {
-    const [port, proto, action, reporter] = row.group;
-    const key = JSON.stringify([port, proto]);
-    const group = groups.get(key) ?? {port, proto, sides: {}, last: 0};
-    groups.set(key, group);
-    const side = (group.sides[reporter] ??= {allow: 0, deny: 0, bytes: 0, packets: 0});
-    side[action] = (side[action] ?? 0) + row.sums[0];
-    side.bytes += row.sums[3];
-    side.packets += row.sums[4];
-    group.last = Math.max(group.last, row.last_seen ?? 0);
-  }
-  return [...groups.values()]
-    .map((group) => {
-      const sides = Object.values(group.sides);
-      const total = Math.max(...sides.map((side) => side.allow + side.deny));
-      const denied = Math.min(total, Math.max(...sides.map((side) => side.deny)));
-      const widest = sides.reduce((a, b) => (b.bytes > a.bytes ? b : a));
-      return {
-        port: group.port,
-        proto: group.proto,
-        denied,
-        allowed: total - denied,
-        bytes: widest.bytes,
-        packets: widest.packets,
-        last: group.last
-      };
-    })
+  return countedRows(data.rows)
+    .map(({group: [port, proto], allowed, denied, last}) => ({
+           port,
+           proto,
+           denied: denied.connections,
+           allowed: allowed.connections,
+           bytes: allowed.bytes + denied.bytes,
+           packets: allowed.packets + denied.packets,
+           last
+         }))
     .sort((a, b) => b.denied - a.denied || b.allowed - a.allowed);
 }
 
@@ -193,7 +174,7 @@ function pods(ctx) {
   const entry = ctx.store.entry("pair-ends");
   if (!entry.data) return null;
   const isNamed = (name) => name !== null && name !== undefined && name !== "-";
-  const rows = entry.data.rows.filter((row) => isNamed(row.group[0]) || isNamed(row.group[2]));
+  const rows = countedRows(entry.data.rows).filter(({group}) => isNamed(group[0]) || isNamed(group[2]));
   if (rows.length === 0) return null;
   const end = (name, namespace) => ({
     kind: isNamed(name) ? "pod" : "network",
@@ -215,9 +196,14 @@ function pods(ctx) {
                 columns: [
                   {id: "source", label: "Source", cell: (row) => endName(source(row), 30)},
                   {id: "dest", label: "Destination", cell: (row) => endName(dest(row), 30)},
-                  {id: "action", label: "Action", cell: (row) => verdict(row.group[4])},
-                  {id: "connections", label: "Conn.", isNumber: true, cell: (row) => number(row.sums[0])},
-                  {id: "bytes", label: "Bytes", isNumber: true, cell: (row) => number(row.sums[1], "bytes")},
+                  {id: "denied", label: "Denied", isNumber: true, cell: (row) => number(row.denied.connections)},
+                  {id: "allowed", label: "Allowed", isNumber: true, cell: (row) => number(row.allowed.connections)},
+                  {
+                    id: "bytes",
+                    label: "Bytes",
+                    isNumber: true,
+                    cell: (row) => number(row.allowed.bytes + row.denied.bytes, "bytes")
+                  },
                 ],
               }));
 }

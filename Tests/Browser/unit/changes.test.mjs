@@ -4,6 +4,7 @@ import {test} from "node:test";
 
 import {otherEvents, verdictChanges} from "../../../Sources/Page/Web/changes.js";
 import {queryCommand, shellWord, traceCommand} from "../../../Sources/Page/Web/commands.js";
+import {countedRows} from "../../../Sources/Page/Web/counted.js";
 import {byPort} from "../../../Sources/Page/Web/pair.js";
 import {podGraph} from "../../../Sources/Page/Web/podgraph.js";
 import {filled, niceCeiling, timeTicks} from "../../../Sources/Page/Web/scale.js";
@@ -41,17 +42,66 @@ test("gaps and findings are events", () => {
 });
 
 test("a port that both ends report counts once", () => {
-  const sums = (count) => [count, 0, 0, count * 10, count];
+  const sums = (count) => [count, count * 10, count, 0, 0];
   const rows = [
-    {group: [80, "tcp", "allow", "src"], sums: sums(10), last_seen: 5},
-    {group: [80, "tcp", "allow", "dst"], sums: sums(7), last_seen: 6},
-    {group: [80, "tcp", "deny", "dst"], sums: sums(3), last_seen: 7}
+    {group: [80, "tcp", "src", "allow"], sums: sums(10), last_seen: 5},
+    {group: [80, "tcp", "dst", "allow"], sums: sums(7), last_seen: 6},
+    {group: [80, "tcp", "dst", "deny"], sums: sums(3), last_seen: 7}
   ];
   assert.deepEqual(byPort({rows}), [{port: 80, proto: "tcp", denied: 3, allowed: 7, bytes: 100, packets: 10, last: 7}]);
 });
 
+test("a forwarding host's report of a port counts where neither end reports", () => {
+  const row = (port, reporter, sums) => ({group: [port, "tcp", reporter, "allow"], sums, last_seen: 5});
+  const rows =
+    [row(80, "fwd", [10, 0, 0, 120, 12]), row(80, "dst", [9, 100, 10, 0, 0]), row(443, "fwd", [4, 0, 0, 40, 8])];
+  assert.deepEqual(
+    byPort({rows}).map((one) => [one.port, one.allowed, one.bytes, one.packets]), [[80, 9, 100, 10], [443, 4, 40, 8]]
+  );
+});
+
+test("connections that several records have count once, and no denial is left out", () => {
+  // The records of a pair (reporter, action, connections), and the connections that are allowed and denied.
+  const cases = [
+    [[["fwd", "deny", 30]], 0, 30], [[["fwd", "allow", 5], ["fwd", "deny", 2]], 5, 2],
+    [[["src", "allow", 4], ["fwd", "allow", 4], ["dst", "allow", 4]], 4, 0],
+    [[["dst", "allow", 10], ["dst", "deny", 2], ["fwd", "allow", 24]], 10, 2],
+    [[["fwd", "deny", 30], ["fwd", "allow", 1], ["dst", "allow", 1]], 1, 30],
+    [[["src", "allow", 10], ["fwd", "deny", 10]], 0, 10], [[["src", "deny", 30], ["fwd", "deny", 30]], 0, 30],
+    [[["dst", "allow", 10], ["dst", "deny", 2], ["fwd", "deny", 30], ["fwd", "allow", 12]], 10, 32],
+    [[["dst, fwd", "allow", 3], ["src,fwd", "allow", 5]], 5, 0]
+  ];
+  for (const [records, allowed, denied] of cases) {
+    const rows =
+      records.map(([reporter, action, count]) => ({
+                    group: [80, reporter, action],
+                    sums: reporter === "fwd" ? [count, 0, 0, count * 10, count] : [count, count * 10, count, 0, 0],
+                    last_seen: 5
+                  }));
+    const sums = (count) => ({connections: count, bytes: count * 10, packets: count});
+    assert.deepEqual(countedRows(rows), [{group: [80], allowed: sums(allowed), denied: sums(denied), last: 5}]);
+  }
+});
+
+test("a forwarding host's report of pods counts where neither end reports", () => {
+  const group = (dest, reporter) => ["-/pub", "-", dest, "-", reporter, "allow"];
+  // In the order of the API's rows.
+  const graph = podGraph({
+    range: {},
+    rows: [
+      {group: group("shop/web-*", "fwd"), sums: [10, 0, 0, 120, 12], last_seen: 5},
+      {group: group("shop/web-*", "src"), sums: [10, 100, 10, 0, 0], last_seen: 5},
+      {group: group("-/pvt", "fwd"), sums: [4, 0, 0, 40, 8], last_seen: 5}
+    ],
+    other: {groups: 0, sums: [0, 0, 0, 0, 0]},
+  });
+  assert.deepEqual(graph.edges.map((edge) => edge.allowed), [
+    {connections: 10, bytes: 100, packets: 10}, {connections: 4, bytes: 40, packets: 8}
+  ]);
+});
+
 test("the graph of pods counts each connection once", () => {
-  const row = (group, connections) => ({group, sums: [connections, connections * 10, connections], last_seen: 5});
+  const row = (group, connections) => ({group, sums: [connections, connections * 10, connections, 0, 0], last_seen: 5});
   const answer = {
     range: {},
     rows: [
@@ -61,7 +111,7 @@ test("the graph of pods counts each connection once", () => {
       row(["-/pub", "-", "shop/web-*", "web-1", "dst", "allow"], 2),
       row(["shop/web-*", null, "-/node-1", null, "src", "deny"], 1),
     ],
-    other: {groups: 2, sums: [4, 40, 4]},
+    other: {groups: 2, sums: [4, 40, 4, 0, 0]},
   };
   const graph = podGraph(answer);
   assert.equal(podGraph(answer), graph);

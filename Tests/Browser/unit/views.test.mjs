@@ -66,7 +66,7 @@ async function open(scenario, query) {
   return page;
 }
 
-for (const scenario of ["bank", "hostile", "empty"])
+for (const scenario of ["bank", "hostile", "forwarded", "empty"])
   for (const view of VIEWS)
     test(`${view} of ${scenario}`, async () => {
       const page = await open(scenario, `view=${view}`);
@@ -94,6 +94,13 @@ test("an address opens a pair", async () => {
   const page = await open("bank", PAIR);
   assert.match(page.find("ports-table").textContent, /2379\/tcp/);
   assert.match(page.find("checks").textContent, /destination port is 80; it is 2379/);
+});
+
+test("a pair that only a forwarding host reports has its explanation and its traffic", async () => {
+  const page = await open("forwarded", "view=flows&from=network%3A-%2F203.0.113.80&to=network%3A-%2F10.9.8.7");
+  assert.match(page.find("reason-line").textContent, /DENY denied by platform.forward rule 0/);
+  assert.match(page.find("trace").textContent, /Forwarding host/);
+  assert.match(page.find("ports-table").textContent, /2379\/tcpDENY2450[\d.]+ kB/);
 });
 
 test("the ring shows pods", async () => {
