@@ -9,8 +9,9 @@ struct SchemaCommand: ParsableCommand {
         abstract: "Print what must exist on a server before records go there, or Weir's own API.",
         discussion: """
             elasticsearch, opensearch: a template with the types of all fields and a policy of retention, as the servers' \
-            consoles take them, or with --curl as commands of a shell. clickhouse: the statements that make the table, and \
-            its roll-up by minutes. Everything may be run again. openapi: the OpenAPI document of Weir's own /api/v1.
+            consoles take them, or with --curl as commands of a shell. clickhouse: the statements that make the table and \
+            its roll-up by minutes, and add the fields that a table of an earlier version lacks. Everything may be run \
+            again. openapi: the OpenAPI document of Weir's own /api/v1.
 
             Examples:
               weir schema clickhouse | clickhouse-client --multiquery

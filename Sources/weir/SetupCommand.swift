@@ -10,8 +10,9 @@ struct SetupCommand: ParsableCommand {
         discussion: """
             OUTPUT is what weir run --output gets: elasticsearch:URL, opensearch:URL or clickhouse:URL with its options. The \
             same as weir schema prints is made through the server's HTTP interface: a template with the types of all \
-            fields and a policy of retention, or tables. Doing it again changes nothing; with another --days the policy \
-            of Elasticsearch and OpenSearch follows, and the tables of ClickHouse keep theirs.
+            fields and a policy of retention, or tables. Doing it again after an upgrade adds new fields, and changes \
+            nothing else; with another --days the policy of Elasticsearch and OpenSearch follows, and the tables of \
+            ClickHouse keep theirs.
 
             Examples:
               weir setup 'elasticsearch:https://search:9200;user=weir;password-file=/etc/weir/password'

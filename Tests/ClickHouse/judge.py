@@ -45,7 +45,7 @@ def made_up():
             proto=["tcp", "udp", "icmp", "icmp6", "icmp6", "icmp6", "icmp6", "icmp", "132"][number // 3 % 9],
             action="deny" if number % 5 == 0 else "allow", reporter=REPORTERS[number % 17 % 6],
             policies=None if number % 11 == 0 else base["policies"] | (TRANSIT if number % 17 == 0 else {}),
-            bytes_in=number * 10**14, num_flows_started=number % 4,
+            bytes_in=number * 10**14, num_flows_started=number % 4, transit_bytes_in=0 if number % 17 else number + 1,
             source_labels=None if number % 13 == 0 else base["source_labels"], source_port=[None, 40000, 65535][number % 3],
             nat_outgoing_ports=[None, [40000], [40000, 1025]][number % 3],
             dest_domains=[None, ["db.example", "b\"'\\.example"]][number % 2], dest_service_port_num=[None, 8443][number % 2],
@@ -185,8 +185,11 @@ def insert(engine, rows, token):
 
 
 def judge_tables(engine, store, records):
-    """`weir setup`, run twice, makes the tables of `weir schema`; a repeated insert counts once, an unknown field is rejected."""
+    """`weir setup`, run twice, makes the tables of `weir schema`, and adds fields that they lack; a repeated insert counts once,
+    an unknown field is rejected."""
     made = run("setup", store)
+    for table, column in [("flows", "container_name"), ("flows_minutes", "transit_bytes_in")]:
+        engine.query(f"ALTER TABLE {table} DROP COLUMN {column}")
     assert made == run("setup", store) and made.count("made CREATE") == 3, made
     engine.run(scratch.joinpath("schema.sql").read_text())
     known = columns(engine)
@@ -199,6 +202,8 @@ def judge_tables(engine, store, records):
     assert engine.number("SELECT count() FROM flows") == rows, "a repetition was counted, or a record is missing"
     assert engine.number("SELECT sum(bytes_in) FROM flows") == sums
     assert engine.number("SELECT sum(bytes_in) FROM flows_minutes") == sums, "the roll-up counts a repetition"
+    transit = sum(row["transit_bytes_in"] for row in records) + records[0]["transit_bytes_in"]
+    assert engine.number("SELECT sum(transit_bytes_in) FROM flows_minutes") == transit
     try:
         insert(engine, [dict(records[0], unknown=1)], "c")
         sys.exit("a field that the table lacks was taken")

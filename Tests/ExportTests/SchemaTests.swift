@@ -55,7 +55,34 @@ struct SchemaTests {
         #expect(table.hasPrefix("CREATE TABLE IF NOT EXISTS net.flows\n"))
         #expect(table.contains("    container_name LowCardinality(String) DEFAULT '-',"))
         let cluster = ColumnSchema.statements(table: "net.flows", cluster: "all")
-        #expect(cluster.count == 4 && cluster.allSatisfy { $0.contains("ON CLUSTER 'all'") })
-        #expect(cluster[3].contains("Distributed('all', net, flows_local, cityHash64(host))"))
+        #expect(cluster.count == 7 && cluster.allSatisfy { $0.contains("ON CLUSTER 'all'") })
+        #expect(cluster[5].contains("Distributed('all', net, flows_local, cityHash64(host))"))
+    }
+
+    /// The statements, run again, add the columns of a newer version; the view reads and writes columns, so it comes later.
+    @Test(
+        arguments: [
+            (nil, ["net.flows", "net.flows_minutes"]),
+            ("all", ["net.flows_local", "net.flows_local_minutes", "net.flows"]),
+        ] as [(String?, [String])]
+    )
+    func statementsAddMissingColumns(cluster: String?, tables: [String]) throws {
+        let statements = ColumnSchema.statements(table: "net.flows", cluster: cluster)
+        let place = cluster.map { " ON CLUSTER '\($0)'" } ?? ""
+        let alterations = statements.filter { $0.hasPrefix("ALTER TABLE ") }
+        let altered = alterations.map { text in String(text.prefix { $0 != "\n" }) }
+        #expect(altered == tables.map { "ALTER TABLE \($0)\(place)" })
+        for (table, alteration) in zip(tables, alterations) where !table.hasSuffix("_minutes") {
+            for name in FlowField.allCases.map(\.description.name) + ["host", "`@timestamp`"] {
+                #expect(alteration.contains("\n    ADD COLUMN IF NOT EXISTS \(name) "), "\(table) \(name)")
+            }
+        }
+        let view = try #require(statements.firstIndex { $0.hasPrefix("CREATE MATERIALIZED VIEW") })
+        let rollUp = try #require(statements.firstIndex(of: alterations[1]))
+        #expect(rollUp < view)
+        for name in ["transit_bytes_in", "transit_bytes_out", "transit_packets_in", "transit_packets_out"] {
+            #expect(statements[view].contains("sum(r.\(name)) AS \(name)"), "\(name)")
+            #expect(alterations[1].contains("ADD COLUMN IF NOT EXISTS \(name) UInt64"), "\(name)")
+        }
     }
 }

@@ -2,7 +2,7 @@ import FlowModel
 
 /// The objects that records need in ClickHouse: a table with a column for each field, and a roll-up by minutes.
 package enum ColumnSchema {
-    /// Returns the statements that create the objects.
+    /// Returns the statements that create the objects, and add the columns that existing tables do not have.
     ///
     /// - Parameters:
     ///   - table: the table, with its database.
@@ -11,38 +11,55 @@ package enum ColumnSchema {
     ///     server.
     /// - Returns: the statements, in the order of their execution.
     package static func statements(table: String = "default.flows", days: Int = 8, cluster: String? = nil) -> [String] {
-        guard let cluster else {
-            return [
-                records(table, "", "MergeTree", days), rollUp(table, "", "SummingMergeTree", days), view(table, ""),
-            ]
-        }
+        guard let cluster else { return objects(table, "", days) { $0 } }
         let place = " ON CLUSTER '\(cluster)'"
         let (local, path) = ("\(table)_local", "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'")
         let whole = table.split(separator: ".")
         let (database, name) = whole.count == 2 ? ("\(whole[0])", "\(whole[1])") : ("currentDatabase()", table)
-        return [
-            records(local, place, "ReplicatedMergeTree(\(path))", days),
-            rollUp(local, place, "ReplicatedSummingMergeTree(\(path))", days), view(local, place),
+        return objects(local, place, days) { "Replicated\($0)(\(path))" } + [
             "CREATE TABLE IF NOT EXISTS \(table)\(place) AS \(local)\n"
                 + "ENGINE = Distributed('\(cluster)', \(database), \(name)_local, cityHash64(host));",
+            additions(to: table, place, recordColumns),
+        ]
+    }
+
+    /// Returns the statements for a table of records, its roll-up, and the view that fills the roll-up.
+    private static func objects(
+        _ table: String,
+        _ place: String,
+        _ days: Int,
+        engine: (String) -> String
+    ) -> [String] {
+        [
+            records(table, place, engine("MergeTree"), days), additions(to: table, place, recordColumns),
+            rollUp(table, place, engine("SummingMergeTree"), days),
+            additions(to: "\(table)_minutes", place, sumColumns), view(table, place),
+        ]
+    }
+
+    /// Returns the statement that adds the columns that a table of an earlier version does not have.
+    private static func additions(to table: String, _ place: String, _ columns: [String]) -> String {
+        let lines = columns.map { "    ADD COLUMN IF NOT EXISTS \($0)" }
+        return "ALTER TABLE \(table)\(place)\n\(lines.joined(separator: ",\n"));"
+    }
+
+    private static var recordColumns: [String] {
+        FlowField.allCases.map { "\($0.description.name) \(type(of: $0))" } + [
+            "host LowCardinality(String)", "`@timestamp` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))",
         ]
     }
 
     private static func records(_ table: String, _ place: String, _ engine: String, _ days: Int) -> String {
-        let columns = FlowField.allCases.map { "    \($0.description.name) \(type(of: $0))" }
-        let own = [
-            "    host LowCardinality(String)", "    `@timestamp` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))",
-        ]
-        return """
-            CREATE TABLE IF NOT EXISTS \(table)\(place)
-            (
-            \((columns + own).joined(separator: ",\n"))
-            )
-            ENGINE = \(engine)
-            PARTITION BY toDate(end_time)
-            ORDER BY (source_namespace, dest_namespace, source_name_aggr, dest_name_aggr, end_time)
-            TTL toDateTime(end_time) + INTERVAL \(days) DAY\(window(engine).map { "\nSETTINGS \($0)" } ?? "");
-            """
+        """
+        CREATE TABLE IF NOT EXISTS \(table)\(place)
+        (
+        \(recordColumns.map { "    \($0)" }.joined(separator: ",\n"))
+        )
+        ENGINE = \(engine)
+        PARTITION BY toDate(end_time)
+        ORDER BY (source_namespace, dest_namespace, source_name_aggr, dest_name_aggr, end_time)
+        TTL toDateTime(end_time) + INTERVAL \(days) DAY\(window(engine).map { "\nSETTINGS \($0)" } ?? "");
+        """
     }
 
     /// Returns the setting by which a single server recognizes repeated inserts.
@@ -60,13 +77,16 @@ package enum ColumnSchema {
     ]
 
     private static let sums: [FlowField] = [
-        .bytesIn, .bytesOut, .packetsIn, .packetsOut, .numFlowsStarted, .numFlowsCompleted,
+        .bytesIn, .bytesOut, .packetsIn, .packetsOut, .numFlowsStarted, .numFlowsCompleted, .transitBytesIn,
+        .transitBytesOut, .transitPacketsIn, .transitPacketsOut,
     ]
+
+    private static var sumColumns: [String] { sums.map { "\($0.description.name) UInt64" } }
 
     private static func rollUp(_ table: String, _ place: String, _ engine: String, _ days: Int) -> String {
         let columns =
             ["    minute DateTime('UTC')"] + keys.map { "    \($0.name) \($0.type)" }
-            + sums.map { "    \($0.description.name) UInt64" }
+            + sumColumns.map { "    \($0)" }
         return """
             CREATE TABLE IF NOT EXISTS \(table)_minutes\(place)
             (
