@@ -33,7 +33,9 @@ package enum StoreFields {
         .action, .reporter, .policies, .processName,
     ]
 
-    /// The detail: text fields of single connections, stored for each record, and empty at level 2 and above.
+    /// The detail: text fields that are stored for each record.
+    ///
+    /// At level 2 and above, addresses, ports and full names are empty; the other fields do not depend on the level.
     ///
     /// New fields must be added at the end.
     package static let detail: [FlowField] = [

@@ -47,6 +47,7 @@ enum StoreSchema {
         let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         if found < 2 { try addChanges(db) }
         if found < 3 { try addKeyState(db) }
+        try addCounters(db)
     }
 
     /// Checks that the version of the tables is supported.
@@ -70,9 +71,13 @@ enum StoreSchema {
                 PRAGMA user_version = 1;
                 """
         )
+    }
+
+    /// Adds the names of counters that an earlier version does not have; new counters need no new version of the tables.
+    private static func addCounters(_ db: Database) throws {
         for (index, field) in StoreFields.counters.enumerated() {
             try db.execute(
-                sql: "INSERT INTO counter(col, field) VALUES (?, ?)",
+                sql: "INSERT OR IGNORE INTO counter(col, field) VALUES (?, ?)",
                 arguments: [StoreColumn.counters + index, field.description.name]
             )
         }
