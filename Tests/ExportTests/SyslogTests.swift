@@ -47,6 +47,27 @@ struct SyslogTests {
         #expect(text == "<132>1 2023-11-14T22:13:30Z node1 weir - cef - " + event)
     }
 
+    /// The traffic of forwarded connections is in the transit fields, and has no direction of its own.
+    @Test func forwardedRecordHasTransitTraffic() {
+        let transit =
+            "\"bytes_in\":0,\"transit_bytes_in\":50,\"transit_bytes_out\":60,\"transit_packets_in\":3,"
+            + "\"transit_packets_out\":4"
+        let line = Self.line(7).replacing("\"bytes_in\":5", with: transit)
+        let forwarded = line.replacing("\"reporter\":\"src\"", with: "\"reporter\":\"fwd\"")
+        let fields = Self.text(.fields, forwarded)
+        #expect(
+            fields?.hasSuffix(
+                " bytes_in=\"0\" transit_bytes_in=\"50\" transit_bytes_out=\"60\" transit_packets_in=\"3\" "
+                    + "transit_packets_out=\"4\"]"
+            ) == true,
+            "\(fields ?? "")"
+        )
+        #expect(Self.text(.fields, line)?.contains("transit_") == false)
+        let cef = Self.text(.cef, forwarded)
+        #expect(cef?.contains(" act=allow in=50 out=60 ") == true, "\(cef ?? "")")
+        #expect(cef?.contains("deviceDirection") == false)
+    }
+
     /// An event of an audit log as it is shipped.
     private static func event(_ code: Int, user: String = "alice", name: String = "db") -> String {
         #"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"id-1","stage":"ResponseComplete","verb":"patch","#

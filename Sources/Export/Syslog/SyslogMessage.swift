@@ -33,6 +33,8 @@ struct SyslogMessage {
         "bytes_out",
         "packets_in", "packets_out", "num_flows",
     ]
+    /// The further fields of records about forwarded connections, whose traffic is in no other field.
+    private static let transit = ["transit_bytes_in", "transit_bytes_out", "transit_packets_in", "transit_packets_out"]
 
     /// Takes the content of messages and the host name.
     init(content: SyslogContent, host: String) {
@@ -62,8 +64,8 @@ struct SyslogMessage {
         }
         // 32473 is the enterprise number for examples (RFC 5612): Weir has none of its own.
         text += event == nil ? "flow [flow@32473" : "audit [audit@32473"
-        let parameters =
-            event?.parameters ?? Self.parameters.compactMap { name in fields.text(name).map { (name, $0) } }
+        let names = Self.parameters + (fields.isForwarded ? Self.transit : [])
+        let parameters = event?.parameters ?? names.compactMap { name in fields.text(name).map { (name, $0) } }
         for (name, value) in parameters { text += " \(name)=\"\(Self.escaped(value))\"" }
         text += "]"
         let head = Array(text.utf8)
@@ -93,6 +95,11 @@ struct SyslogMessage {
     }
 }
 
+extension LineFields {
+    /// Whether the record is of a host that forwards the connection.
+    fileprivate var isForwarded: Bool { text("reporter") == "fwd" }
+}
+
 /// Records in ArcSight's Common Event Format, version 0.
 enum CEFEvent {
     /// The format's keys, and the fields of a record that they contain.
@@ -114,10 +121,16 @@ enum CEFEvent {
         for (key, field) in [("start", "start_time"), ("end", "end_time"), ("rt", "end_time")] {
             if let seconds = fields.text(field) { parts.append("\(key)=\(seconds)000") }
         }
-        // 0 is inbound, 1 outbound.
-        if let reporter = fields.text("reporter") { parts.append("deviceDirection=\(reporter == "src" ? 1 : 0)") }
+        // 0 is inbound, 1 outbound; a forwarded connection is both.
+        let isForwarded = fields.isForwarded
+        if let reporter = fields.text("reporter"), !isForwarded {
+            parts.append("deviceDirection=\(reporter == "src" ? 1 : 0)")
+        }
         for (key, field) in keys {
-            if let value = fields.text(field) { parts.append("\(key)=\(escaped(value))") }
+            let isTransit = isForwarded && field.hasPrefix("bytes_")
+            if let value = fields.text(isTransit ? "transit_\(field)" : field) {
+                parts.append("\(key)=\(escaped(value))")
+            }
         }
         for (index, (label, field)) in strings.enumerated() {
             guard let value = fields.text(field) else { continue }
