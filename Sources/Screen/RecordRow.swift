@@ -11,7 +11,7 @@ package struct RecordRow: Sendable {
     package var isDenied: Bool
     /// The node of the agent that reported the record; empty if only one node is shown.
     package var node: String
-    /// `src` or `dst`.
+    /// `src`, `dst` or `fwd`.
     package var reporter: String
     /// The endpoint that opened the connection.
     package var source: EndName
@@ -21,6 +21,10 @@ package struct RecordRow: Sendable {
     package var port: String
     /// The destination service as `namespace/name:port`; empty if unknown.
     package var service: String
+    /// The process of the reporting end; empty if unknown.
+    package var process: String
+    /// The names that the source has looked up for the destination, with commas between them; empty if there are none.
+    package var domains: String
     /// Active connections.
     package var connections: UInt64
     /// Bytes in both directions.
@@ -45,6 +49,8 @@ package struct RecordRow: Sendable {
         destination = EndName(record, .destination)
         port = TerminalText.neutralized(PortName.text(record.number(.destPort), record.text(.proto) ?? "0"))
         service = TerminalText.neutralized(Self.service(record))
+        process = TerminalText.neutralized(record.name(.processName) ?? "")
+        domains = TerminalText.neutralized(record.texts(.destDomains).joined(separator: ","))
         connections = record.integer(.numFlows)
         let isForwarded = record.isForwarded
         bytes = record.integer(isForwarded ? .transitBytesIn : .bytesIn)

@@ -6,7 +6,7 @@ package struct RecordTable: Sendable {
     enum Column {
         case time, node, action, reporter, source, sourceAddress, destination, destinationAddress, port, service,
             connections,
-            packets, bytes, decidedBy, reason
+            packets, bytes, process, domains, decidedBy, reason
     }
 
     /// The appearance of the table.
@@ -92,7 +92,7 @@ package struct RecordTable: Sendable {
             return [(.time, 19)] + (style.showsNode ? [(.node, 12)] : []) + [
                 (.action, 6), (.reporter, 3), (.source, 40), (.sourceAddress, 15), (.destination, 40),
                 (.destinationAddress, 15), (.port, 11), (.service, 24), (.connections, 6), (.packets, 8), (.bytes, 10),
-                (.decidedBy, 32), (.reason, 0),
+                (.process, 16), (.domains, 24), (.decidedBy, 32), (.reason, 0),
             ]
         }
         let width = max(smallestWidth, wanted)
@@ -146,6 +146,8 @@ package struct RecordTable: Sendable {
         case .connections: "CONN"
         case .packets: "PACKETS"
         case .bytes: "BYTES"
+        case .process: "PROCESS"
+        case .domains: "DOMAINS"
         case .decidedBy: "DECIDED BY"
         case .reason: "REASON"
         }
@@ -171,6 +173,8 @@ package struct RecordTable: Sendable {
         case .connections: isCut ? ShortNumber.text(row.connections) : "\(row.connections)"
         case .packets: isCut ? ShortNumber.text(row.packets) : "\(row.packets)"
         case .bytes: isCut ? ShortNumber.text(row.bytes) : "\(row.bytes)"
+        case .process: Self.orDash(row.process)
+        case .domains: Self.orDash(row.domains)
         case .decidedBy:
             isCut ? TerminalText.middle(row.verdict.decidedBy, width: width) : Self.orDash(row.verdict.decidedBy)
         case .reason: reason(row)

@@ -38,6 +38,8 @@ KEY_FIELDS = {
     "action": "allow",
     "reporter": "src",
     "policies": None,
+    "process_name": "-",
+    "dest_domains": None,
 }
 PASSES = ["0|security|security.security-default-pass|pass|0", "1|platform|platform.platform-default-pass|pass|0"]
 ALIEN = [
@@ -331,6 +333,8 @@ def hostile(now):
             action="deny" if number % 3 == 0 else "allow",
             rules={"src": hit, "dst": hit},
         )
+        for key in data.keys[-2:]:
+            key.update(process_name=source["name"], dest_domains=[dest["name"], "db.example"])
     return data.finish()
 
 

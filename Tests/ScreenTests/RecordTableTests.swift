@@ -90,6 +90,22 @@ import Testing
         #expect(table.header.hasSuffix("REASON"))
     }
 
+    /// The rows of a flow that several processes have differ in these columns.
+    @Test(arguments: [
+        ("\"-\"", "null", ["-", "-"]), ("\"curl\"", "[\"db.example\",\"db\"]", ["curl", "db.example,db"]),
+        ("\"*\"", "[]", ["*", "-"]),
+        ("\"a\\u001b[2J\"", "[\"\\u202eb\",\"c\"]", ["a\\u{1b}[2J", "\\u{202e}b,c"]),
+    ])
+    func wideTableHasProcessAndDomains(_ process: String, _ domains: String, _ cells: [String]) throws {
+        let table = RecordTable(.init(width: nil, isColored: false, explains: false))
+        let line = try table.lines(row([.processName: process, .destDomains: domains]))[0]
+        let place = try #require(table.header.firstRange(of: "PROCESS ")).lowerBound
+        let start = table.header.distance(from: table.header.startIndex, to: place)
+        let found = line.dropFirst(start).split(separator: " ", omittingEmptySubsequences: true).prefix(2)
+        #expect(found.map(String.init) == cells, "\(line)")
+        #expect(table.header.contains("DOMAINS"))
+    }
+
     @Test func verdictHasWordAndColour() throws {
         let table = RecordTable(.init(width: 80, isColored: true, explains: false))
         let line = try table.lines(row(Self.denied))[0]

@@ -4,7 +4,7 @@ import {h} from "./dom.js";
 import {hitText, portText} from "./names.js";
 import {endName, verdict} from "./parts.js";
 import {recordEnds} from "./record.js";
-import {amount, clock, day, si, zone} from "./text.js";
+import {amount, clock, day, si, visible, zone} from "./text.js";
 
 const ALL_COLUMNS = {
   time: {
@@ -36,6 +36,18 @@ const ALL_COLUMNS = {
   service: {
     label: "Service",
     cell: (row) => (row.dest_service_name === "-" ? "–" : `${row.dest_service_namespace}/${row.dest_service_name}`)
+  },
+  process: {
+    label: "Process",
+    title: "of the reporting end",
+    class: "policy-cell",
+    cell: (row) => row.process_name && row.process_name !== "-" ? visible(row.process_name) : "–"
+  },
+  domains: {
+    label: "Domains",
+    title: "names that the source has looked up for the destination",
+    class: "policy-cell",
+    cell: (row) => (row.dest_domains ?? []).map(visible).join(", ") || "–"
   },
   source_ip: {label: "Source address", cell: (row) => row.source_ip ?? "–"},
   dest_ip: {label: "Dest. address", cell: (row) => row.dest_ip ?? "–"},

@@ -60,7 +60,10 @@ struct ObserveCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("o"), .customLong("output")],
-        help: "table; wide: all columns, nothing cut; compact: no columns; csv and json: all fields."
+        help: """
+            table; wide: all columns, also process and domains, nothing cut; compact: no columns; csv and json: all \
+            fields.
+            """
     )
     var format = RecordFormat.table
 

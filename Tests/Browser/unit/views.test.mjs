@@ -150,6 +150,18 @@ test("an open record shows its reason and its fields", async () => {
   for (const field of ["source_name_aggr", "num_flows_started", "policies"]) assert.ok(text.includes(field));
 });
 
+test("records can show process and domains, as visible text", async () => {
+  const page = await open("hostile", "view=records&columns=process,domains");
+  const cells =
+    (name) => [...page.app.all((one) => one.hasClass(name) && one.tagName === "td")].map((one) => one.textContent);
+  const domains = cells("col-domains");
+  assert.ok(domains.some((text) => text.includes("‹U+202E›gnp.exe") && text.endsWith(", db.example")), domains[0]);
+  assert.ok(cells("col-process").some((text) => text.includes("‹U+202E›gnp.exe")));
+  assert.ok(!/[\u202a-\u202e\u200b\u001b]/.test(page.app.textContent));
+  const bank = await open("bank", "view=records&columns=process,domains");
+  assert.equal(bank.find("col-process", "–").textContent, "–");
+});
+
 test("a filter that hides all records shows their number", async () => {
   const page = await open("bank", `filter=${encodeURIComponent('source_namespace == "nowhere"')}`);
   assert.match(page.find("message").textContent, /The filter hides everything.*has [\d.]+k records/);
