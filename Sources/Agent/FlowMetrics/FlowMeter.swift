@@ -5,7 +5,7 @@ import Server
 ///
 /// A workload is a namespace and the name that similar endpoints share. If there is no free place, a new workload gets the
 /// place of the one that has been idle longest, if that time was long enough; the counts of that one are added to the others.
-/// So the sum over all series only grows, and equals that of all records.
+/// So the sum over all series only grows, and equals that of all records of ends.
 struct FlowMeter {
     /// The traffic and connections of a workload.
     struct Counts: Sendable, Equatable {

@@ -91,7 +91,7 @@ struct RecordMetrics: MetricsSource {
             writer.family(
                 "weir_records_carried_\(unit)",
                 .counter,
-                "\(noun) that endpoints sent and received, according to records."
+                "\(noun) that endpoints sent and received, or the host forwarded, according to records."
             )
             writer.sample(.none, value(account.recorded))
             writer.family(

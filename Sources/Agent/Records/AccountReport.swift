@@ -118,7 +118,7 @@ package struct AccountReport: Sendable, Codable, Equatable {
             }
         }
 
-        /// Traffic that records show as sent and received by endpoints.
+        /// Traffic that records show as sent and received by endpoints, or as forwarded by the host.
         package var recorded = Pair()
         /// The part of the recorded traffic that is in records without the other end.
         package var remainder = Pair()

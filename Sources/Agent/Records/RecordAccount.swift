@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// A balanced account shows where each packet was counted; this one shows how many packets are in records.
 struct RecordAccount: Sendable, Equatable {
-    /// Traffic that records show as sent and received by endpoints.
+    /// Traffic that records show as sent and received by endpoints, or as forwarded by the host.
     var recorded = TrafficCounters.zero
     /// The part of the recorded traffic that is in records without the other end, because the datapath had no room for the
     /// flow.
