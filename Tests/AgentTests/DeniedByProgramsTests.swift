@@ -110,7 +110,7 @@ struct DeniedByProgramsTests {
     func packetsDroppedByProgramsAreDenied(_ test: Case) throws {
         let lab = try PolicyNode()
         let program = try test.program.attach(to: test.interface, in: lab.node)
-        let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"] + test.arguments)
+        let weir = try lab.run(["--flush-interval", WeirRun.endless, "--poll-interval", "20ms"] + test.arguments)
         var sent: [Attempt: Count] = [:]
         for attempt in test.attempts {
             sent[attempt] = try attempt.make(from: test.source, to: test.destination, in: lab)
@@ -158,7 +158,7 @@ struct DeniedByProgramsTests {
     @Test func reversePathFilterDropIsDenied() throws {
         let lab = try PolicyNode()
         try lab.node.setSysctl("net.ipv4.conf.eth0.rp_filter", "1")
-        let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"])
+        let weir = try lab.run(["--flush-interval", WeirRun.endless, "--poll-interval", "20ms"])
         let (stranger, node) = (try LabAddress("203.0.113.9"), try LabAddress(ClusterNode.nodeAddress))
         let packet = Packet.udp(from: stranger, port: 3000, to: node, port: 2000, payload: [1, 2, 3])
         try FrameSender("eth0", in: lab.cluster.outside).send(Packet.ethernet(payload: packet), times: 25)
@@ -176,7 +176,7 @@ struct DeniedByProgramsTests {
         let lab = try PolicyNode()
         let socket = try lab.node.run { try RefusingSocket.open(port: Attempt.port) }
         defer { close(socket) }
-        let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"])
+        let weir = try lab.run(["--flush-interval", WeirRun.endless, "--poll-interval", "20ms"])
         let (outside, node) = (try LabAddress(ClusterNode.outsideAddress), try LabAddress(ClusterNode.nodeAddress))
         let packet = Packet.udp(from: outside, port: 3000, to: node, port: Attempt.port, payload: [1, 2, 3])
         try FrameSender("eth0", in: lab.cluster.outside).send(Packet.ethernet(payload: packet), times: 25)
@@ -213,7 +213,7 @@ struct DeniedByProgramsTests {
     @Test(arguments: [false, true])
     func dropAtClosedPortIsAllowed(isIPv6: Bool) throws {
         let lab = try PolicyNode()
-        let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"])
+        let weir = try lab.run(["--flush-interval", WeirRun.endless, "--poll-interval", "20ms"])
         let path = TrafficPath(
             from: try lab.namespace(of: .db),
             to: lab.node,

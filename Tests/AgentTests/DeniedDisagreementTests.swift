@@ -120,7 +120,7 @@ struct DeniedDisagreementTests {
         let weir = try WeirRun(
             in: cable.node,
             folder,
-            ["--aggregation-allowed", "1", "--extended-fields", "--flush-interval", "1h", "--host", "plain"]
+            ["--aggregation-allowed", "1", "--extended-fields", "--flush-interval", WeirRun.endless, "--host", "plain"]
         )
         let before = try cable.counters
         try send(cable.toNode(isIPv6: isIPv6), port: 2000)

@@ -71,7 +71,7 @@ struct DeniedFlowTests {
     func bothEndsRecordVerdictsOfTheirPolicies(_ way: Way, verdict: String) throws {
         let lab = try PolicyNode()
         try close(way, verdict, in: lab)
-        let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"])
+        let weir = try lab.run(["--flush-interval", WeirRun.endless, "--poll-interval", "20ms"])
         for attempt in Attempt.all { try attempt.make(from: way.source, to: way.destination, in: lab) }
         try lab.waitUntilQuiet()
         try weir.finish()

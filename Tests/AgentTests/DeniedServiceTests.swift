@@ -73,7 +73,7 @@ struct DeniedServiceTests {
 
             """
         )
-        let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms"])
+        let weir = try lab.run(["--flush-interval", WeirRun.endless, "--poll-interval", "20ms"])
         try call(test, in: lab)
         try lab.waitUntilQuiet()
         try weir.finish()
@@ -126,7 +126,7 @@ struct DeniedServiceTests {
     @Test(arguments: [true, false])
     func attributesMasqueradedDropsToPod(isProgram: Bool) throws {
         let lab = try PolicyNode()
-        let weir = try lab.run(["--flush-interval", "1h", "--poll-interval", "20ms", "--attach", "clsact"])
+        let weir = try lab.run(["--flush-interval", WeirRun.endless, "--poll-interval", "20ms", "--attach", "clsact"])
         var program: AttachedProgram?
         if isProgram {
             program = try DroppingProgram.clsact(isEgress: true).attach(to: "eth0", in: lab.node)

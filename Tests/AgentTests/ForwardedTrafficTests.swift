@@ -119,7 +119,7 @@ private struct Gateway {
             [
                 "--inventory", folder.file("objects.yaml"), "--host", "gw", "--policy-scope", "all",
                 "--extended-fields",
-                "--flush-interval", "1h",
+                "--flush-interval", WeirRun.endless,
             ] + arguments
         )
     }

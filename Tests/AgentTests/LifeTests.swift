@@ -32,7 +32,7 @@ struct LifeTests {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         for pause in [0, 0, 0, 100, 300, 1_000, 3_000, 10_000] as [UInt32] {
-            let weir = try WeirRun(in: cable.node, folder, ["--flush-interval", "1h"])
+            let weir = try WeirRun(in: cable.node, folder, ["--flush-interval", WeirRun.endless])
             let sent = try cable.toNode().udp(count: 10, size: 72)
             try #require(sent.serverReceived.messages == 10)
             weir.process.signal(SIGTERM)
@@ -73,7 +73,7 @@ struct LifeTests {
     @Test func hangUpSignalLosesNothing() throws {
         let folder = try TemporaryFolder()
         let cable = try Cable()
-        let weir = try WeirRun(in: cable.node, folder, ["--flush-interval", "1h"])
+        let weir = try WeirRun(in: cable.node, folder, ["--flush-interval", WeirRun.endless])
         weir.process.signal(SIGHUP)
         try weir.waitFor("SIGHUP: files of outputs are opened again")
         try weir.waitFor("settings read again")

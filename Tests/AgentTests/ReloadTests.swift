@@ -127,7 +127,7 @@ struct ReloadTests {
         let run = try ReloadedRun(
             in: cable.node,
             folder,
-            settings(["one"]).replacing("flush-interval: 1s", with: "flush-interval: 1h")
+            settings(["one"]).replacing("flush-interval: 1s", with: "flush-interval: \(WeirRun.endless)")
         )
         _ = try cable.toNode().udp(count: 10, size: 72, port: 7)
         #expect(folder.text("one").isEmpty)

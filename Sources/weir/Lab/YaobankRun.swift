@@ -8,8 +8,9 @@ import Synchronization
 struct YaobankRun {
     private let command: LabCommand
 
-    /// Longer than any run: without `--flush-interval`, there is one interval, and one record of each kind.
-    private static let wholeRun = Duration.seconds(86_400)
+    /// Its next multiple in Unix time is in 2061: without `--flush-interval`, there is one interval, and one record of each
+    /// kind.
+    private static let wholeRun = Duration.seconds(1_440_000_000)
 
     /// Takes the options.
     init(_ command: LabCommand) {

@@ -16,6 +16,9 @@ enum WeirProgram {
 
 /// `weir run` in a namespace, with records to a file and a report.
 final class WeirRun {
+    /// A flush interval that ends with the run: its next multiple in Unix time is in 2061.
+    static let endless = "400000h"
+
     /// The process.
     let process: ChildProcess
     private let folder: TemporaryFolder
