@@ -117,12 +117,7 @@ extension KernelTests {
         @Test(arguments: [frame(7), Frame.inIPv6(Frame.ipv6(17, Frame.udp(from: 7)))], Direction.allCases)
         func findsKnownFlowInSecondPlace(_ frame: [UInt8], _ direction: Direction) throws {
             let counter = try TestRunCounter.fresh()
-            try counter.run(frame, direction, times: 2)
-            let home = try #require(counter.usedSlots.first)
-            try counter.run(Self.frame(8), direction, times: 1)
-            let other = try #require(counter.usedSlots.first { $0 != home })
-            let place = (home + 1) & (counter.table.slots.count - 1)
-            try #require(other != place)
+            let (home, place, other) = try counter.distantFlows(frame, direction)
             counter.move(home, to: place)
             counter.move(other, to: home)
             try counter.run(frame, direction, times: 3)
@@ -204,6 +199,27 @@ extension TestRunCounter {
             ports[slot] = port
         }
         throw DatapathError.system(operation: "find two flows with one home", errno: 0, advice: "")
+    }
+
+    /// Sends a frame twice, and once a frame of another flow, which does not get the second place of the first one.
+    ///
+    /// The seed of the homes is random: other flows are tried until one gets a slot elsewhere.
+    ///
+    /// - Returns: the slots of the first flow's home and second place, and the slot of the other flow.
+    fileprivate func distantFlows(
+        _ frame: [UInt8],
+        _ direction: Direction
+    ) throws -> (home: Int, place: Int, other: Int) {
+        for port in 8...100 as ClosedRange<UInt16> {
+            try run(frame, direction, times: 2)
+            let home = try #require(usedSlots.first)
+            let place = (home + 1) & (table.slots.count - 1)
+            try run(KernelTests.SlotLifeTests.frame(port), direction, times: 1)
+            let other = try #require(usedSlots.first { $0 != home })
+            if other != place { return (home, place, other) }
+            _ = try scan(ending: true)
+        }
+        throw DatapathError.system(operation: "find two flows with distant slots", errno: 0, advice: "")
     }
 
     /// Puts a flow into another slot, and leaves its own free.
