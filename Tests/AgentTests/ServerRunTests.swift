@@ -121,7 +121,9 @@ struct ServerRunTests {
     @Test func probesReportMissingInterface() throws {
         let weir = try start()
         #expect(try ask("/healthz") == "ok\n")
-        #expect(try ask("/readyz") == "ok\n")
+        // The log has the interface before the state has.
+        let isReady = try eventually { try ask("/readyz") == "ok\n" }
+        #expect(isReady)
         try cable.node.ip("link delete eth0")
         try weir.waitFor("no longer watching eth0")
         let isMissing = try eventually { try ask("/readyz") == "datapath: no interface is watched\n" }

@@ -56,11 +56,15 @@ final class TemporaryFolder {
         String(decoding: FileManager.default.contents(atPath: file(name)) ?? Data(), as: UTF8.self)
     }
 
-    /// The whole lines of a file; a last line without its end may be one that is being written.
-    func lines(_ name: String) -> [Substring] {
-        let text = text(name)
-        let end = text.lastIndex(of: "\n") ?? text.startIndex
-        return text[..<end].split(separator: "\n")
+    /// The whole lines of a file.
+    func lines(_ name: String) -> [Substring] { text(name).wholeLines }
+}
+
+extension String {
+    /// The lines that have their end: a last line without it may be one that is being written.
+    var wholeLines: [Substring] {
+        let end = lastIndex(of: "\n") ?? startIndex
+        return self[..<end].split(separator: "\n")
     }
 }
 
