@@ -204,8 +204,9 @@ extension KernelTests {
         /// 40 interfaces without short grace periods take 40 × 2 of them, in each direction some 10 ms.
         @Test func expeditedAttachingIsFaster() throws {
             try #require(Self.setting == "0")
-            var took: [Bool: Duration] = [:]
-            for expedites in [false, true] {
+            var took: [Bool: [Duration]] = [:]
+            // Other work of the machine only adds to a time: the shortest one of three is compared.
+            for expedites in [false, true, false, true, false, true] {
                 var configuration = configuration
                 configuration.expeditesAttaching = expedites
                 let start = ContinuousClock.now
@@ -214,11 +215,12 @@ extension KernelTests {
                 #expect(monitor.attached.count == 40)
                 try monitor.stop()
                 #expect(Self.setting == "0")
-                took[expedites] = ContinuousClock.now - start
+                took[expedites, default: []].append(ContinuousClock.now - start)
                 #expect(!PinFolder.entries(of: bpffs.path).contains { $0.hasPrefix("weir") })
             }
-            print("40 interfaces: \(took[false] ?? .zero), expedited \(took[true] ?? .zero)")
-            #expect((took[true] ?? .zero) < (took[false] ?? .zero))
+            let (usual, expedited) = (try #require(took[false]?.min()), try #require(took[true]?.min()))
+            print("40 interfaces: \(usual), expedited \(expedited)")
+            #expect(expedited < usual)
         }
 
         /// A setting that a killed run left behind is reset by the next run, and by weir detach.
