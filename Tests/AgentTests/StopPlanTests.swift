@@ -18,6 +18,9 @@ struct StopPlanTests {
         func move(to milliseconds: Int64, after start: Int64) {
             time.store(start + milliseconds * 1_000_000, ordering: .relaxed)
         }
+        func move(by microseconds: Int64) {
+            time.add(microseconds * 1_000, ordering: .relaxed)
+        }
     }
 
     @Test func noPartIsOverBeforeRequest() {
@@ -67,13 +70,18 @@ struct StopPlanTests {
         #expect(stop.requestedAt == first)
     }
 
-    /// A connection tracker with slow answers.
+    /// A connection tracker that takes 500 µs of a clock for an answer.
     private final class SlowTracker: ConnectionTracker, Sendable {
         let asked = Atomic(0)
+        private let clock: ManualClock
+
+        init(_ clock: ManualClock) {
+            self.clock = clock
+        }
 
         func connection(of packets: TrackedConnection.Tuple) -> TrackedConnection? {
             asked.add(1, ordering: .relaxed)
-            usleep(500)
+            clock.move(by: 500)
             return nil
         }
 
@@ -167,9 +175,9 @@ struct StopPlanTests {
         let folder = try TemporaryFolder()
         let keeper = InventoryKeeper(hostName: "node", hasSources: false, policyFormat: .enterprise)
         let known = InventoryKeeper.Snapshots(inventory: keeper.replaceOwnAddresses(with: [Self.host]))
-        let stop = StopSource()
-        let plan = StopPlan(stop)
-        let tracker = SlowTracker()
+        let clock = ManualClock(1_000_000_000)
+        let plan = StopPlan(StopSource()) { clock.now }
+        let tracker = SlowTracker(clock)
         let recorder = LogRecorder()
         let board = LossBoard()
         let outputs = try Self.outputs(folder, recorder.logger)
@@ -197,11 +205,10 @@ struct StopPlanTests {
         }
         mailbox.insist(.end(Self.reading(10)))
 
-        stop.stop()
-        let start = ContinuousClock.now
+        plan.begin()
         pipeline.run(mailbox)
         let statistics = try #require(outputs.finish(by: .now + .seconds(30)).first?.statistics)
-        #expect(ContinuousClock.now - start < .milliseconds(StopPlan.Part.records.rawValue))
+        #expect(clock.now - 1_000_000_000 < StopPlan.Part.records.rawValue * 1_000_000)
         #expect(tracker.asked.load(ordering: .relaxed) > 0)
         #expect(board.last.unaskedFlows > 0)
         #expect(statistics.delivered == 10_000)
