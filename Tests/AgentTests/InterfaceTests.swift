@@ -59,7 +59,7 @@ struct InterfaceTests {
         let node = try NetworkNamespace()
         let report = folder.path + "/first.json"
         let process = try node.start(
-            [WeirProgram.path, "run", "--duration", "5s", "--report", report],
+            [WeirProgram.path, "run", "--duration", "15s", "--report", report],
             keepingIn: folder
         )
         let isWaiting = eventually { process.errors.contains("no interface is selected yet: waiting for one") }

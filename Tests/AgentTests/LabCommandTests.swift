@@ -24,7 +24,7 @@ struct LabCommandTests {
     }
 
     @Test func printsRecordsAndBalancedAccount() throws {
-        let process = try lab(["--duration", "2s", "--flush-interval", "1s", "--json"])
+        let process = try lab(["--duration", "10s", "--flush-interval", "1s", "--json"])
         let namespaces = try namespacesOfRunningLab(process)
         #expect(process.wait() == 0, "\(process.errors)")
         let lines = process.output.split(separator: "\n")

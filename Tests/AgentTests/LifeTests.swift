@@ -87,11 +87,11 @@ struct LifeTests {
         let folder = try TemporaryFolder()
         let cable = try Cable()
         let start = ContinuousClock.now
-        let weir = try WeirRun(in: cable.node, folder, ["--duration", "1500ms"])
+        let weir = try WeirRun(in: cable.node, folder, ["--duration", "10s"])
         let sent = try cable.toNode().udp(count: 100, size: 72)
         try weir.waitForEnd()
 
-        #expect(ContinuousClock.now - start >= .milliseconds(1500))
+        #expect(ContinuousClock.now - start >= .seconds(10))
         #expect(try weir.report().balanced)
         #expect(RecordSums(try weir.records()).totalReceived == Count(100, 100 * 100))
         #expect(sent.serverReceived.messages == 100)
