@@ -65,7 +65,7 @@ enum Command {
         defer { words.forEach { free($0) } }
         words.append(nil)
         var process: pid_t = 0
-        let code = posix_spawn(&process, path, &actions, &attributes, words, environ)
+        let code = SpawnLock.start { posix_spawn(&process, path, &actions, &attributes, words, environ) }
         guard code == 0 else { throw .system(operation: line, code: code) }
         return process
     }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Owns a file descriptor, and closes it at the end of its lifetime.
+/// Owns a file descriptor, and closes it at the end of its lifetime; no program that is being started has a copy then.
 struct Descriptor: ~Copyable, Sendable {
     /// The number, for system calls; it must not be closed or stored.
     let number: Int32
@@ -12,5 +12,6 @@ struct Descriptor: ~Copyable, Sendable {
 
     deinit {
         _ = close(number)
+        SpawnLock.barrier()
     }
 }

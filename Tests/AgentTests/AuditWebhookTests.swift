@@ -418,7 +418,7 @@ private struct Connection {
     private let number: Int32
 
     init(to port: Int) throws {
-        number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
@@ -436,5 +436,8 @@ private struct Connection {
         try #require(write(number, bytes, bytes.count) == bytes.count)
     }
 
-    func close() { Glibc.close(number) }
+    func close() {
+        Glibc.close(number)
+        SpawnLock.barrier()
+    }
 }

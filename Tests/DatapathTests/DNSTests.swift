@@ -443,9 +443,9 @@ struct UDPExchange {
         _ reply: [UInt8]
     ) throws {
         let asking = try client.namespace.run { try Self.socket(client.address, port: 0) }
-        defer { close(asking) }
+        defer { Self.release(asking) }
         let answering = try server.namespace.run { try Self.socket(server.address, port: 53) }
-        defer { close(answering) }
+        defer { Self.release(answering) }
         var place = Self.storage(server.address, port: 53)
         let sent = Self.withAddress(&place) { sendto(asking, query, query.count, 0, $0, $1) }
         try #require(sent == query.count)
@@ -476,12 +476,18 @@ struct UDPExchange {
         _ bytes: [UInt8]
     ) throws {
         let socket = try sender.namespace.run { try Self.socket(sender.address, port: 53) }
-        defer { close(socket) }
+        defer { release(socket) }
         for number in 0..<count {
             var place = storage(receiver, port: 1024 + UInt16(number % 60_000))
             let sent = withAddress(&place) { sendto(socket, bytes, bytes.count, 0, $0, $1) }
             try #require(sent == bytes.count)
         }
+    }
+
+    /// Closes a socket; its port is free then.
+    private static func release(_ number: Int32) {
+        close(number)
+        SpawnLock.barrier()
     }
 
     private static func socket(_ address: LabAddress, port: UInt16) throws -> Int32 {

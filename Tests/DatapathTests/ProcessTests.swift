@@ -90,7 +90,7 @@ extension KernelTests {
         @Test func reportsShortLivedUDPProcesses() throws {
             let node = try SocketNode()
             let (a, b) = try (node.lab.pod("a"), node.lab.pod("b"))
-            let older = try a.namespace.run { socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0) }
+            let older = try a.namespace.run { socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0) }
             defer { close(older) }
             let monitor = try node.monitor(collects: .process)
             _ = try a.namespace.command(["bash", "-c", "echo hello > /dev/udp/\(b.ipv4.description)/7020"])
@@ -264,7 +264,8 @@ extension KernelTests {
 
         /// Returns a socket with a pending connect().
         private static func call(_ host: String, _ port: UInt16, from own: UInt16 = 0) throws -> Int32 {
-            let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+            let type = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+            let number = socket(AF_INET, Int32(type), 0)
             try #require(bind(number, own) == 0)
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
@@ -293,7 +294,7 @@ extension KernelTests {
 
         /// Returns a socket that listens on all addresses; the kernel completes handshakes.
         private static func listener(port: UInt16) throws -> Int32 {
-            let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             try #require(bind(number, port) == 0 && listen(number, 16) == 0)
             return number
         }

@@ -234,7 +234,7 @@ final class Monitor {
 
     /// Programs on a qdisc are found in their namespace only.
     deinit {
-        try? namespace.run { datapath = nil }
+        try? namespace.run { release() }
     }
 
     /// Runs a closure with the datapath on a thread inside the namespace.
@@ -265,7 +265,7 @@ final class Monitor {
     func die() throws {
         try namespace.run {
             datapath?.leave()
-            datapath = nil
+            release()
         }
     }
 
@@ -314,8 +314,14 @@ final class Monitor {
             try datapath?.detach { self.take($0) }
             if let datapath { read(datapath) }
             datapath?.unpin()
-            datapath = nil
+            release()
         }
+    }
+
+    /// Closes everything; its locks and links are free then.
+    private func release() {
+        datapath = nil
+        SpawnLock.barrier()
     }
 
     private func read(_ datapath: Datapath) {

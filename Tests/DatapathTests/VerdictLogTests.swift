@@ -318,7 +318,9 @@ extension KernelTests {
         @Test func rejectsGroupThatIsInUse() throws {
             let namespace = try NetworkNamespace()
             func open(_ groups: [UInt16], in place: NetworkNamespace) throws -> VerdictLog {
-                try place.run { try VerdictLog(groups: groups, meaning: LoggingLab.rule) }
+                // A group that was given back is free then.
+                SpawnLock.barrier()
+                return try place.run { try VerdictLog(groups: groups, meaning: LoggingLab.rule) }
             }
             do {
                 let first = try open([5, 0], in: namespace)

@@ -6,7 +6,9 @@ import Lab
 package enum RefusingSocket {
     /// Opens it in the caller's network namespace; the caller closes it.
     package static func open(_ type: __socket_type = SOCK_DGRAM, _ proto: Int32 = 0, port: UInt16) throws -> Int32 {
-        let descriptor = try LabError.check("open a socket") { socket(AF_INET, Int32(type.rawValue), proto) }
+        let descriptor = try LabError.check("open a socket") {
+            socket(AF_INET, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), proto)
+        }
         // BPF_RET | BPF_K: take 0 bytes.
         var instruction = sock_filter(code: 0x06, jt: 0, jf: 0, k: 0)
         _ = try LabError.check("attach a socket filter") {

@@ -1,4 +1,6 @@
+import Glibc
 import Lab
+import Synchronization
 import Testing
 
 @Suite("Commands in a namespace", .needsRoot)
@@ -38,6 +40,32 @@ struct CommandTests {
         #expect(throws: LabError.command(line: "/bin/sh -c kill -TERM $$", status: 143, output: "")) {
             try namespace.shell("kill -TERM $$")
         }
+    }
+
+    /// What has happened in the start of a program.
+    private final class Start: Sendable {
+        let hasBegun = Atomic(false)
+        let isAwaited = Atomic(false)
+        let isOver = Atomic(false)
+    }
+
+    @Test func barrierAwaitsStartingPrograms() throws {
+        let start = Start()
+        let work = try BackgroundWork {
+            _ = SpawnLock.start {
+                start.hasBegun.store(true, ordering: .sequentiallyConsistent)
+                while !start.isAwaited.load(ordering: .sequentiallyConsistent) { sched_yield() }
+                for _ in 0..<1_000 { sched_yield() }
+                start.isOver.store(true, ordering: .sequentiallyConsistent)
+                return 0
+            }
+        }
+        while !start.hasBegun.load(ordering: .sequentiallyConsistent) { sched_yield() }
+        start.isAwaited.store(true, ordering: .sequentiallyConsistent)
+        SpawnLock.barrier()
+        let isOver = start.isOver.load(ordering: .sequentiallyConsistent)
+        #expect(isOver)
+        try work.value()
     }
 
     @Test func rulesStayInTheNamespace() throws {

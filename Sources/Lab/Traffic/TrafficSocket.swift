@@ -40,8 +40,8 @@ struct TrafficSocket: ~Copyable {
 
     /// Binds to an address; port 0 means any port.
     ///
-    /// A child process that this program is starting has copies of all sockets until it executes its program, so the address of
-    /// a socket that was just closed may still be in use.
+    /// A child that this process starts without ``SpawnLock`` has copies of all sockets until it executes its program, so the
+    /// address of a socket that was just closed may still be in use.
     func bind(to address: LabAddress, port: UInt16) throws(LabError) {
         try set(SOL_SOCKET, SO_REUSEADDR, 1)
         let number = number

@@ -44,7 +44,9 @@ final class ChildProcess {
         defer { words.forEach { free($0) } }
         words.append(nil)
         var id: pid_t = 0
-        let code = posix_spawnp(&id, arguments.first ?? "", &actions, &attributes, words, environ)
+        let code = SpawnLock.start {
+            posix_spawnp(&id, arguments.first ?? "", &actions, &attributes, words, environ)
+        }
         try #require(code == 0, "\(arguments): \(String(cString: strerror(code)))")
         self.id = id
     }
