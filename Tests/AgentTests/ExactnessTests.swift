@@ -19,6 +19,9 @@ struct ExactnessTests {
 
         let expectation = try traffic.send(cable)
         try cable.waitUntilQuiet()
+        try weir.waitForRecords {
+            try $0.totalReceived == received.total() && $0.totalSent == sent.total()
+        }
         try weir.finish()
 
         let records = try weir.records()
@@ -88,6 +91,7 @@ struct ExactnessTests {
         try sender.send(Packet.ethernet(type: 0x0806, payload: [UInt8](repeating: 0, count: 46)), times: 20)
         try sender.send(Packet.ethernet(type: 0x0800, payload: [0x45, 0, 0, 20]), times: 7)
         try cable.waitUntilQuiet()
+        try weir.waitForRecords { $0.totalReceived == Count(100, 100 * 100) }
         try weir.finish()
 
         #expect(ours.serverReceived.messages == 100)
@@ -118,6 +122,9 @@ struct ExactnessTests {
             try FrameSender("eth0", in: cable.node).send(Packet.ethernet(tags: tags, payload: go), times: 200)
         }
         try cable.waitUntilQuiet()
+        try weir.waitForRecords {
+            $0.totalReceived == Count(600, 600 * 100) && $0.totalSent == Count(400, 400 * 100)
+        }
         try weir.finish()
 
         let records = try weir.records()

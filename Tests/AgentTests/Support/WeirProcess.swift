@@ -78,6 +78,14 @@ final class WeirRun {
     /// The records of the file so far.
     func records() throws -> [RecordLine] { try lines.map { try RecordLine($0) } }
 
+    /// Waits until the sums of the records so far are complete.
+    ///
+    /// A run that ends while much traffic is not yet processed records the rest in less detail.
+    func waitForRecords(until areComplete: (RecordSums) throws -> Bool) throws {
+        let areThere = try eventually { try areComplete(RecordSums(try records())) }
+        #expect(areThere)
+    }
+
     /// The account that it wrote at the end.
     func report() throws -> AccountReport {
         try JSONDecoder().decode(AccountReport.self, from: Data(folder.text(name + ".report").utf8))
