@@ -93,10 +93,10 @@ struct FileRotationTests {
     }
 
     @Test func rotatesByAge() throws {
-        let sink = try sink(FileRotation(maximumAge: .milliseconds(30), minimumAge: .zero))
+        let sink = try sink(FileRotation(maximumAge: .seconds(1), minimumAge: .zero))
         try write(0..<1, to: sink)
         #expect(place.rotated.isEmpty)
-        usleep(40_000)
+        usleep(1_050_000)
         try write(1..<2, to: sink)
         try write(2..<3, to: sink)
         #expect(place.rotated.count == 1 && place.numbers == [0, 1, 2])

@@ -195,7 +195,9 @@ struct HTTPOutputTests {
         let server = try HTTPServerStub([answer, answer], then: .respond(200, Self.items([201, 201, 201])))
         defer { server.stop() }
         let recorder = LogRecorder()
-        let output = try output(.opensearch, server, recorder) { $0.timeout = .milliseconds(500) }
+        let output = try output(.opensearch, server, recorder) {
+            $0.timeout = answer.isEndless ? .milliseconds(500) : .seconds(30)
+        }
         output.submit(Self.batch(0..<3))
         #expect(eventually { output.statistics.delivered == 3 })
         let statistics = output.finish(within: .seconds(30))

@@ -35,6 +35,14 @@ final class HTTPServerStub: Sendable {
         case silence
         /// Bytes that are not HTTP.
         case garbage
+
+        /// Whether the client's time limit ends the exchange.
+        var isEndless: Bool {
+            switch self {
+            case .silence, .trickle: true
+            case .respond, .cut, .close, .garbage: false
+            }
+        }
     }
 
     private struct State {

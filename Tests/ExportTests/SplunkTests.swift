@@ -10,10 +10,14 @@ struct SplunkTests {
         return RecordBatch(bytes: Array(lines.joined().utf8), records: numbers.count)
     }
 
-    private func output(_ server: HTTPServerStub, _ recorder: LogRecorder = LogRecorder()) throws -> Output {
+    private func output(
+        _ server: HTTPServerStub,
+        _ recorder: LogRecorder = LogRecorder(),
+        timeout: Duration = .seconds(30)
+    ) throws -> Output {
         var options = OutputOptions()
         options.http.waitsForIndexers = true
-        options.http.timeout = .milliseconds(400)
+        options.http.timeout = timeout
         let place = try OutputSpecification(parsing: "splunk:\(server.url)")
         return try Output(place, options: options, logger: recorder.logger)
     }
@@ -50,7 +54,7 @@ struct SplunkTests {
             Self.isQuery(request) ? .respond(200, answer) : .respond(200, "{\"code\":0,\"ackId\":7}")
         }
         defer { server.stop() }
-        let output = try output(server)
+        let output = try output(server, timeout: .milliseconds(400))
         output.submit(Self.batch(0..<3))
         #expect(eventually { server.requests.count { !Self.isQuery($0) } >= 2 })
         #expect(output.statistics.delivered == 0)
