@@ -216,6 +216,8 @@ struct ForwardedTrafficTests {
         for port in [2002, 2003, 2004] as [UInt16] {
             _ = try denied.udp(count: 30, size: 100, port: port, sourcePort: port)
         }
+        // The server closes its connections some time after the clients have ended.
+        try #require(try eventually { try lab.server.command(["ss", "-Htn", "sport = :8080"]).isEmpty })
         try lab.waitUntilQuiet()
         try weir.finish()
 

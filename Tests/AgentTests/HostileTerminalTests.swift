@@ -71,9 +71,9 @@ import Testing
         #expect(HostileNames.harm(in: text).isEmpty, "\(text.debugDescription.prefix(2000))")
     }
 
-    /// Answers every request at a Unix socket with the text of a file.
+    /// Answers every request at a Unix socket with the text of a file; the socket gets its name when it listens.
     private static let agent = """
-        import http.server, socketserver, sys
+        import http.server, os, socketserver, sys
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 body = open(sys.argv[2], "rb").read()
@@ -82,6 +82,8 @@ import Testing
                 self.end_headers()
                 self.wfile.write(body)
             def address_string(self): return "-"
-        socketserver.ThreadingUnixStreamServer(sys.argv[1], Handler).serve_forever()
+        server = socketserver.ThreadingUnixStreamServer(sys.argv[1] + ".new", Handler)
+        os.rename(sys.argv[1] + ".new", sys.argv[1])
+        server.serve_forever()
         """
 }
