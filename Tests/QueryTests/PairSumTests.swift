@@ -7,12 +7,12 @@ import Testing
 
 /// Pairs of key totals that are visited one by one, and graphs with a limit of edges.
 @Suite struct PairSumTests {
-    /// Totals of records with few names, so that pairs have several flow keys, reported by both ends.
-    private let totals: KeyTotals
+    private static let seeds = 1...3 as ClosedRange<UInt64>
 
-    init() throws {
+    /// Totals of records with few names, so that pairs have several flow keys, reported by both ends.
+    private static func totals(_ seed: UInt64) throws -> KeyTotals {
         var lines: [String] = []
-        var generator = SystemRandomNumberGenerator()
+        var generator = SplitMix64(seed: seed)
         for number in 0..<900 {
             let (source, destination) = (
                 Int.random(in: 0..<9, using: &generator), Int.random(in: 0..<7, using: &generator)
@@ -32,12 +32,13 @@ import Testing
             )
         }
         let (reader, _) = try store(lines)
-        totals = try reader.read {
+        return try reader.read {
             try KeyTotals(FlowScan($0, since: bankStart, until: bankStart + 60, filter: Filter("")))
         }
     }
 
-    @Test func visitsEachPairOnceWithAllKeys() throws {
+    @Test(arguments: seeds) func visitsEachPairOnceWithAllKeys(_ seed: UInt64) throws {
+        let totals = try Self.totals(seed)
         var pairs: [FlowPair] = []
         totals.forEachPair { pairs.append($0) }
         #expect(Set(pairs.map(\.filter)).count == pairs.count)
@@ -58,9 +59,9 @@ import Testing
         #expect(pairs.count > 100)
     }
 
-    @Test func visitsPairsOfGroupConsecutively() {
+    @Test(arguments: seeds) func visitsPairsOfGroupConsecutively(_ seed: UInt64) throws {
         var seen: [String] = []
-        totals.forEachPair(by: { $0.source.name }) { pair, _ in
+        try Self.totals(seed).forEachPair(by: { $0.source.name }) { pair, _ in
             if seen.last != pair.source.name { seen.append(pair.source.name) }
         }
         #expect(seen.count == Set(seen).count)
@@ -68,6 +69,10 @@ import Testing
 
     @Test(arguments: [GraphLevel.namespace, .workload, .service], [1, 5, 10_000])
     func sumsEdgesBeyondLimitInOther(_ level: GraphLevel, _ limit: Int) throws {
+        for seed in Self.seeds { expectSums(of: try Self.totals(seed), level, limit) }
+    }
+
+    private func expectSums(of totals: KeyTotals, _ level: GraphLevel, _ limit: Int) {
         let all = FlowGraph(totals, by: level, focus: nil, limit: 10_000)
         let graph = FlowGraph(totals, by: level, focus: nil, limit: limit)
         #expect(graph.edges.count == min(limit, all.edges.count))
@@ -84,13 +89,31 @@ import Testing
     @Test func firstOfKeepsSmallestElements() {
         var first = FirstOf<Int>(3, by: <)
         var rest: [Int] = []
-        for number in (0..<1_000).shuffled() { rest += first.add(number) }
+        var generator = SplitMix64(seed: 1)
+        for number in (0..<1_000).shuffled(using: &generator) { rest += first.add(number) }
         #expect(first.sorted == [0, 1, 2])
         rest += first.cut()
         #expect(rest.sorted() == Array(3..<1_000))
         var none = FirstOf<Int>(0, by: <)
         none.add(1)
         #expect(none.sorted.isEmpty)
+    }
+}
+
+/// A repeatable source of numbers.
+private struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+        return value ^ value >> 31
     }
 }
 
