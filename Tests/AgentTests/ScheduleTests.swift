@@ -62,6 +62,38 @@ struct ScheduleTests {
         #expect(schedule.next == 8 * second)
     }
 
+    /// Passes over sockets with a scan every second: the seconds of samples and those of reports.
+    @Test(
+        arguments: [
+            (1, [], Array(0...25)), (4, [], [0, 4, 8, 12, 16, 20, 24]), (5, [], [0, 5, 10, 15, 20, 25]),
+            (7, [5, 12, 19], [0, 7, 14, 21]), (10, [5, 15, 25], [0, 10, 20]),
+            // Half the time after which a flow without an answer ends is over before the flush.
+            (11, [], [0, 5, 10, 11, 16, 21, 22]), (60, [], [0, 5, 10, 15, 20, 25]),
+        ] as [(Int, [Int], [Int])]
+    )
+    func socketsReportBeforeTheirFlowsEnd(_ interval: Int, _ samples: [Int], _ reports: [Int]) {
+        var schedule = SocketSchedule()
+        var seconds: [SocketSchedule.Pass: [Int]] = [:]
+        for now in 0...25 {
+            let pass = schedule.pass(
+                now: Int64(now) * Self.second,
+                isFlush: now.isMultiple(of: interval),
+                flushInterval: .seconds(interval)
+            )
+            seconds[pass, default: []].append(now)
+        }
+        #expect(seconds[.sample] ?? [] == samples)
+        #expect(seconds[.report] ?? [] == reports)
+    }
+
+    /// The first scan passes over sockets, too.
+    @Test(arguments: [(10, SocketSchedule.Pass.sample), (11, .report)])
+    func firstScanPassesOverSockets(_ interval: Int, _ pass: SocketSchedule.Pass) {
+        var schedule = SocketSchedule()
+        #expect(schedule.pass(now: 1, isFlush: false, flushInterval: .seconds(interval)) == pass)
+        #expect(schedule.pass(now: 2, isFlush: false, flushInterval: .seconds(interval)) == .nothing)
+    }
+
     @Test(arguments: [
         (Duration.milliseconds(10), Int64(10_000_000)), (.seconds(1), 1_000_000_000), (.nanoseconds(7), 7),
         (.seconds(3_600_000_000), 3_600_000_000_000_000_000),

@@ -21,14 +21,7 @@ struct Collector {
     private var dropsAt = Int64.min
     /// The pause between two readings of these counts, ns.
     private static let dropsPause: Int64 = 5_000_000_000
-    /// The time of the next pass over all sockets, CLOCK_MONOTONIC ns.
-    private var socketsAt = Int64.min
-    /// The time between two passes unless an interval ends, ns: a pass is most of the cost of collecting sockets.
-    private static let socketsPause: Int64 = 5_000_000_000
-    /// The longest flush interval with which sockets report at flushes only.
-    ///
-    /// It is half the time after which a flow without an answer ends: what its socket reports later finds no flow.
-    private static let longestReportPause = Duration.seconds(10)
+    private var sockets = SocketSchedule()
     private let commits: CommitBoard
     /// The outputs, which hold back records that are not committed.
     private let outputs: LiveOutputs?
@@ -135,14 +128,10 @@ struct Collector {
         guard isFlush || polls.isDue(now) else { return true }
         postPlacedAddresses()
         if let workloads = inventory.takeLocalWorkloads() { datapath.setWorkloadAddresses(workloads) }
-        let isPass = isFlush || now >= socketsAt
-        let reportsSockets = isFlush || (isPass && intervals.flush > Self.longestReportPause)
-        if isPass {
-            if !reportsSockets { datapath.sampleSockets() }
-            socketsAt = now + Self.socketsPause
-        }
+        let pass = sockets.pass(now: now, isFlush: isFlush, flushInterval: intervals.flush)
+        if pass == .sample { datapath.sampleSockets() }
         let epoch = try read { emit throws(DatapathError) in
-            try datapath.scan(closesEpoch: isFlush, readsSockets: reportsSockets, emit: emit)
+            try datapath.scan(closesEpoch: isFlush, readsSockets: pass == .report, emit: emit)
         }
         polls.advance(now: now, wall: Clock.wall)
         let scanned = Clock.monotonic
