@@ -3,7 +3,7 @@ import Testing
 
 /// A socket that listens at all addresses of the calling thread's network namespace; the kernel answers openings.
 func listening(on port: UInt16) throws -> Int32 {
-    let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     try #require(number >= 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
