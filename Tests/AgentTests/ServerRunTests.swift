@@ -132,6 +132,13 @@ struct ServerRunTests {
         try weir.finish()
     }
 
+    /// Probes wait for several intervals, which together may be longer than the clock goes.
+    @Test func probesAnswerWithLongestIntervals() throws {
+        let weir = try start(["--flush-interval", "1000000h", "--poll-interval", "1000000h"])
+        #expect(try ask("/healthz") == "ok\n")
+        try weir.finish()
+    }
+
     /// Stored records require a token from clients of the HTTP address, but not from those of this host's socket.
     @Test func storeRequiresTokenOnReachableAddress() throws {
         let store = folder.file("flows.db")

@@ -20,10 +20,16 @@ struct RunHealth: Sendable {
     }
 
     /// The time without a sign of life after which the thread that reads the kernel counts as stuck, ns.
-    private var readerPatience: Int64 { max(Self.shortestPatience, intervals.poll.nanoseconds * 10) }
+    private var readerPatience: Int64 { Self.patience(10, of: intervals.poll) }
 
     /// The same time for the pipeline.
-    private var pipelinePatience: Int64 { max(Self.shortestPatience, intervals.flush.nanoseconds * 3) }
+    private var pipelinePatience: Int64 { Self.patience(3, of: intervals.flush) }
+
+    /// A number of intervals, ns, but not less than the minimum; intervals may be as long as a hundred years.
+    private static func patience(_ count: Int64, of interval: Duration) -> Int64 {
+        let (time, isBeyond) = interval.nanoseconds.multipliedReportingOverflow(by: count)
+        return isBeyond ? .max : max(shortestPatience, time)
+    }
 
     /// Faults that a restart of the process would remove.
     var ailments: [String] {
