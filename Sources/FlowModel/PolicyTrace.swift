@@ -66,11 +66,11 @@ public protocol PolicyEvaluator: AnyObject, Sendable {
     /// Returns the decision of a host endpoint's policies on a connection that this host forwards; nil if none governs it.
     func transit(of connection: ForwardedConnection) -> PolicyTrace?
 
-    /// Whether policies of a host endpoint deny a connection at any interface of the node that forwards it.
+    /// Returns the decision of a host endpoint that denies a connection at any interface of the node that forwards it.
     ///
     /// - Parameter connection: the connection; only the node of its interface is used.
-    /// - Returns: true if a host endpoint of the node denies it; false also while not all policies are known.
-    func deniesForwarded(_ connection: ForwardedConnection) -> Bool
+    /// - Returns: nil if no host endpoint of the node denies it, or while not all policies are known.
+    func transitDenial(of connection: ForwardedConnection) -> PolicyTrace?
 }
 
 extension PolicyEvaluator {
@@ -80,11 +80,11 @@ extension PolicyEvaluator {
     /// - Returns: nil.
     public func transit(of connection: ForwardedConnection) -> PolicyTrace? { nil }
 
-    /// Returns false, as an evaluator without host endpoints does.
+    /// Returns nil, as an evaluator without host endpoints does.
     ///
     /// - Parameter connection: the connection.
-    /// - Returns: false.
-    public func deniesForwarded(_ connection: ForwardedConnection) -> Bool { false }
+    /// - Returns: nil.
+    public func transitDenial(of connection: ForwardedConnection) -> PolicyTrace? { nil }
 }
 
 /// The domain names that the source of a connection has looked up for the destination's address.

@@ -31,7 +31,9 @@ final class FakeEvaluator: PolicyEvaluator {
 
     func transit(of connection: ForwardedConnection) -> PolicyTrace? { decideTransit(connection) }
 
-    func deniesForwarded(_ connection: ForwardedConnection) -> Bool { decideTransit(connection)?.action == .deny }
+    func transitDenial(of connection: ForwardedConnection) -> PolicyTrace? {
+        decideTransit(connection).flatMap { $0.action == .deny ? $0 : nil }
+    }
 }
 
 extension PolicyTrace {

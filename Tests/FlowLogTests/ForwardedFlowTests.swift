@@ -235,6 +235,53 @@ import Testing
         #expect(fixture.aggregator.statistics.unrecordedDenials == 0)
     }
 
+    /// Packets that are dropped before they reach an interface, whose host endpoint denies them.
+    @Test(arguments: [(true, nil), (false, nil), (false, entrance)] as [(Bool, String?)])
+    func recordsDenialOfInterfaceThatPacketsDoNotReach(isOfPod: Bool, entering hit: String?) {
+        var fixture = Self.fixture()
+        fixture.aggregator.use(
+            FakeEvaluator(
+                generation: 2,
+                transit: { connection in
+                    if connection.direction == .leaving {
+                        return PolicyTrace(action: .deny, transit: ["0|default|default.out|deny|0"])
+                    }
+                    return hit.map { PolicyTrace(action: .allow, transit: [$0]) }
+                },
+                decide: { _ in
+                    isOfPod ? (PolicyTrace(enforced: ["0|default|shop/default.web|allow|0"]), nil) : (nil, nil)
+                }
+            )
+        )
+        if isOfPod {
+            fixture.learn {
+                $0.owners[Self.client] = Endpoint(kind: .workload, name: "web", aggregatedName: "web")
+                $0.localWorkloads = [Self.client]
+            }
+        }
+        let counted = TrafficCounters(packets: 3, bytes: 300)
+        fixture.batch { batch in
+            batch.births = [
+                isOfPod
+                    ? AggregatorFixture.birth(1, near: Self.client, far: Self.server, role: .workload, interface: 9)
+                    : Self.entering(1)
+            ]
+            batch.deltas = [FlowDelta(flowID: 1, ingress: counted, egress: .zero)]
+            batch.drops = [FlowDrop(flowID: 1, deniedIngress: counted, decision: Self.denial)]
+        }
+        let records = fixture.flush()
+        let ofHost = records.filter { $0.reporter == .forward }
+        #expect(ofHost.map(\.action) == [.deny] && ofHost.first?.drops?.inbound == 3)
+        #expect(ofHost.first?.forwarded.inbound == counted && ofHost.first?.source.address == Self.client)
+        let denial = "\(hit == nil ? 0 : 1)|default|default.out|deny|0"
+        #expect(Self.hits(ofHost) == [[hit, denial].compactMap(\.self)])
+        let ofPod = records.filter { $0.reporter != .forward }
+        #expect(ofPod.map(\.action) == (isOfPod ? [.allow] : []))
+        #expect(ofPod.allSatisfy { $0.reporter == .source && $0.outbound == counted && $0.drops == nil })
+        #expect(fixture.aggregator.takeMismatches().isEmpty)
+        #expect(fixture.aggregator.statistics.unrecordedDenials == 0)
+    }
+
     /// The kernel drops a pod's packets that its own policies allow: a host endpoint of this node may have decided.
     @Test(arguments: [FlowAction.allow, .deny]) func isNoMismatchIfHostEndpointDenies(transit: FlowAction) {
         var fixture = Self.fixture()

@@ -276,7 +276,8 @@ struct TransitTests {
         let policy = Self.policy("fwd", .forward, ingress: [Self.rule(.deny, port: 22), Self.rule(.allow)])
         let snapshot = Make.snapshot([policy, Self.endpoint("e", "eth0")])
         let interface = HostInterface(node: node, name: "", addresses: [])
-        #expect(snapshot.deniesForwarded(Self.connection(port: port, interface: interface)) == denies)
+        let denial = snapshot.transitDenial(of: Self.connection(port: port, interface: interface))
+        #expect(denial?.transit == (denies ? ["0|default|gnp:fwd|deny|0"] : nil))
     }
 
     // MARK: - A host's own traffic

@@ -152,8 +152,7 @@ extension FlowAggregator {
         let evaluation = VerdictEvaluation(
             egress: logged(traces.egress, of: connection.seen(by: .source)),
             ingress: logged(traces.ingress, of: connection.seen(by: .destination)),
-            // Policies of a host endpoint were evaluated when the connection began.
-            transit: isForwarded ? connection.policies : nil,
+            transit: transitDecision(on: deniedFlows[place]),
             generations: generations
         )
         deniedFlows[place].evaluation = evaluation
@@ -182,11 +181,13 @@ extension FlowAggregator {
     ///
     /// If both ends are local, the policies of the source are evaluated first. A remote end decides on its own node, or has no
     /// policies. The egress of a local workload was allowed if its packets come out of its interface. A host endpoint's policies
-    /// are evaluated before those of a workload behind it.
+    /// are evaluated before those of a workload behind it, and after those of a workload that sends through it.
     private func decider(of flow: DeniedFlow, _ evaluation: VerdictEvaluation) -> DeniedFlow.Decider {
         let connection = flow.connection
         let isForwarded = connection.reporter == .forward
-        if isForwarded, evaluation.transit?.action == .deny { return .own }
+        if evaluation.transit?.action == .deny, evaluation.egress?.action != .deny {
+            return isForwarded ? .own : .otherEnd(.forward)
+        }
         let isDestinationLocal = isLocal(connection.destination)
         let isDestinations =
             isDestinationLocal && evaluation.egress?.action != .deny && evaluation.ingress?.action == .deny

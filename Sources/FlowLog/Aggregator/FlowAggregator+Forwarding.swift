@@ -83,6 +83,40 @@ extension FlowAggregator {
         return flow
     }
 
+    /// Returns the decision of a host endpoint of this node that denies a connection, whatever the interface; nil if none does.
+    ///
+    /// The interface through which dropped packets would have left is not known.
+    func transitDenial(
+        of connection: ResolvedFlow,
+        _ direction: ForwardedConnection.Direction
+    ) -> PolicyTrace? {
+        guard let evaluator, let node else { return nil }
+        return evaluator.transitDenial(
+            of: ForwardedConnection(
+                packets: connection.packets,
+                called: (connection.packets.destination, connection.packets.destinationPort),
+                source: connection.source.owner,
+                destination: connection.destination.owner,
+                interface: HostInterface(node: node, name: "", addresses: []),
+                direction: direction
+            )
+        )
+    }
+
+    /// Returns the decision of host endpoints on denied packets that this host does not send on; nil if none governs them.
+    ///
+    /// Where they enter, policies were evaluated when the connection began. Where they would leave, policies are evaluated now,
+    /// because no flow begins at an interface that the packets do not reach.
+    func transitDecision(on flow: DeniedFlow) -> PolicyTrace? {
+        let connection = flow.connection
+        let known = connection.reporter == .forward ? connection.policies : nil
+        guard hostInterface != nil, known?.action != .deny, flow.initiator == .near, !connection.isBeyondPolicies,
+            !isLocal(connection.destination), !resolver.isOwn(connection.source.address),
+            let denial = transitDenial(of: connection, .leaving)
+        else { return known }
+        return known?.joined(with: denial, at: .leaving) ?? denial
+    }
+
     /// Whether this host may forward a connection, and evaluates policies for it.
     func mayBeForwarded(_ conversation: Conversation) -> Bool {
         hostInterface != nil && evaluator != nil && conversation.role == .host

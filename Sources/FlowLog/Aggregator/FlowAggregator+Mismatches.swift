@@ -17,19 +17,10 @@ extension FlowAggregator {
 
     /// Whether a denied connection between a local workload and another host may be denied by a host endpoint of this node.
     private func mayHostEndpointDeny(_ connection: ResolvedFlow) -> Bool {
-        guard let evaluator, let node, connection.action == .deny, resolver.isLocalWorkload(connection.local.address),
+        guard connection.action == .deny, resolver.isLocalWorkload(connection.local.address),
             !isLocal(connection.remote)
         else { return false }
-        return evaluator.deniesForwarded(
-            ForwardedConnection(
-                packets: connection.packets,
-                called: (connection.packets.destination, connection.packets.destinationPort),
-                source: connection.source.owner,
-                destination: connection.destination.owner,
-                interface: HostInterface(node: node, name: "", addresses: []),
-                direction: connection.reporter == .source ? .leaving : .entering
-            )
-        )
+        return transitDenial(of: connection, connection.reporter == .source ? .leaving : .entering) != nil
     }
 
     /// Drops mismatches that no longer exist, because policies or labels have changed or had just changed.

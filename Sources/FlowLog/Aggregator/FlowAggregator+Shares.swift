@@ -109,7 +109,8 @@ extension FlowAggregator {
         let running = deniedFlows[place].otherEnd ?? begin(connection, reason, at: place)
         deniedFlows[place].otherEnd = running
         ledger.noteTry(of: running.flow)
-        let isInbound = reporter == .destination
+        // A host endpoint that forwards has the view of the responder.
+        let isInbound = reporter != .source
         ledger.add(
             inbound: isInbound ? denied : .zero,
             outbound: isInbound ? .zero : denied,

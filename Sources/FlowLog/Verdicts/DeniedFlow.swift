@@ -48,7 +48,7 @@ struct DeniedFlow {
     enum Decider {
         /// The record of the end that the flow is reported for.
         case own
-        /// The record of the other end.
+        /// The record of the other end, or of a host endpoint that forwards.
         case otherEnd(FlowReporter)
         /// The record of the flow at the interface through which the packets entered.
         case entryInterface
@@ -173,7 +173,7 @@ struct VerdictEvaluation {
     let egress: PolicyTrace?
     /// The verdict at the responder; nil if it has no policies.
     let ingress: PolicyTrace?
-    /// The verdict of the host endpoint that reports the connection; nil if an end reports it.
+    /// The verdict of host endpoints on packets that are forwarded; nil if none governs them.
     let transit: PolicyTrace?
     /// The generation of the evaluator (0 if there was none), and of the resolver.
     let generations: (policies: UInt64, resolver: UInt64)

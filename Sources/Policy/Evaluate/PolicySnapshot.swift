@@ -61,15 +61,16 @@ public final class PolicySnapshot: PolicyEvaluator {
         return memory.state.withLock { $0.transit(connection, endpoint, world) }
     }
 
-    /// Whether policies of a host endpoint deny a connection at any interface of the node that forwards it.
+    /// Returns the decision of a host endpoint that denies a connection at any interface of the node that forwards it.
     ///
     /// - Parameter connection: the connection; only the node of its interface is used.
-    /// - Returns: true if one of the node's host endpoints denies it; false while not all policies are known.
-    public func deniesForwarded(_ connection: ForwardedConnection) -> Bool {
-        guard governsForwardedTraffic(ofNode: connection.interface.node) == true else { return false }
-        return world.hostEndpoints.contains { endpoint in
-            endpoint.node == connection.interface.node && transit(connection, at: endpoint).trace?.action == .deny
-        }
+    /// - Returns: the decision of the first such host endpoint by name; nil if none denies it, or while not all policies are
+    ///   known.
+    public func transitDenial(of connection: ForwardedConnection) -> PolicyTrace? {
+        let node = connection.interface.node
+        guard governsForwardedTraffic(ofNode: node) == true else { return nil }
+        let endpoints = world.hostEndpoints.filter { $0.node == node }.sorted { $0.name < $1.name }
+        return endpoints.lazy.compactMap { self.transit(connection, at: $0).trace }.first { $0.action == .deny }
     }
 
     /// Evaluates the policies of a given host endpoint, and also returns the decision at each hook.
