@@ -125,7 +125,8 @@ public enum FieldReference {
         more may belong to a retransmission, and is left out. Both are means over the handshakes that completed in the
         interval. Where no socket has a better value, `tcp_mean_min_rtt` and `tcp_max_min_rtt` are those of the handshakes.
         Connections that were open before the run are not timed, and neither is the second one of the same addresses and
-        ports while the flow of the first one has not ended.
+        ports while the flow of the first one has not ended. Records with `reporter` `fwd` have times where the connection
+        enters this host, and none where it leaves.
 
         """
 
@@ -165,8 +166,9 @@ public enum FieldReference {
         `transit_*_in` is the initiator's traffic, `transit_*_out` the answers, at one of the two interfaces; `bytes_*` and
         `packets_*` are 0, so that sums over records count nothing twice; connections are counted in `num_flows`. `policies`
         has the hits in `transit_policies`. A connection of this host's pods is in their own record, too. What a pod's
-        policies deny is denied in the pod's record, and allowed in that of the host endpoint, which let it through; what the
-        host endpoint's policies deny before it reaches the pod is in the `fwd` record only.
+        policies deny is denied in the pod's record, and allowed in that of the host endpoint, which let it through. What the
+        host endpoint's policies deny before it reaches the pod is in the `fwd` record only; what they deny on its way out is
+        denied in the `fwd` record, and allowed in the pod's.
 
         """
 
