@@ -15,8 +15,7 @@ struct InterfaceEndpoint: Sendable {
     var identity: EndpointIdentity
 
     /// Returns the rank of the match with an interface, the lowest first; nil if the endpoint does not match.
-    private func rank(_ interface: HostInterface) -> Int? {
-        guard node == interface.node else { return nil }
+    fileprivate func rank(_ interface: HostInterface) -> Int? {
         switch interfaceName {
         case interface.name?: return 0
         case "*"?: return 2
@@ -25,12 +24,26 @@ struct InterfaceEndpoint: Sendable {
         }
     }
 
+}
+
+/// All host endpoints, by node.
+struct HostEndpoints: Sendable {
+    private let byNode: [String: [InterfaceEndpoint]]
+
+    init(_ endpoints: [InterfaceEndpoint]) {
+        byNode = Dictionary(grouping: endpoints, by: \.node).mapValues { $0.sorted { $0.name < $1.name } }
+    }
+
+    var isEmpty: Bool { byNode.isEmpty }
+
+    /// The host endpoints of a node, in the order of their names.
+    func of(_ node: String) -> [InterfaceEndpoint] { byNode[node] ?? [] }
+
     /// The host endpoint of an interface: selected by name, else by an address, else one for all interfaces.
-    static func find(_ interface: HostInterface, among endpoints: [InterfaceEndpoint]) -> InterfaceEndpoint? {
+    func find(_ interface: HostInterface) -> InterfaceEndpoint? {
         var best: (rank: Int, endpoint: InterfaceEndpoint)?
-        for endpoint in endpoints {
-            guard let rank = endpoint.rank(interface) else { continue }
-            if let best, (best.rank, best.endpoint.name) <= (rank, endpoint.name) { continue }
+        for endpoint in of(interface.node) {
+            guard let rank = endpoint.rank(interface), best.map({ rank < $0.rank }) ?? true else { continue }
             best = (rank, endpoint)
         }
         return best?.endpoint

@@ -26,8 +26,7 @@ public final class PolicySnapshot: PolicyEvaluator {
     /// - Returns: false if the node has no host endpoint, or no policy has `applyOnForward`; nil while not all are known.
     public func governsForwardedTraffic(ofNode node: String) -> Bool? {
         guard world.isComplete else { return nil }
-        return world.hostEndpoints.contains { $0.node == node }
-            && world.global.policies.contains { $0.policy.hooks != [.end] && !$0.policy.isStaged }
+        return world.global.governsForwarded && !world.hostEndpoints.of(node).isEmpty
     }
 
     /// The traces of the two ends of a connection, after address translation.
@@ -55,9 +54,7 @@ public final class PolicySnapshot: PolicyEvaluator {
     /// - Parameter connection: the connection at the interface.
     /// - Returns: nil if no policy applies to it, or while not all policies are known.
     public func transit(of connection: ForwardedConnection) -> PolicyTrace? {
-        guard world.isComplete, !world.hostEndpoints.isEmpty,
-            let endpoint = InterfaceEndpoint.find(connection.interface, among: world.hostEndpoints)
-        else { return nil }
+        guard world.isComplete, let endpoint = world.hostEndpoints.find(connection.interface) else { return nil }
         return memory.state.withLock { $0.transit(connection, endpoint, world) }
     }
 
@@ -69,8 +66,9 @@ public final class PolicySnapshot: PolicyEvaluator {
     public func transitDenial(of connection: ForwardedConnection) -> PolicyTrace? {
         let node = connection.interface.node
         guard governsForwardedTraffic(ofNode: node) == true else { return nil }
-        let endpoints = world.hostEndpoints.filter { $0.node == node }.sorted { $0.name < $1.name }
-        return endpoints.lazy.compactMap { self.transit(connection, at: $0).trace }.first { $0.action == .deny }
+        return world.hostEndpoints.of(node).lazy
+            .compactMap { endpoint in self.memory.state.withLock { $0.transit(connection, endpoint, self.world) } }
+            .first { $0.action == .deny }
     }
 
     /// Evaluates the policies of a given host endpoint, and also returns the decision at each hook.

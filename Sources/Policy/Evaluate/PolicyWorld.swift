@@ -30,7 +30,7 @@ final class PolicyWorld: Sendable {
     /// Whether a policy or network set has domain names.
     let usesDomains: Bool
     /// The host endpoints.
-    let hostEndpoints: [InterfaceEndpoint]
+    let hostEndpoints: HostEndpoints
     /// The failsafe ports of host endpoints, which are allowed before policies are evaluated.
     let failsafePorts: HostFailsafePorts
     /// Whether all policies and the objects that they depend on are known, so that verdicts are valid.
@@ -49,7 +49,7 @@ final class PolicyWorld: Sendable {
         services: ServiceMemberships,
         domainSets: [DomainNetworkSet],
         usesDomains: Bool,
-        hostEndpoints: [InterfaceEndpoint],
+        hostEndpoints: HostEndpoints,
         failsafePorts: HostFailsafePorts,
         isComplete: Bool
     ) {

@@ -39,7 +39,7 @@ extension PolicySnapshot {
             (nodes.source, .leaving), (nodes.destination, .entering),
         ]
         for (node, direction) in ways {
-            for endpoint in world.hostEndpoints.sorted(by: { $0.name < $1.name }) where endpoint.node == node {
+            for endpoint in node.map(world.hostEndpoints.of) ?? [] {
                 let connection = ForwardedConnection(
                     packets: packets,
                     called: (packets.destination, packets.destinationPort),

@@ -28,6 +28,8 @@ final class PolicyScope: Sendable {
     let policies: [ScopedPolicy]
     /// Whether a rule has domain names.
     let usesDomains: Bool
+    /// Whether a policy that is not staged governs traffic that host endpoints forward.
+    let governsForwarded: Bool
 
     /// Takes policies; policies of tiers that do not exist are left out, because they are not enforced.
     init(_ policies: some Sequence<CompiledPolicy>, _ tiers: TierOrder) {
@@ -37,6 +39,7 @@ final class PolicyScope: Sendable {
         }
         self.policies = members.sorted(by: ScopedPolicy.precedes)
         usesDomains = members.contains { $0.policy.usesDomains }
+        governsForwarded = members.contains { $0.policy.hooks != [.end] && !$0.policy.isStaged }
     }
 }
 

@@ -26,7 +26,7 @@ public struct PolicyStore: Sendable {
     private var addresses = AddressClasses(prefixes: [], sets: [:])
     private var services = ServiceMemberships([])
     private var domainSets: [DomainNetworkSet] = []
-    private var hostEndpoints: [InterfaceEndpoint] = []
+    private var hostEndpoints = HostEndpoints([])
     private var failsafePorts = HostFailsafePorts.standard
     private var current: PolicySnapshot?
 
@@ -203,7 +203,7 @@ public struct PolicyStore: Sendable {
             }
         }
         if dirty.sets { updateSets() }
-        if dirty.hostEndpoints { hostEndpoints = objects.hostEndpoints }
+        if dirty.hostEndpoints { hostEndpoints = HostEndpoints(objects.hostEndpoints) }
         if dirty.services { services = objects.memberships(tables.services) }
         dirty = Dirt()
         let snapshot = PolicySnapshot(world(), memory)
