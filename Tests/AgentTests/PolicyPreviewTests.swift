@@ -63,6 +63,7 @@ import Testing
         }
 
         var kept_connections: Int
+        var warnings: [String]
         var rows: [Row]
     }
 
@@ -176,6 +177,50 @@ import Testing
         let rows = try answer(process).rows
         #expect(rows.map(\.before) == (asked.before.isEmpty ? [] : [asked.before]), "\(process.output)")
         #expect(rows.map(\.after) == (asked.after.isEmpty ? [] : [asked.after]), "\(process.output)")
+    }
+
+    /// A policy that governs forwarded traffic before or after the change is named; its effect there is not evaluated.
+    @Test(
+        arguments: [
+            (kind: "GlobalNetworkPolicy", before: nil, after: "applyOnForward: true", isNamed: true),
+            (kind: "GlobalNetworkPolicy", before: nil, after: "applyOnForward: true, preDNAT: true", isNamed: true),
+            (kind: "GlobalNetworkPolicy", before: nil, after: "applyOnForward: true, doNotTrack: true", isNamed: true),
+            (kind: "GlobalNetworkPolicy", before: "applyOnForward: true", after: "order: 1", isNamed: true),
+            (kind: "GlobalNetworkPolicy", before: "applyOnForward: true", after: nil, isNamed: true),
+            (kind: "GlobalNetworkPolicy", before: "order: 2", after: "order: 1", isNamed: false),
+            (kind: "StagedGlobalNetworkPolicy", before: "applyOnForward: true", after: nil, isNamed: true),
+        ] as [(kind: String, before: String?, after: String?, isNamed: Bool)]
+    )
+    func namesPoliciesForForwardedTraffic(
+        _ test: (kind: String, before: String?, after: String?, isNamed: Bool)
+    ) throws {
+        func write(_ policies: [String], _ name: String) throws -> String {
+            let path = folder.file(name)
+            try Data(policies.joined(separator: "\n---\n").utf8).write(to: URL(fileURLWithPath: path))
+            return path
+        }
+        func policy(_ name: String, _ members: String) -> String {
+            "{apiVersion: projectcalico.org/v3, kind: \(test.kind), metadata: {name: default.\(name)}, spec: "
+                + "{selector: has(nobody), types: [Ingress], ingress: [{action: Deny}], \(members)}}\n"
+        }
+        // The change does not concern the other one.
+        let other = policy("other", "applyOnForward: true").replacing("kind: Staged", with: "kind: ")
+        let gate = test.before.map { [policy("gate", $0)] } ?? []
+        let before = try write([PolicyInventory.bank, other] + gate, "old.yaml")
+        let isStaged = test.kind.hasPrefix("Staged")
+        var change = isStaged ? ["--enforce-staged"] : ["--without", "\(test.kind)/default.gate"]
+        if let after = test.after { change = ["--change", try write([policy("gate", after)], "new.yaml")] }
+        func run(_ format: String) throws -> ChildProcess {
+            let arguments = ["policy", "preview", "--inventory", before, "--flows", flows, "--port", "80", "-o", format]
+            let process = try ChildProcess([WeirProgram.path] + arguments + change, keepingIn: folder)
+            #expect(process.wait() == 0, "\(process.errors)\(process.output)")
+            return process
+        }
+        let warning = "the effect on forwarded traffic is not evaluated: \(test.kind) default.gate"
+        let json = try run("json")
+        #expect(try answer(json).warnings == (test.isNamed ? [warning] : []), "\(json.output)")
+        #expect(try run("table").output.contains("warning   \(warning)\n") == test.isNamed)
+        #expect(try run("markdown").output.contains("Warning: \(warning).\n") == test.isNamed)
     }
 
     @Test func reportsNoChangeForUnaffectedTraffic() throws {

@@ -1,3 +1,4 @@
+package import ClusterModel
 public import FlowModel
 import Synchronization
 
@@ -27,6 +28,11 @@ public final class PolicySnapshot: PolicyEvaluator {
     public func governsForwardedTraffic(ofNode node: String) -> Bool? {
         guard world.isComplete else { return nil }
         return world.global.governsForwarded && !world.hostEndpoints.of(node).isEmpty
+    }
+
+    /// The policies of existing tiers that govern forwarded traffic, enforced and staged.
+    package var forwardedTrafficPolicies: Set<ObjectReference> {
+        Set(world.global.policies.filter { $0.policy.hooks != [.end] }.map(\.policy.reference))
     }
 
     /// The traces of the two ends of a connection, after address translation.

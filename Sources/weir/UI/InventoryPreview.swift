@@ -26,10 +26,13 @@ struct InventoryPreview: PolicyPreviewing {
         let applied = PolicyChange(applied: objects)
         let after = sources.forked()
         try applied.apply(to: after)
-        let changed = PolicyPreview(before: before, after: after.tracer, enforcesStaged: enforcesStaged)
+        let tracer = after.tracer
+        let changed = PolicyPreview(before: before, after: tracer, enforcesStaged: enforcesStaged)
         var lines = applied.lines(before: before.directory)
         if enforcesStaged { lines.append("~ staged policies are enforced") }
-        let warnings = Self.warnings(after, of: objects)
+        let warnings =
+            Self.warnings(after, of: objects)
+            + applied.warnings(before: before.policies, after: tracer.policies, enforcesStaged: enforcesStaged)
         return { recorded, deadline in
             let connections = RecordedConnection.each(of: recorded)
             var preview = changed
@@ -37,9 +40,7 @@ struct InventoryPreview: PolicyPreviewing {
                 throw APIError(503, "unavailable", nil, "this takes too long: choose a shorter range, or a filter")
             }
             let evidence = PreviewEvidence(recorded, connections, since: 0, until: 0)
-            var shape = PreviewShape(preview, changes: lines, evidence)
-            shape.warnings = warnings
-            return shape
+            return PreviewShape(preview, changes: lines, warnings: warnings, evidence)
         }
     }
 

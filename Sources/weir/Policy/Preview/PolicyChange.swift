@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClusterModel
 import ClusterSource
+import Policy
 import Synchronization
 
 /// A change of policies: objects to apply, and objects to delete.
@@ -70,6 +71,22 @@ struct PolicyChange {
         applied.map { object in
             "\(directory.source(of: object.reference) == nil ? "+" : "~") \(object.reference)"
         } + deleted.compactMap { $0.first { directory.source(of: $0) != nil } }.map { "- \($0)" }
+    }
+
+    /// The warning that the effect of policies on forwarded traffic is not evaluated.
+    ///
+    /// - Parameters:
+    ///   - before: the current policies.
+    ///   - after: the changed policies.
+    ///   - enforcesStaged: whether staged policies are enforced after the change.
+    /// - Returns: a text that names the policies; empty if the change concerns none that govern forwarded traffic.
+    func warnings(before: PolicySnapshot, after: PolicySnapshot, enforcesStaged: Bool) -> [String] {
+        let changed = Set(applied.map(\.reference) + deleted.joined())
+        let names = before.forwardedTrafficPolicies.union(after.forwardedTrafficPolicies)
+            .filter { changed.contains($0) || (enforcesStaged && $0.kind == .stagedGlobalNetworkPolicy) }
+            .map(\.description)
+        guard !names.isEmpty else { return [] }
+        return ["the effect on forwarded traffic is not evaluated: \(names.sorted().joined(separator: ", "))"]
     }
 }
 

@@ -18,6 +18,9 @@ extension PolicyCommand {
                 Connections of records without names or addresses (level 2 and above) are asked for up to three pods of \
                 the workload that the record names; where these differ, or none is known, nothing can be listed ('?').
 
+                The effect on forwarded traffic is not evaluated: a warning names the policies of the change that \
+                govern it (applyOnForward, preDNAT, doNotTrack).
+
                 Not seen is not safe: connections without a record are not evaluated. Exit codes: 0 nothing changes, 1 something does or \
                 cannot be decided, or the records or the inventory cannot be read, 2 wrong usage.
 
@@ -93,7 +96,12 @@ extension PolicyCommand {
             preview.judge(connections)
             var lines = change.lines(before: before.tracer.directory)
             if enforceStaged { lines.append("~ staged policies are enforced") }
-            try PreviewText(preview, changes: lines, evidence: evidence, format).write()
+            let warnings = change.warnings(
+                before: before.tracer.policies,
+                after: after.tracer.policies,
+                enforcesStaged: enforceStaged
+            )
+            try PreviewText(preview, changes: lines, warnings: warnings, evidence: evidence, format).write()
             if !preview.changes.isEmpty { throw ExitCode(1) }
         }
 

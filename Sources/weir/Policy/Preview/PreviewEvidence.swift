@@ -32,9 +32,9 @@ struct PreviewEvidence {
 
 extension PreviewShape {
     /// Takes the result of a preview.
-    init(_ preview: PolicyPreview, changes: [String], _ evidence: PreviewEvidence) {
+    init(_ preview: PolicyPreview, changes: [String], warnings: [String], _ evidence: PreviewEvidence) {
         self.init()
-        self.changes = changes
+        (self.changes, self.warnings) = (changes, warnings)
         (connections, since, until) = (evidence.connections, evidence.since, evidence.until)
         (kept_pairs, kept_connections) = (preview.kept.pairs, preview.kept.connections)
         for change in preview.changes {

@@ -8,12 +8,20 @@ import Screen
 struct PreviewText {
     private let preview: PolicyPreview
     private let changes: [String]
+    private let warnings: [String]
     private let evidence: PreviewEvidence
     private let format: PreviewFormat
 
     /// Takes the result of the preview.
-    init(_ preview: PolicyPreview, changes: [String], evidence: PreviewEvidence, _ format: PreviewFormat) {
-        (self.preview, self.changes, self.evidence, self.format) = (preview, changes, evidence, format)
+    init(
+        _ preview: PolicyPreview,
+        changes: [String],
+        warnings: [String],
+        evidence: PreviewEvidence,
+        _ format: PreviewFormat
+    ) {
+        (self.preview, self.changes, self.warnings) = (preview, changes, warnings)
+        (self.evidence, self.format) = (evidence, format)
     }
 
     /// Writes it to standard output.
@@ -53,7 +61,7 @@ struct PreviewText {
             "evidence  \(evidence.connections) connections, \(evidence.groups) kinds of them, \(span)"
                 + (evidence.withoutEnd > 0 ? "; \(evidence.withoutEnd) groups without the other end left out" : ""),
             "result    \(result)",
-        ]
+        ] + warnings.map { "warning   \($0)" }
     }
 
     private static func name(_ verdict: PolicyPreview.Verdict) -> String {
@@ -103,6 +111,7 @@ struct PreviewText {
         }
         var lines = changes.map { "- `\($0.replacing("`", with: "'"))`" }
         lines += ["", "\(evidence.connections) connections, \(span): \(result).", ""]
+        lines += warnings.flatMap { ["Warning: \(cell($0)).", ""] }
         guard !preview.changes.isEmpty else { return lines }
         lines += ["| now → then | source | destination | port | connections | why |", "|---|---|---|---|--:|---|"]
         return lines
@@ -115,6 +124,6 @@ struct PreviewText {
     }
 
     private var json: String {
-        (try? JSONEncoder.forLines.line(PreviewShape(preview, changes: changes, evidence))) ?? "{}"
+        (try? JSONEncoder.forLines.line(PreviewShape(preview, changes: changes, warnings: warnings, evidence))) ?? "{}"
     }
 }
