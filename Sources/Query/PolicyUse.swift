@@ -70,7 +70,7 @@ package struct PolicyUse: Sendable {
     private var policyPlaces: [PolicyKey: (tier: Int, policy: Int)] = [:]
     /// The rule for each hit text; the key is the direction and the hit without its index in the trace.
     private var known: [String: HitPlace?] = [:]
-    /// The policies of the inventory that apply to forwarded connections, too.
+    /// The policies of the inventory that apply to forwarded connections, too or only.
     private var forwarding: Set<PolicyKey> = []
     /// The filter for forwarded connections of each inventory rule with such hits.
     private var transitFilters: [RulePlace: String] = [:]

@@ -203,7 +203,7 @@ import Testing
         #expect(nothing.output.isEmpty && nothing.errors.contains("no record of this time"), "\(nothing.errors)")
     }
 
-    /// Without records of forwarded traffic, the use of a policy with applyOnForward is not known, and of others it is.
+    /// Without records of forwarded traffic, the use of policies that govern it is not known, and of others it is.
     @Test func unusedCommandNotesUnknownUseInForwardedTraffic() throws {
         let gateway = """
 
@@ -212,6 +212,11 @@ import Testing
             kind: GlobalNetworkPolicy
             metadata: {name: application.gateway}
             spec: {tier: application, applyOnForward: true, types: [Ingress], ingress: [{action: Allow}]}
+            ---
+            apiVersion: projectcalico.org/v3
+            kind: GlobalNetworkPolicy
+            metadata: {name: application.early}
+            spec: {tier: application, applyOnForward: true, preDNAT: true, types: [Ingress], ingress: [{action: Allow}]}
 
             """
         let cluster = folder.file("gateway.yaml")
@@ -224,7 +229,10 @@ import Testing
         #expect(table.wait() == 1, "\(table.errors)")
         let lines = table.output.split(separator: "\n").map(String.init)
         let note = "not known for forwarded traffic without weir run --policy-scope all"
-        #expect(lines.contains("GlobalNetworkPolicy application.gateway: nothing of it; \(note)"), "\(table.output)")
+        for name in ["gateway", "early"] {
+            let line = "GlobalNetworkPolicy application.\(name): nothing of it; \(note)"
+            #expect(lines.contains(line), "\(table.output)")
+        }
         #expect(lines.contains("GlobalNetworkPolicy security.security-default-pass: nothing of it"))
         let json = try run(["-o", "json"])
         #expect(json.wait() == 1)
@@ -233,8 +241,9 @@ import Testing
         }
         let states = members.filter { $0["rule"] == nil }.map { ($0["policy"] as? String, $0["state"] as? String) }
         #expect(states.contains { $0 == ("application.gateway", "unknown") })
+        #expect(states.contains { $0 == ("application.early", "unknown") })
         #expect(states.contains { $0 == ("security.security-default-pass", "unused") })
-        #expect(members.compactMap { $0["note"] as? String } == [note])
+        #expect(members.compactMap { $0["note"] as? String } == [note, note])
     }
 
     @Test func previewRequiresInventory() throws {

@@ -52,13 +52,21 @@ struct CatalogueTests {
         #expect(hit.contains("|\(late.id)|allow|2"), "\(hit)")
     }
 
-    /// Policies that govern forwarded traffic only are not listed.
+    /// Policies that govern forwarded traffic, too or only, are listed with their rules and marked.
     @Test func catalogueMarksPoliciesForForwardedTraffic() {
-        func policy(_ name: String, preDNAT: Bool = false, applyOnForward: Bool) -> ClusterObject {
+        func policy(
+            _ name: String,
+            doNotTrack: Bool = false,
+            preDNAT: Bool = false,
+            applyOnForward: Bool
+        ) -> ClusterObject {
             .calicoPolicy(
                 CalicoPolicy(
                     kind: .globalNetworkPolicy,
                     metadata: Make.metadata(name),
+                    directions: [.ingress],
+                    ingress: [Make.rule(.allow)],
+                    doNotTrack: doNotTrack,
                     preDNAT: preDNAT,
                     applyOnForward: applyOnForward
                 )
@@ -66,11 +74,12 @@ struct CatalogueTests {
         }
         var store = store([
             policy("a", applyOnForward: true), policy("b", applyOnForward: false),
-            policy("c", preDNAT: true, applyOnForward: true),
+            policy("c", preDNAT: true, applyOnForward: true), policy("d", doNotTrack: true, applyOnForward: true),
         ])
         let policies = store.snapshot().catalogue.tiers.flatMap(\.policies)
         let isMarked = Dictionary(policies.map { ($0.name, $0.appliesOnForward) }) { $1 }
-        #expect(isMarked["a"] == true && isMarked["b"] == false && isMarked["c"] == nil)
+        #expect(isMarked == ["a": true, "b": false, "c": true, "d": true])
+        #expect(policies.allSatisfy { $0.rules.map(\.text) == ["everything"] })
     }
 
     /// A copy does not use cached results of the other one, although both give selectors the same numbers.

@@ -33,7 +33,7 @@ package struct PolicyCatalogue: Sendable {
         package var selector: String
         /// The rules that allow, deny or pass, ingress rules first.
         package var rules: [Rule]
-        /// Whether the policy also applies to connections that a host endpoint forwards.
+        /// Whether the policy applies to connections that a host endpoint forwards: to these too, or to these alone.
         package var appliesOnForward: Bool
 
         /// Takes all members.
@@ -78,9 +78,7 @@ package struct PolicyCatalogue: Sendable {
 extension PolicySnapshot {
     /// All policies of existing tiers, as texts.
     package var catalogue: PolicyCatalogue {
-        let members = ([world.global] + world.namespaced.values).flatMap(\.policies).filter {
-            $0.policy.hooks.contains(.end)
-        }
+        let members = ([world.global] + world.namespaced.values).flatMap(\.policies)
         var tiers = world.tiers.tiers.map {
             PolicyCatalogue.Tier(
                 name: $0.name,
@@ -115,7 +113,7 @@ extension PolicyCatalogue.Policy {
             id: hit.namePart(format),
             selector: draft.selector.description,
             rules: Self.rules(draft.ingress, isIngress: true) + Self.rules(draft.egress, isIngress: false),
-            appliesOnForward: draft.hooks.contains(.forward)
+            appliesOnForward: draft.hooks != [.end]
         )
     }
 

@@ -16,8 +16,9 @@ extension PolicyCommand {
                 rules of the others that did not. Rules that only log decide nothing and are left out. What is not used \
                 in a day may be used at the end of the month: choose the time with --since.
 
-                A policy with applyOnForward may decide forwarded connections, too. Without records of these (weir run \
-                --policy-scope all) its use is not known where no end of a connection used it, and the list says so.
+                A policy with applyOnForward may decide forwarded connections, too; one with preDNAT or doNotTrack \
+                decides only these. Without records of them (weir run --policy-scope all) its use is not known where no \
+                end of a connection used it, and the list says so.
 
                 Exit codes: 0 everything is used, 1 something is not or its use is not known, or the records or the \
                 inventory cannot be read, or no record has evaluated policies, 2 wrong usage.
