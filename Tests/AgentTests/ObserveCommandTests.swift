@@ -86,6 +86,19 @@ import Testing
         #expect(process.errors.contains("error: "))
     }
 
+    /// Errors name the option, and names as they are written.
+    @Test(
+        arguments: [
+            (["--sum", "transit"], "--sum: 'transit' is no measure; ", "packets_out, transit_bytes, transit_packets,"),
+            (["--group-by", "end_by"], "--group-by: 'end_by' is no field that groups", "pending_rule"),
+        ] as [([String], String, String)]
+    )
+    func queryNamesWhatIsPossible(_ options: [String], _ start: String, _ names: String) throws {
+        let process = try run(["query", "--from", "x"] + options)
+        #expect(process.wait() == 2)
+        #expect(process.errors.hasPrefix("error: \(start)") && process.errors.contains(names), "\(process.errors)")
+    }
+
     @Test func querySumsRecordsOfFile() throws {
         let process = try run(["query", "--from", try file, "--group-by", "dest,port", "--sum", "connections,bytes"])
         #expect(process.wait() == 0, "\(process.errors)")

@@ -94,7 +94,8 @@ struct QueryCommand: ParsableCommand {
             let text = QueryText(groupBy: groupBy, sum: sum, interval: interval, order: order, limit: top)
             return try text.query(since: since, until: until, filter: filter)
         } catch {
-            throw ValidationError("--\("\(error)".replacing("_by", with: "-by"))")
+            guard case .invalid(let parameter, let reason) = error else { throw ValidationError("\(error)") }
+            throw ValidationError("--\(parameter.replacing("_", with: "-")): \(reason)")
         }
     }
 }
