@@ -56,6 +56,20 @@ struct CommandLineTests {
         try expectError(process, exit: 2)
     }
 
+    /// The message has the option's name once.
+    @Test(arguments: [
+        ("--filter nofield==1", "--filter: position "), ("--drop nofield==1", "--drop: position "),
+        ("--file-max-age soon", "--file-max-age: "), ("--file-mode 777777", "--file-mode: "),
+    ])
+    func wrongOutputOptionIsNamedOnce(_ options: String, _ said: String) throws {
+        let process = try weir(["run"] + options.split(separator: " ").map(String.init))
+        try expectError(process, exit: 2)
+        #expect(process.errors.hasPrefix("error: \(said)"), "\(process.errors)")
+        for name in ["max-age: ", "mode: "] {
+            #expect(process.errors.ranges(of: name).count <= 1, "\(process.errors)")
+        }
+    }
+
     @Test(arguments: [
         ("rum", "error: weir has no command 'rum'; did you mean 'run'?"),
         ("rnu", "error: weir has no command 'rnu'; did you mean 'run'?"),

@@ -92,7 +92,7 @@ struct OutputArguments: ParsableArguments {
             } catch {
                 let files = ["max-size", "max-files", "max-age", "min-age", "mode", "compress"]
                 let option = name == "spool" ? "spool-dir" : files.contains(name) ? "file-\(name)" : name
-                throw ValidationError("--\(option): \(error.reason)")
+                throw ValidationError("--\(option): \(error.reason.trimmingPrefix("\(name): "))")
             }
         }
         return defaults

@@ -150,7 +150,7 @@ extension ResolvedSettings {
         for option in words where Setting.named(String(option.dropFirst(2))) != nil {
             text = text.replacing(option, with: option.dropFirst(2))
         }
-        return SettingFault(origin, text.replacing("filter: filter:", with: "filter:"))
+        return SettingFault(origin, text)
     }
 }
 
