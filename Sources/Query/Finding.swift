@@ -154,7 +154,8 @@ extension Finding {
                 id: "\(kind)-\(severity.rawValue)",
                 severity: severity,
                 kind: kind,
-                title: title.replacing("%n", with: "\(amount.connections)").replacing("%p", with: "\(amount.packets)"),
+                title: (amount.connections == 1 ? title.replacing("connections", with: "connection") : title)
+                    .replacing("%n", with: "\(amount.connections)").replacing("%p", with: "\(amount.packets)"),
                 detail: "\(pairs) pair\(pairs == 1 ? "" : "s"), most: \(name)",
                 count: amount.connections,
                 first_seen: first,

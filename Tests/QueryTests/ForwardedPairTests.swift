@@ -119,6 +119,13 @@ import Testing
         #expect(finding.map { $0.detail == "1 pair, most: pub to shop/web-* on 80/tcp" } ?? true)
     }
 
+    /// The title of a finding has the singular for one connection.
+    @Test(arguments: [(1, "1 connection denied"), (2, "2 connections denied")])
+    func titlesOfFindingsCount(_ connections: Int, _ title: String) throws {
+        let totals = try totals([Self.line("dst", "deny", connections)])
+        #expect(Finding.all(totals, gaps: []).first { $0.id == "denied-info" }?.title == title)
+    }
+
     /// Each point counts its connections once, whichever records it has.
     @Test func pointsOfSeriesCountOnce() throws {
         let records: [(reporter: String, second: Int64)] = [("src", 0), ("fwd", 0), ("dst", 60), ("fwd", 60)]
