@@ -139,6 +139,22 @@ import Testing
         #expect(process.wait() == 0, "\(process.errors)")
     }
 
+    /// The rules of the inventory are not checked for a connection that a host forwards, and a note says so.
+    @Test func explainNotesForwardedConnection() throws {
+        let inventory = folder.file("bank.yaml")
+        try Data(PolicyInventory.bank.utf8).write(to: URL(fileURLWithPath: inventory))
+        let line = try String(contentsOfFile: flows, encoding: .utf8)
+            .replacing("\"reporter\":\"src\"", with: "\"reporter\":\"fwd\"")
+        try Data(line.utf8).write(to: URL(fileURLWithPath: flows))
+        let (process, url) = try serve(["--inventory", inventory])
+        let answer = try ask("\(url)api/v1/explain?since=1764338000&until=1764339000")
+        #expect(answer.hasSuffix("\n200"))
+        let note = "the inventory is not asked about forwarded connections; an end that is watched has a record"
+        #expect(answer.contains(note), "\(answer)")
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0, "\(process.errors)")
+    }
+
     /// The document that is served is the one in docs, has every endpoint, and refers to nothing that it lacks.
     @Test func openAPIDocumentIsComplete() throws {
         let printed = try ChildProcess([WeirProgram.path, "schema", "openapi"], keepingIn: folder)

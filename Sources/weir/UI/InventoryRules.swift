@@ -26,7 +26,7 @@ struct InventoryRules: RuleExplaining {
         var checks = RuleChecks()
         guard !record.isForwarded else {
             checks.notes = [
-                "the inventory is not asked about forwarded connections; their ends have records of their own"
+                "the inventory is not asked about forwarded connections; an end that is watched has a record of its own"
             ]
             return checks
         }
