@@ -6,12 +6,15 @@ public struct HostInterface: Sendable, Hashable {
     public var name: String
     /// The addresses of the host on the interface.
     public var addresses: [IPAddress]
+    /// The broadcast addresses of the interface's networks.
+    public var broadcasts: [IPAddress]
 
     /// Takes all members.
-    public init(node: String, name: String, addresses: [IPAddress]) {
+    public init(node: String, name: String, addresses: [IPAddress], broadcasts: [IPAddress] = []) {
         self.node = node
         self.name = name
         self.addresses = addresses
+        self.broadcasts = broadcasts
     }
 }
 

@@ -1,3 +1,4 @@
+import FlowModel
 package import Records
 package import Store
 
@@ -85,8 +86,10 @@ package struct KeyTotals {
     package private(set) var series: [Int64: (allowed: Amount, denied: Amount)] = [:]
 
     private static let connections = Measure(.connections).counters
-    private static let bytes = Measure(.bytes, includesForwarded: true).counters
-    private static let packets = Measure(.packets, includesForwarded: true).counters
+    private static let bytes = Measure(.bytes).counters
+    private static let packets = Measure(.packets).counters
+    private static let transitBytes = Measure(.transitBytes).counters
+    private static let transitPackets = Measure(.transitPackets).counters
 
     /// Sums the records of a scan.
     ///
@@ -100,7 +103,8 @@ package struct KeyTotals {
         var places = [Int32](repeating: -1, count: keys.count)
         var all: [Total] = []
         var sums = SeriesSums()
-        let counters = (Self.connections + Self.bytes + Self.packets).sorted()
+        let counters =
+            (Self.connections + Self.bytes + Self.packets + Self.transitBytes + Self.transitPackets).sorted()
         let needs = ScanNeeds(takesSums: true, interval: interval, counters: counters)
         try scan.forEach(needs) { rows, row in
             let key = Int(rows.keys[row])
@@ -109,7 +113,7 @@ package struct KeyTotals {
                 all.append(Total(key: key, keys[key].record))
             }
             let place = Int(places[key])
-            let amount = Self.amount(rows, row)
+            let amount = Self.amount(rows, row, isForwarded: all[place].view.reporter == .forward)
             all[place].amount += amount
             all[place].records &+= rows.records.isEmpty ? 1 : rows.records[row]
             all[place].first = min(all[place].first, rows.starts[row])
@@ -124,11 +128,12 @@ package struct KeyTotals {
         series = sums.points
     }
 
-    private static func amount(_ rows: ScanRows, _ row: Int) -> Amount {
+    /// An end may report a connection together with the host that forwards it (`dst,fwd`): its own counters count.
+    private static func amount(_ rows: ScanRows, _ row: Int, isForwarded: Bool) -> Amount {
         Amount(
             connections: rows.sum(of: connections, row),
-            bytes: rows.sum(of: bytes, row),
-            packets: rows.sum(of: packets, row)
+            bytes: rows.sum(of: isForwarded ? transitBytes : bytes, row),
+            packets: rows.sum(of: isForwarded ? transitPackets : packets, row)
         )
     }
 

@@ -68,7 +68,7 @@ package struct PolicyUse: Sendable {
 
     private var tierPlaces: [String: Int] = [:]
     private var policyPlaces: [PolicyKey: (tier: Int, policy: Int)] = [:]
-    /// The rule for each hit text; the key is the direction and the hit without its index in the trace.
+    /// The rule for each hit text; the key is the direction and the hit.
     private var known: [String: HitPlace?] = [:]
     /// The policies of the inventory that apply to forwarded connections, too or only.
     private var forwarding: Set<PolicyKey> = []
@@ -92,13 +92,14 @@ package struct PolicyUse: Sendable {
             let (enforced, pending) = (record.enforcedHits, record.pendingHits)
             hasEnforcedHits = hasEnforcedHits || !enforced.isEmpty
             hasPending = hasPending || !pending.isEmpty
-            hasForwarded = hasForwarded || record.isForwarded
+            let transit = record.transitHits
+            hasForwarded = hasForwarded || record.isForwarded || !transit.isEmpty
             let differs = record.isPendingDifferent
             for text in enforced { add(text, total, record, isPending: false, wouldDecide: false) }
             for text in pending {
                 add(text, total, record, isPending: true, wouldDecide: differs && text == pending.last)
             }
-            if record.isForwarded { addTransit(record.transitHits, total) }
+            addTransit(transit, total)
         }
         finish(hasPending, hasForwarded)
         sort(ordered)

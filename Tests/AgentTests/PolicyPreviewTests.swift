@@ -211,7 +211,9 @@ import Testing
         var change = isStaged ? ["--enforce-staged"] : ["--without", "\(test.kind)/default.gate"]
         if let after = test.after { change = ["--change", try write([policy("gate", after)], "new.yaml")] }
         func run(_ format: String) throws -> ChildProcess {
-            let arguments = ["policy", "preview", "--inventory", before, "--flows", flows, "--port", "80", "-o", format]
+            let arguments = [
+                "policy", "preview", "--inventory", before, "--flows", flows, "--port", "80", "-o", format,
+            ]
             let process = try ChildProcess([WeirProgram.path] + arguments + change, keepingIn: folder)
             #expect(process.wait() == 0, "\(process.errors)\(process.output)")
             return process

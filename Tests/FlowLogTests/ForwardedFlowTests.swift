@@ -282,6 +282,68 @@ import Testing
         #expect(fixture.aggregator.statistics.unrecordedDenials == 0)
     }
 
+    /// Allowed packets have left through an interface that did not deny them.
+    @Test func allowedConnectionHasNoDenialOfOtherInterface() {
+        var fixture = Self.fixture()
+        func policies(_ generation: UInt64) -> FakeEvaluator {
+            FakeEvaluator(
+                generation: generation,
+                transit: { connection in
+                    let isEntering = connection.direction == .entering
+                    return isEntering
+                        ? PolicyTrace(action: .allow, transit: [Self.entrance])
+                        : PolicyTrace(action: .deny, transit: ["0|default|default.out|deny|0"])
+                },
+                decide: { _ in (nil, nil) }
+            )
+        }
+        fixture.aggregator.use(policies(2))
+        let denial = ["1|default|default.out|deny|0"]
+        func deny() {
+            fixture.batch { batch in
+                let one = TrafficCounters(packets: 1, bytes: 60)
+                batch.deltas = [FlowDelta(flowID: 1, ingress: one, egress: .zero)]
+                batch.drops = [FlowDrop(flowID: 1, deniedIngress: one, decision: Self.denial)]
+            }
+        }
+        fixture.batch { batch in
+            batch.births = [Self.entering(1)]
+            batch.drops = [FlowDrop(flowID: 1, deniedIngress: TrafficCounters(packets: 1, bytes: 60), decision: Self.denial)]
+            batch.deltas = [FlowDelta(flowID: 1, ingress: TrafficCounters(packets: 1, bytes: 60), egress: .zero)]
+        }
+        let first = fixture.flush(at: 110)
+        #expect(first.map(\.action) == [.deny] && Self.hits(first) == [[Self.entrance] + denial])
+        fixture.delta(1, ingress: 100, egress: 200)
+        let second = fixture.flush(at: 120).filter { $0.forwarded.inbound != .zero }
+        #expect(second.map(\.action) == [.allow] && Self.hits(second) == [[Self.entrance]])
+        fixture.aggregator.use(policies(3))
+        deny()
+        let third = fixture.flush(at: 130).filter { $0.forwarded.inbound != .zero }
+        #expect(third.map(\.action) == [.deny] && Self.hits(third) == [[Self.entrance]])
+    }
+
+    /// Packets to a group, or to all hosts of a network, are not forwarded; a firewall drops them on their way to this host.
+    @Test(arguments: [IPAddress(239, 1, 2, 3), IPAddress(192, 0, 2, 255)]) func groupIsNotForwarded(address: IPAddress) {
+        var fixture = Self.fixture()
+        fixture.aggregator.hostInterface = {
+            HostInterface(node: "gw", name: "eth\($0)", addresses: [], broadcasts: [IPAddress(192, 0, 2, 255)])
+        }
+        fixture.aggregator.use(
+            FakeEvaluator(
+                generation: 2,
+                transit: { $0.direction == .leaving ? PolicyTrace(action: .deny, transit: [Self.exit]) : nil },
+                decide: { _ in (nil, nil) }
+            )
+        )
+        let counted = TrafficCounters(packets: 1, bytes: 60)
+        fixture.batch { batch in
+            batch.births = [Self.entering(1, to: address)]
+            batch.deltas = [FlowDelta(flowID: 1, ingress: counted, egress: .zero)]
+            batch.drops = [FlowDrop(flowID: 1, deniedIngress: counted, decision: Self.denial)]
+        }
+        #expect(fixture.flush().isEmpty)
+    }
+
     /// The kernel drops a pod's packets that its own policies allow: a host endpoint of this node may have decided.
     @Test(arguments: [FlowAction.allow, .deny]) func isNoMismatchIfHostEndpointDenies(transit: FlowAction) {
         var fixture = Self.fixture()

@@ -62,8 +62,13 @@ final class HostInterfaces {
             let index = if_nametoindex(entry.pointee.ifa_name)
             guard index != 0 else { continue }
             let name = String(cString: entry.pointee.ifa_name)
-            found[index, default: HostInterface(node: node, name: name, addresses: [])].addresses +=
-                address(entry.pointee.ifa_addr).map { [$0] } ?? []
+            var interface = found[index] ?? HostInterface(node: node, name: name, addresses: [])
+            if let address = address(entry.pointee.ifa_addr) { interface.addresses.append(address) }
+            let hasBroadcast = entry.pointee.ifa_flags & UInt32(IFF_BROADCAST) != 0
+            if hasBroadcast, let broadcast = address(entry.pointee.ifa_ifu.ifu_broadaddr) {
+                interface.broadcasts.append(broadcast)
+            }
+            found[index] = interface
         }
         return found
     }

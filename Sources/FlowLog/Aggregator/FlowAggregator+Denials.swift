@@ -7,7 +7,7 @@ import FlowModel
 ///
 ///     drops ──> takeIn ── who decided? ──> listed ── deltas ──> settle ── shares ──> ledger
 ///
-/// Denied packets of the initiator are recorded as denied by the end whose policies denied them. If the flow is reported for
+/// Denied packets of the initiator are recorded as denied by the end, or the host endpoint, whose policies denied them. If the flow is reported for
 /// that end, the flow's own record contains them. Otherwise a second record, *of the other end*, contains them, and the flow's
 /// own record does not change.
 extension FlowAggregator {
@@ -149,10 +149,12 @@ extension FlowAggregator {
         let connection = deniedFlows[place].connection
         let isForwarded = connection.reporter == .forward
         let traces = traces(of: isForwarded ? connection.seen(by: .destination) : connection)
+        let egress = logged(traces.egress, of: connection.seen(by: .source))
+        let isDecided = !isForwarded && egress?.action == .deny
         let evaluation = VerdictEvaluation(
-            egress: logged(traces.egress, of: connection.seen(by: .source)),
+            egress: egress,
             ingress: logged(traces.ingress, of: connection.seen(by: .destination)),
-            transit: transitDecision(on: deniedFlows[place]),
+            transit: isDecided ? nil : transitDecision(on: deniedFlows[place]),
             generations: generations
         )
         deniedFlows[place].evaluation = evaluation

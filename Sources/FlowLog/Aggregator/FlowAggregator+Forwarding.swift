@@ -4,7 +4,7 @@ import FlowModel
 ///
 /// Neither end belongs to this host. The host endpoint reports at the interface through which the initiator's packets enter; if
 /// no policies govern them there, it reports at the interface through which they leave. Policies are evaluated once, when the
-/// connection begins.
+/// connection begins; where denied packets would leave, they are evaluated with each change of policies or names.
 extension FlowAggregator {
     /// Returns the end that a host endpoint reports for, which is the responder.
     ///
@@ -106,15 +106,26 @@ extension FlowAggregator {
     /// Returns the decision of host endpoints on denied packets that this host does not send on; nil if none governs them.
     ///
     /// Where they enter, policies were evaluated when the connection began. Where they would leave, policies are evaluated now,
-    /// because no flow begins at an interface that the packets do not reach.
+    /// because no flow begins at an interface that the packets do not reach. Forwarded packets that were allowed before have
+    /// reached it.
     func transitDecision(on flow: DeniedFlow) -> PolicyTrace? {
-        let connection = flow.connection
-        let known = connection.reporter == .forward ? connection.policies : nil
-        guard hostInterface != nil, known?.action != .deny, flow.initiator == .near, !connection.isBeyondPolicies,
-            !isLocal(connection.destination), !resolver.isOwn(connection.source.address),
-            let denial = transitDenial(of: connection, .leaving)
+        let isForwarded = flow.connection.reporter == .forward
+        let known = isForwarded ? flow.connection.policies : nil
+        guard known?.action != .deny, !isForwarded || flow.own?.action != .allow, isToBeForwarded(flow),
+            let denial = transitDenial(of: flow.connection, .leaving)
         else { return known }
         return known?.joined(with: denial, at: .leaving) ?? denial
+    }
+
+    /// Whether a flow's denied packets entered this host, and are for another one.
+    private func isToBeForwarded(_ flow: DeniedFlow) -> Bool {
+        let (connection, destination) = (flow.connection, flow.connection.destination)
+        guard let hostInterface, flow.initiator == .near, !connection.isBeyondPolicies,
+            !destination.address.isMulticast,
+            !isLocal(destination), !resolver.isOwn(connection.source.address)
+        else { return false }
+        let interface = hostInterface(ledger.budget.interfaceIndex(of: flow.share))
+        return interface?.broadcasts.contains(destination.address) != true
     }
 
     /// Whether this host may forward a connection, and evaluates policies for it.

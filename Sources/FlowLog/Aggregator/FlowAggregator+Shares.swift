@@ -324,7 +324,10 @@ extension FlowAggregator {
         deniedFlows[place].resumedAction = flow.own?.action
         deniedFlows[place].own = nil
         endOtherEnd(at: place)
-        return renamed.seen(by: flow.connection.reporter)
+        var connection = renamed.seen(by: flow.connection.reporter)
+        // The record of denied packets has the decision at the interface that they do not reach, too.
+        if connection.reporter == .forward { connection.policies = flow.connection.policies }
+        return connection
     }
 
     /// Continues a flow with denied packets under other names.

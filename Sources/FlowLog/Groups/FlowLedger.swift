@@ -167,7 +167,8 @@ extension FlowLedger {
         guard key.action == resolved.action, (key.reporter == .forward) == (resolved.reporter == .forward) else {
             return false
         }
-        return key.action == .allow || folding.policies(of: key)?.enforced == resolved.policies?.enforced
+        let (known, wanted) = (folding.policies(of: key), resolved.policies)
+        return key.action == .allow || (known?.enforced == wanted?.enforced && known?.transit == wanted?.transit)
     }
 
     /// Returns the active flow with the tuple, the one that ended in this interval in the same group, or a new one.

@@ -21,7 +21,8 @@ struct DeniedFlow {
     var own: LedgerFlow?
     /// Whether ``own`` has the current ends and policies of ``connection`` and ``evaluation``.
     var isOwnCurrent = false
-    /// The ledger's flow of the other end, which does not receive the packets; only while they are denied.
+    /// The ledger's flow of the other end, or of a host endpoint that forwards, which does not receive the packets; only while
+    /// they are denied.
     var otherEnd: LedgerFlow?
     /// The ledger's flows for which packets of the connection were counted, in the last interval with any.
     private(set) var lastCounted = CountedFlows(interval: .max)
@@ -119,9 +120,12 @@ struct DeniedFlow {
     /// Whether the initiator's packets are denied, as far as known.
     var isDenied: Bool { otherEndReporter == nil ? own?.action == .deny : otherEnd != nil }
 
-    /// Returns the connection with a verdict, as one of its ends records it.
+    /// Returns the connection with a verdict, as one of its ends or a host endpoint records it.
     func withVerdict(_ action: FlowAction, by reporter: FlowReporter) -> ResolvedFlow {
-        connection.seen(by: reporter).withVerdict(action, by: evaluation?.trace(for: reporter))
+        // Allowed packets leave through an interface whose host endpoint does not deny them.
+        let isAllowedForward = reporter == .forward && action == .allow
+        let trace = isAllowedForward ? connection.policies : evaluation?.trace(for: reporter)
+        return connection.seen(by: reporter).withVerdict(action, by: trace)
     }
 
     /// Changes the record that denied packets belong to from now on.

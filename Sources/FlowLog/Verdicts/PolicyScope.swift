@@ -80,6 +80,12 @@ extension IPProtocol {
 }
 
 extension IPAddress {
+    /// Whether the address is of a multicast group: 224.0.0.0/4, ff00::/8.
+    var isMulticast: Bool {
+        if let ipv4 { return ipv4 >> 28 == 0xe }
+        return UInt64(bigEndian: word0) >> 56 == 0xff
+    }
+
     /// Whether the address is for hosts of one link only: 224.0.0.0/24, 255.255.255.255; multicast of interface or link scope.
     fileprivate var isOnLinkOnly: Bool {
         if let ipv4 { return ipv4 >> 8 == 0xe0_0000 || ipv4 == .max }

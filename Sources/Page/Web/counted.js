@@ -1,4 +1,4 @@
-// Amounts with each connection counted once, by the rule of the API's overview and graph.
+// Amounts with each connection counted once, by the rule that the API's overview and graph apply to each port.
 
 const COUNTS = ["connections", "bytes", "packets"];
 
@@ -8,9 +8,9 @@ export const amount = () => ({connections: 0, bytes: 0, packets: 0});
 /** The sums of a query whose rows are added to amounts. */
 export const AMOUNT_SUMS = "connections,bytes,packets,transit_bytes,transit_packets";
 
-/** Adds the sums of a row; an end's record counts no forwarded traffic, and a forwarding host's no other. */
-export function addRow(to, [connections, bytes, packets, transitBytes, transitPackets]) {
-  plus(to, {connections, bytes: bytes + transitBytes, packets: packets + transitPackets});
+/** Adds the sums of a row: the traffic of an end, or that which a host forwarded. */
+export function addRow(to, [connections, bytes, packets, transitBytes, transitPackets], isForwarded) {
+  plus(to, isForwarded ? {connections, bytes: transitBytes, packets: transitPackets} : {connections, bytes, packets});
 }
 
 /** Adds an amount. */
@@ -42,7 +42,7 @@ function addReport(reports, reporter, action, sums) {
   const names = (reporter ?? "").split(",").map((name) => name.trim());
   const name = REPORTERS.find((one) => names.includes(one)) ?? "src";
   if (!reports.has(name)) reports.set(name, {allowed: amount(), denied: amount()});
-  addRow(reports.get(name)[action === "deny" ? "denied" : "allowed"], sums);
+  addRow(reports.get(name)[action === "deny" ? "denied" : "allowed"], sums, name === "fwd");
 }
 
 /**

@@ -72,9 +72,12 @@ public final class PolicySnapshot: PolicyEvaluator {
     public func transitDenial(of connection: ForwardedConnection) -> PolicyTrace? {
         let node = connection.interface.node
         guard governsForwardedTraffic(ofNode: node) == true else { return nil }
-        return world.hostEndpoints.of(node).lazy
-            .compactMap { endpoint in self.memory.state.withLock { $0.transit(connection, endpoint, self.world) } }
-            .first { $0.action == .deny }
+        return memory.state.withLock { state in
+            for endpoint in world.hostEndpoints.of(node) {
+                if let trace = state.transit(connection, endpoint, world), trace.action == .deny { return trace }
+            }
+            return nil
+        }
     }
 
     /// Evaluates the policies of a given host endpoint, and also returns the decision at each hook.
