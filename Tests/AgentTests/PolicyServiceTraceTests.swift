@@ -9,13 +9,17 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    /// The exit code, the output and the errors of a trace from `shop/cart-1`.
-    private func trace(_ arguments: String) throws -> (status: Int32?, output: String, errors: String) {
+    /// The exit code, the output and the errors of a trace.
+    private func trace(
+        _ arguments: String,
+        from source: String = "shop/cart-1",
+        in inventory: String = Self.inventory
+    ) throws -> (status: Int32?, output: String, errors: String) {
         let path = folder.file("cluster.yaml")
-        try Data(Self.inventory.utf8).write(to: URL(fileURLWithPath: path))
+        try Data(inventory.utf8).write(to: URL(fileURLWithPath: path))
         let words = arguments.split(separator: " ").map(String.init)
         let process = try ChildProcess(
-            [WeirProgram.path, "policy", "trace", "--inventory", path, "--from", "shop/cart-1", "--to"] + words,
+            [WeirProgram.path, "policy", "trace", "--inventory", path, "--from", source, "--to"] + words,
             keepingIn: folder
         )
         let status = process.wait()
@@ -128,6 +132,57 @@ import Testing
         #expect(errors.hasPrefix("error: \(test.answer)"), "\(errors)")
     }
 
+    /// Source, destination, the result in the first line of the answer, and the first lines about host endpoints.
+    struct NodePortCase: Sendable, CustomTestStringConvertible {
+        var source: String
+        var arguments: String
+        var result: String
+        var forwarded: [String]
+
+        init(_ source: String, _ arguments: String, _ result: String, _ forwarded: String...) {
+            (self.source, self.arguments, self.result, self.forwarded) = (source, arguments, result, forwarded)
+        }
+
+        var testDescription: String { "\(source) to \(arguments)" }
+    }
+
+    /// The `preDNAT` policy denies the node port where it is translated, and nothing behind it.
+    @Test(arguments: [
+        NodePortCase("203.0.113.9", "192.168.0.1 --port 30080", "denied", "into n1, host endpoint n1-eth0: deny"),
+        NodePortCase("203.0.113.9", "shop/web --port 30080", "denied", "into n1, host endpoint n1-eth0: deny"),
+        NodePortCase(
+            "203.0.113.9",
+            "192.168.0.2 --port 30080",
+            "denied",
+            "into n2, host endpoint n2-eth0: deny",
+            "into n1, host endpoint n1-eth0: allow"
+        ),
+        NodePortCase(
+            "shop/cart-1",
+            "192.168.0.2 --port 30080",
+            "denied",
+            "into n2, host endpoint n2-eth0: deny",
+            "into n1, host endpoint n1-eth0: allow"
+        ),
+        NodePortCase("192.168.0.2", "192.168.0.1 --port 30080", "denied", "into n1, host endpoint n1-eth0: deny"),
+        NodePortCase("192.168.0.2", "192.168.0.2 --port 30080", "allowed", "into n1, host endpoint n1-eth0: allow"),
+        NodePortCase("shop/cart-1", "192.168.0.1 --port 30080", "allowed"),
+        NodePortCase("203.0.113.9", "10.96.0.20 --port 80", "allowed", "into n1, host endpoint n1-eth0: allow"),
+        NodePortCase("203.0.113.9", "10.96.0.20 --port 81", "denied", "into n1, host endpoint n1-eth0: deny"),
+        NodePortCase("192.168.0.2", "10.96.0.20 --port 81", "allowed", "into n1, host endpoint n1-eth0: allow"),
+    ])
+    func evaluatesCalledPortAtHostEndpoints(_ test: NodePortCase) throws {
+        let (status, output, errors) = try trace(
+            test.arguments,
+            from: test.source,
+            in: Self.inventory + Self.hostEndpoints
+        )
+        #expect(status == 0, "\(errors)")
+        let lines = output.split(separator: "\n").map(String.init)
+        #expect(lines.first?.hasSuffix(": \(test.result) at its only backend") == true, "\(output)")
+        #expect(lines.filter { $0.hasPrefix("forwarded ") } == test.forwarded.map { "forwarded \($0)" }, "\(output)")
+    }
+
     // MARK: - The cluster
 
     private static func service(_ name: String, _ spec: String) -> String {
@@ -166,6 +221,47 @@ import Testing
 
         """
     }
+
+    private static func hostEndpoint(of node: String) -> String {
+        """
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: HostEndpoint
+        metadata: {name: \(node)-eth0, labels: {role: node}}
+        spec: {node: \(node), interfaceName: eth0}
+
+        """
+    }
+
+    private static let hostEndpoints = [
+        """
+        ---
+        apiVersion: v1
+        kind: Node
+        metadata: {name: n2}
+        status: {addresses: [{type: InternalIP, address: 192.168.0.2}]}
+        ---
+        apiVersion: projectcalico.org/v3
+        kind: GlobalNetworkPolicy
+        metadata: {name: default.called}
+        spec:
+          selector: role == 'node'
+          preDNAT: true
+          applyOnForward: true
+          types: [Ingress]
+          ingress: [{action: Deny, protocol: TCP, destination: {ports: [81, 30080]}}]
+
+        """,
+        pod("web-1", "web", "10.0.0.4"),
+        service(
+            "web",
+            "clusterIP: 10.96.0.20, selector: {app: web}, ports: ["
+                + "{name: http, port: 80, nodePort: 30080}, {name: alt, port: 81}]"
+        ),
+        slice("web", "{name: http, port: 8080}, {name: alt, port: 8080}", "{addresses: [10.0.0.4]}"),
+        hostEndpoint(of: "n1"),
+        hostEndpoint(of: "n2"),
+    ].joined()
 
     private static let pg = "{name: pg, port: 5432, protocol: TCP}"
     private static let ready = "{addresses: [10.0.0.2], conditions: {ready: true, serving: true, terminating: false}}"

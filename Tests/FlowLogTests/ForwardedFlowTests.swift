@@ -308,7 +308,9 @@ import Testing
         }
         fixture.batch { batch in
             batch.births = [Self.entering(1)]
-            batch.drops = [FlowDrop(flowID: 1, deniedIngress: TrafficCounters(packets: 1, bytes: 60), decision: Self.denial)]
+            batch.drops = [
+                FlowDrop(flowID: 1, deniedIngress: TrafficCounters(packets: 1, bytes: 60), decision: Self.denial)
+            ]
             batch.deltas = [FlowDelta(flowID: 1, ingress: TrafficCounters(packets: 1, bytes: 60), egress: .zero)]
         }
         let first = fixture.flush(at: 110)
@@ -323,7 +325,8 @@ import Testing
     }
 
     /// Packets to a group, or to all hosts of a network, are not forwarded; a firewall drops them on their way to this host.
-    @Test(arguments: [IPAddress(239, 1, 2, 3), IPAddress(192, 0, 2, 255)]) func groupIsNotForwarded(address: IPAddress) {
+    @Test(arguments: [IPAddress(239, 1, 2, 3), IPAddress(192, 0, 2, 255)]) func groupIsNotForwarded(address: IPAddress)
+    {
         var fixture = Self.fixture()
         fixture.aggregator.hostInterface = {
             HostInterface(node: "gw", name: "eth\($0)", addresses: [], broadcasts: [IPAddress(192, 0, 2, 255)])

@@ -420,6 +420,7 @@ struct TransitTests {
         func explain(_ source: String?, _ destination: String?) -> [TransitExplanation] {
             snapshot.explainTransit(
                 Self.connection().packets,
+                called: nil,
                 source: Make.outside,
                 destination: Make.outside,
                 nodes: (source, destination)
@@ -432,5 +433,53 @@ struct TransitTests {
         #expect(found.hits.last?.words.contains("no rule matches, and the default action denies") == true)
         #expect(explain("node-2", nil).isEmpty, "no egress rules")
         #expect(explain("node-2", "node-2").isEmpty, "not forwarded through an interface")
+    }
+
+    /// The nodes of both ends, the node that translates the called port 30080, and the decisions on the way.
+    struct TranslatedCase: Sendable {
+        var source: String?
+        var translator: String?
+        var destination: String?
+        var decisions: [String]
+    }
+
+    @Test(arguments: [
+        TranslatedCase(destination: "a", decisions: ["a entering allow"]),
+        TranslatedCase(translator: "a", destination: "a", decisions: ["a entering deny"]),
+        TranslatedCase(
+            translator: "a",
+            destination: "b",
+            decisions: ["a entering deny", "a leaving allow", "b entering allow"]
+        ),
+        TranslatedCase(translator: "a", decisions: ["a entering deny", "a leaving allow"]),
+        TranslatedCase(
+            source: "b",
+            translator: "a",
+            destination: "b",
+            decisions: ["b leaving allow", "a entering deny", "a leaving allow", "b entering allow"]
+        ),
+        TranslatedCase(
+            source: "a",
+            translator: "a",
+            destination: "b",
+            decisions: ["a leaving allow", "b entering allow"]
+        ),
+        TranslatedCase(source: "a", translator: "a", destination: "a", decisions: []),
+    ])
+    func explanationsEvaluateCalledPortWhereItIsTranslated(_ test: TranslatedCase) {
+        let snapshot = Make.snapshot([
+            Self.policy("pre", .preDNAT, ingress: [Self.rule(.deny, port: 30080)]),
+            Self.policy("out", .forward, egress: [Self.rule(.allow, port: 8080)]),
+            Self.endpoint("a-eth0", "eth0", node: "a"),
+            Self.endpoint("b-eth0", "eth0", node: "b"),
+        ])
+        let explanations = snapshot.explainTransit(
+            Self.connection(port: 8080).packets,
+            called: test.translator.map { (Make.address("192.168.0.1"), 30080, $0) },
+            source: Make.outside,
+            destination: Make.outside,
+            nodes: (test.source, test.destination)
+        )
+        #expect(explanations.map { "\($0.node) \($0.direction) \($0.action.rawValue)" } == test.decisions)
     }
 }

@@ -16,33 +16,36 @@ public struct TransitExplanation: Sendable {
 }
 
 extension PolicySnapshot {
-    /// Explains the decisions of host endpoints on the nodes of source and destination, which forward a connection.
+    /// Explains the decisions of host endpoints on the nodes that forward a connection, in the order of its way.
     ///
-    /// Host endpoints without a policy for the connection are left out. The result is empty if both ends are on the same
-    /// node.
+    /// All host endpoints of these nodes are evaluated, because routes are not known. Host endpoints without a policy for
+    /// the connection are left out. The result is empty if the connection does not leave a node.
     ///
     /// - Parameters:
-    ///   - packets: addresses, ports and protocol of the initiator's packets.
+    ///   - packets: addresses, ports and protocol of the initiator's packets, after destination NAT.
+    ///   - called: the destination address and port before destination NAT, and the node that translates them; nil if the
+    ///     packets are not translated, or are translated where they begin.
     ///   - source: the endpoint at the source address.
     ///   - destination: the endpoint at the destination address.
     ///   - nodes: the node of a workload at each end; nil for others.
     /// - Returns: the explanations, beginning with those of the source's node.
     public func explainTransit(
         _ packets: TrackedConnection.Tuple,
+        called: (address: IPAddress, port: UInt16, node: String)?,
         source: Endpoint,
         destination: Endpoint,
         nodes: (source: String?, destination: String?)
     ) -> [TransitExplanation] {
-        guard world.isComplete, !world.hostEndpoints.isEmpty, nodes.source != nodes.destination else { return [] }
+        guard world.isComplete, !world.hostEndpoints.isEmpty else { return [] }
+        let translated = (address: packets.destination, port: packets.destinationPort)
         var explanations: [TransitExplanation] = []
-        let ways: [(String?, ForwardedConnection.Direction)] = [
-            (nodes.source, .leaving), (nodes.destination, .entering),
-        ]
-        for (node, direction) in ways {
-            for endpoint in node.map(world.hostEndpoints.of) ?? [] {
+        for (node, direction) in Self.crossings([nodes.source, called?.node ?? nodes.destination, nodes.destination]) {
+            var target = translated
+            if let called, called.node == node { target = (called.address, called.port) }
+            for endpoint in world.hostEndpoints.of(node) {
                 let connection = ForwardedConnection(
                     packets: packets,
-                    called: (packets.destination, packets.destinationPort),
+                    called: target,
                     source: source,
                     destination: destination,
                     interface: HostInterface(node: endpoint.node, name: endpoint.interfaceName ?? "", addresses: []),
@@ -52,6 +55,16 @@ extension PolicySnapshot {
             }
         }
         return explanations
+    }
+
+    /// The nodes that a connection leaves and enters, in order, if it passes the given nodes; nil stands for no node.
+    private static func crossings(_ nodes: [String?]) -> [(node: String, direction: ForwardedConnection.Direction)] {
+        var crossings: [(node: String, direction: ForwardedConnection.Direction)] = []
+        for (one, next) in zip(nodes, nodes.dropFirst()) where one != next {
+            if let one { crossings.append((one, .leaving)) }
+            if let next { crossings.append((next, .entering)) }
+        }
+        return crossings
     }
 
     private func explanation(

@@ -187,6 +187,12 @@ struct PolicyDirectory: Sendable {
     /// The addresses of a node; none if it is unknown.
     func addresses(ofNode name: String) -> [IPAddress] { nodes[name] ?? [] }
 
+    /// The nodes by their addresses.
+    var nodesByAddress: [IPAddress: String] {
+        let pairs = nodes.all.flatMap { name, addresses in addresses.map { ($0, name) } }
+        return Dictionary(pairs) { min($0, $1) }
+    }
+
     /// The backends of the service `NAMESPACE/NAME`, ascending.
     func backends(of service: String) -> [Backend] {
         let groups = (slicesOfService[service] ?? []).flatMap { slices[$0.kind]?[$0.key]?.groups ?? [] }

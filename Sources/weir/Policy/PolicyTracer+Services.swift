@@ -103,7 +103,9 @@ extension PolicyTracer {
             var one = called
             one.destination = .address(backend.address)
             one.port = backend.port?.port ?? called.port
-            questions.append((one, try question(one)))
+            var question = try question(one)
+            question.called = destinationBeforeNAT(of: question, called, name, port)
+            questions.append((one, question))
         }
         return ServiceQuestion(
             name: name,
@@ -112,6 +114,35 @@ extension PolicyTracer {
             backends: questions,
             notes: found.notes
         )
+    }
+
+    /// The address and port at which a service is called, and the node that translates them to those of a backend.
+    ///
+    /// The node of the called address translates packets to a node port. If the service is named, this is the backend's
+    /// node. The first node of the cluster on the way translates packets to an address of the service.
+    ///
+    /// - Returns: nil if the packets are not translated, or are translated where they begin.
+    private func destinationBeforeNAT(
+        of question: Question,
+        _ connection: PolicyConnection,
+        _ service: String,
+        _ port: Service.Port?
+    ) -> (address: IPAddress, port: UInt16, node: String)? {
+        guard let number = connection.port else { return nil }
+        let (source, backend) = (question.packets.source, question.packets.destination)
+        let backendNode = node(of: question.destination)
+        let given = connection.destination.givenAddress
+        var addresses = directory.service(service)?.addresses ?? []
+        var translator = given.flatMap { nodesByAddress[$0] }
+        if given == nil, let port, port.port != number, let backendNode {
+            (addresses, translator) = (directory.addresses(ofNode: backendNode), backendNode)
+        }
+        let isFromCluster = question.source.kind == .workload || nodesByAddress[source] != nil
+        if translator == nil, !isFromCluster { translator = backendNode }
+        guard let translator, let address = given ?? addresses.first(where: { $0.isIPv4 == backend.isIPv4 }),
+            nodesByAddress[source] != translator, nodesByAddress[backend] != translator
+        else { return nil }
+        return (address, number, translator)
     }
 
     /// Refuses services without endpoints in the cluster, and protocols that services do not forward.

@@ -18,8 +18,11 @@ struct PolicyTracer {
 
     /// A connection between addresses with resolved endpoints.
     struct Question {
-        /// Addresses, ports and protocol.
+        /// Addresses, ports and protocol, after destination NAT.
         var packets: TrackedConnection.Tuple
+        /// The destination address and port before destination NAT, and the node that translates them; nil if the packets
+        /// are not translated, or are translated where they begin.
+        var called: (address: IPAddress, port: UInt16, node: String)?
         /// The endpoint that opens the connection.
         var source: Endpoint
         /// The endpoint that receives the connection.
@@ -42,6 +45,8 @@ struct PolicyTracer {
     let serviceAddresses: Set<IPAddress>
     /// The services by their own addresses.
     let servicesByAddress: [IPAddress: String]
+    /// The nodes by their addresses.
+    let nodesByAddress: [IPAddress: String]
 
     /// Takes the snapshots.
     init(inventory: InventorySnapshot, policies: PolicySnapshot, directory: PolicyDirectory) {
@@ -50,6 +55,7 @@ struct PolicyTracer {
         self.directory = directory
         serviceAddresses = directory.serviceAddresses
         servicesByAddress = directory.servicesByAddress
+        nodesByAddress = directory.nodesByAddress
     }
 
     /// The traces of both ends.
@@ -64,18 +70,20 @@ struct PolicyTracer {
         return (traces.egress, question.exemption == nil ? traces.ingress : nil)
     }
 
-    /// Returns the decisions of host endpoints where the nodes of the ends forward the connection.
+    /// Returns the decisions of host endpoints on the nodes that forward the connection.
     func transit(_ question: Question) -> [TransitExplanation] {
         guard question.exemption == nil else { return [] }
         return policies.explainTransit(
             question.packets,
+            called: question.called,
             source: question.source,
             destination: question.destination,
             nodes: (node(of: question.source), node(of: question.destination))
         )
     }
 
-    private func node(of endpoint: Endpoint) -> String? {
+    /// The node of a workload; nil if it is unknown, and for other endpoints.
+    func node(of endpoint: Endpoint) -> String? {
         guard endpoint.kind == .workload else { return nil }
         return directory.pod("\(endpoint.namespace ?? "default")/\(endpoint.name)")?.node
     }
