@@ -181,6 +181,7 @@ import Testing
             told.output.contains("forwarded into node-1, host endpoint node-1-eth0: \(action)\n"),
             "\(told.output)"
         )
+        #expect(told.output.contains("\n  decides if the connection passes interface eth0\n"), "\(told.output)")
         let json = try run(["trace", "--inventory", path, "--json"] + ends)
         #expect(json.wait() == code, "\(json.errors)")
         let rule = action == "allow" ? "0" : "-1"
@@ -188,6 +189,22 @@ import Testing
             #""transit":[{"host_endpoint":"node-1-eth0","node":"node-1","direction":"in","action":"\#(action)","#
             + #""policies":["0|default|default.forwarded|\#(action)|\#(rule)"]}]"#
         #expect(json.output.contains(transit), "\(json.output)")
+    }
+
+    /// The specification of the host endpoint, and the interface in words.
+    @Test(arguments: [
+        ("interfaceName: eth1", "interface eth1"),
+        ("interfaceName: '*'", "an interface without another host endpoint"),
+        ("expectedIPs: [192.168.1.1]", "the interface with address 192.168.1.1"),
+        ("expectedIPs: [192.168.1.1, 'fd00::1']", "the interface with address 192.168.1.1 or fd00::1"),
+    ])
+    func traceNamesInterfacesOfHostEndpoints(_ specification: String, _ words: String) throws {
+        let inventory = Self.gateway.replacingOccurrences(of: "interfaceName: eth0", with: specification)
+        let path = try write(inventory, to: "gateway.yaml")
+        let ends = ["--from", "203.0.113.9", "--to", "shop/web-1", "--port", "80"]
+        let process = try run(["trace", "--inventory", path] + ends)
+        #expect(process.wait() == 0, "\(process.errors)")
+        #expect(process.output.contains("\n  decides if the connection passes \(words)\n"), "\(process.output)")
     }
 
     /// Options behind the inventory, and the expected parts of the answer.

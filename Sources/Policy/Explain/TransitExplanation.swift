@@ -7,6 +7,10 @@ public struct TransitExplanation: Sendable {
     public var hostEndpoint: String
     /// The node of the host endpoint.
     public var node: String
+    /// The interface; `*` for all; nil if the addresses select it.
+    public var interfaceName: String?
+    /// The addresses, one of which the interface must have.
+    public var addresses: [IPAddress]
     /// The direction in which the initiator's packets cross the interface.
     public var direction: ForwardedConnection.Direction
     /// The decision.
@@ -86,6 +90,8 @@ extension PolicySnapshot {
         return TransitExplanation(
             hostEndpoint: endpoint.name,
             node: endpoint.node,
+            interfaceName: endpoint.interfaceName,
+            addresses: endpoint.addresses,
             direction: connection.direction,
             action: trace.action,
             hits: zip(trace.transit, words).map { PolicyExplanation.Hit(text: $0, words: $1) }

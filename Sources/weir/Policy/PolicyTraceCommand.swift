@@ -18,6 +18,9 @@ extension PolicyCommand {
                 address, is evaluated at each of its backends. A node always reaches its own pods, and a pod itself. \
                 Replies belong to their connection and are not evaluated.
 
+                Where nodes forward the connection, each of their host endpoints with policies for forwarded traffic \
+                is evaluated, because routes are not known; it decides only if the connection passes its interface.
+
                 With --flows, each line of the file is a JSON object with from, to and, if known, protocol, port, \
                 source_port, icmp_type, icmp_code, domain, or a record that Weir wrote; the answers come as JSON, a line each, \
                 in the same order. A bad line has {"error":…,"line":N} in its place, and the exit code is 1; a record \

@@ -47,8 +47,18 @@ struct PolicyTraceText {
     private static func paragraph(_ end: TransitExplanation) -> [String] {
         let way = end.direction == .entering ? "into" : "out of"
         let headline = "forwarded \(way) \(end.node), host endpoint \(end.hostEndpoint): \(end.action.rawValue)"
-        guard !end.hits.isEmpty else { return [headline, "  no policy for forwarded traffic decides"] }
-        return [headline] + end.hits.flatMap { ["    \($0.text)", "      \($0.words)"] }
+        let condition = "  decides if the connection passes \(interface(end))"
+        guard !end.hits.isEmpty else { return [headline, condition, "  no policy for forwarded traffic decides"] }
+        return [headline, condition] + end.hits.flatMap { ["    \($0.text)", "      \($0.words)"] }
+    }
+
+    /// The interface of a host endpoint in words.
+    private static func interface(_ end: TransitExplanation) -> String {
+        switch end.interfaceName {
+        case "*"?: "an interface without another host endpoint"
+        case nil, ""?: "the interface with address \(end.addresses.map(\.description).joined(separator: " or "))"
+        case let name?: "interface \(name)"
+        }
     }
 
     // MARK: In short
