@@ -45,7 +45,7 @@ def made_up():
             proto=["tcp", "udp", "icmp", "icmp6", "icmp6", "icmp6", "icmp6", "icmp", "132"][number // 3 % 9],
             action="deny" if number % 5 == 0 else "allow", reporter=REPORTERS[number % 17 % 6],
             policies=None if number % 11 == 0 else base["policies"] | (TRANSIT if number % 17 == 0 else {}),
-            bytes_in=number * 10**14, num_flows_started=number % 4, transit_bytes_in=0 if number % 17 else number + 1,
+            bytes_in=number * 10**14, num_flows_started=number % 4,
             source_labels=None if number % 13 == 0 else base["source_labels"], source_port=[None, 40000, 65535][number % 3],
             nat_outgoing_ports=[None, [40000], [40000, 1025]][number % 3],
             dest_domains=[None, ["db.example", "b\"'\\.example"]][number % 2], dest_service_port_num=[None, 8443][number % 2],
