@@ -7,9 +7,9 @@ import FlowModel
 ///
 ///     drops ──> takeIn ── who decided? ──> listed ── deltas ──> settle ── shares ──> ledger
 ///
-/// Denied packets of the initiator are recorded as denied by the end, or the host endpoint, whose policies denied them. If the flow is reported for
-/// that end, the flow's own record contains them. Otherwise a second record, *of the other end*, contains them, and the flow's
-/// own record does not change.
+/// Denied packets of the initiator are recorded as denied by the end, or the host endpoint, whose policies denied them. If the
+/// flow is reported for that end, the flow's own record contains them. Otherwise a second record, of the *other end* or of the
+/// host endpoint, contains them, and the flow's own record does not change.
 extension FlowAggregator {
     /// Notes which flows of a batch have denied packets.
     mutating func noteDenials(_ drops: borrowing [FlowDrop]) {

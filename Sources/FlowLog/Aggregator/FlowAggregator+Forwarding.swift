@@ -121,8 +121,7 @@ extension FlowAggregator {
     private func isToBeForwarded(_ flow: DeniedFlow) -> Bool {
         let (connection, destination) = (flow.connection, flow.connection.destination)
         guard let hostInterface, flow.initiator == .near, !connection.isBeyondPolicies,
-            !destination.address.isMulticast,
-            !isLocal(destination), !resolver.isOwn(connection.source.address)
+            !destination.address.isMulticast, !isLocal(destination), !resolver.isOwn(connection.source.address)
         else { return false }
         let interface = hostInterface(ledger.budget.interfaceIndex(of: flow.share))
         return interface?.broadcasts.contains(destination.address) != true

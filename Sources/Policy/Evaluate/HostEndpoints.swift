@@ -9,7 +9,7 @@ struct InterfaceEndpoint: Sendable {
     var node: String
     /// The interface; `*` for all; nil if the addresses select it.
     var interfaceName: String?
-    /// The addresses, one of which the interface must have.
+    /// The expected addresses (`expectedIPs`); they select the interface that has one of them.
     var addresses: [IPAddress]
     /// The identity that selectors are matched against.
     var identity: EndpointIdentity
@@ -34,6 +34,7 @@ struct HostEndpoints: Sendable {
         byNode = Dictionary(grouping: endpoints, by: \.node).mapValues { $0.sorted { $0.name < $1.name } }
     }
 
+    /// Whether there is no host endpoint.
     var isEmpty: Bool { byNode.isEmpty }
 
     /// The host endpoints of a node, in the order of their names.

@@ -9,7 +9,7 @@ public struct TransitExplanation: Sendable {
     public var node: String
     /// The interface; `*` for all; nil if the addresses select it.
     public var interfaceName: String?
-    /// The addresses, one of which the interface must have.
+    /// The expected addresses (`expectedIPs`); they select the interface that has one of them.
     public var addresses: [IPAddress]
     /// The direction in which the initiator's packets cross the interface.
     public var direction: ForwardedConnection.Direction
